@@ -1,0 +1,81 @@
+"""The exceptions of this package, divided by whose move it is, and the problems they list."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from typing import Iterable, Sequence
+
+
+class SageMakerError(Exception):
+    """Root of every exception that this package raises on purpose."""
+
+
+class UserError(SageMakerError):
+    """The user has to change something; trying again as it is cannot succeed."""
+
+
+class ServiceError(SageMakerError):
+    """SageMaker refused or failed, and trying again as it is cannot succeed."""
+
+
+class TransientError(SageMakerError):
+    """Nobody has to change anything: the same call may succeed a little later."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong with what the user gave.
+
+    Attributes:
+        field: path of the offending value, such as ``training_job_config.instance_count``.
+        value: what was given; shown with ``repr``, cut when long.
+        rule: what a legal value looks like, as the rest of a sentence ("must be at least 1").
+        remedy: what to do about it, a whole sentence, or empty where the rule says it all.
+        constraint: the words in which the SageMaker service states the same rule, where it has any.
+    """
+
+    field: str
+    value: object
+    rule: str
+    remedy: str = ""
+    constraint: str = ""
+
+    def __str__(self) -> str:
+        shown = repr(self.value)
+        if len(shown) > 80:
+            shown = f"{shown[:77]}..."
+        sentence = f"{self.field} = {shown}: {self.rule}"
+        return f"{sentence}. {self.remedy}" if self.remedy else sentence
+
+    def under(self, parent: str) -> Problem:
+        """The same problem seen from the object that holds this one in its field ``parent``."""
+        joint = "" if self.field.startswith("[") or not self.field else "."
+        return Problem(f"{parent}{joint}{self.field}", self.value, self.rule, self.remedy, self.constraint)
+
+
+class InvalidInput(UserError, ValueError):
+    """What the user gave breaks one or more rules; the message lists every one of them.
+
+    Attributes:
+        subject: what was being built or checked, such as ``TrainingJobConfig``.
+        problems: every problem found, in the order of the fields.
+    """
+
+    def __init__(self, subject: str, problems: Sequence[Problem]) -> None:
+        self.subject = subject
+        self.problems = tuple(problems)
+        super().__init__(subject, self.problems)
+
+    def __str__(self) -> str:
+        if len(self.problems) == 1:
+            return f"{self.subject} is not valid: {self.problems[0]}"
+        lines = "".join(f"\n  - {problem}" for problem in self.problems)
+        return f"{self.subject} is not valid; {len(self.problems)} problems:{lines}"
+
+
+def did_you_mean(given: str, known: Iterable[str]) -> str:
+    """A sentence that names the known word closest to a misspelled one, or an empty string."""
+    words = {word.lower(): word for word in known}
+    close = difflib.get_close_matches(given.lower(), list(words), n=1, cutoff=0.6)
+    return f"Did you mean {words[close[0]]!r}?" if close else ""

@@ -1,0 +1,60 @@
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+LOCAL = [
+    "optuna>=4",
+    "pandas>=2",
+    "scikit-learn>=1.3",
+    # The CPU build is a tenth of the size; it has wheels for these platforms only.
+    "xgboost-cpu>=3; platform_system == 'Linux' or platform_system == 'Windows'",
+    "xgboost>=3; platform_system != 'Linux' and platform_system != 'Windows'",
+]
+KUBEFLOW = ["kfp>=2"]
+DEV = [
+    *LOCAL,
+    "flytekit[connector]>=1.16",
+    "hypothesis",
+    "moto[server]>=5",
+    "mypy",
+    "pytest",
+    "pytest-asyncio",
+    "pytest-timeout",
+    "pytest-xdist",
+    "ruff",
+    "types-protobuf",
+]
+
+setup(
+    name="flytekit-sagemaker",
+    version="0.1.0",
+    description="Train and tune on Amazon SageMaker from Flyte, and on your own machine without an AWS account",
+    long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    packages=find_packages(include=["flytekit_sagemaker", "flytekit_sagemaker.*"]),
+    package_data={"flytekit_sagemaker": ["py.typed", "_generated/**/*.pyi", "algorithms/*.json"]},
+    python_requires=">=3.10,<3.13",
+    install_requires=[
+        "boto3>=1.34",
+        "flyteidl>=1.16",
+        "flytekit>=1.16",
+        "grpcio",
+        "protobuf>=4.25",
+    ],
+    extras_require={"local": LOCAL, "kubeflow": KUBEFLOW, "dev": DEV},
+    entry_points={
+        "console_scripts": ["flytekit-sagemaker = flytekit_sagemaker.cli:main"],
+        "flytekit.plugins": ["sagemaker = flytekit_sagemaker.connector.registration"],
+    },
+    classifiers=[
+        "Development Status :: 3 - Alpha",
+        "Intended Audience :: Developers",
+        "Intended Audience :: Science/Research",
+        "License :: OSI Approved :: Apache Software License",
+        "Programming Language :: Python :: 3.10",
+        "Programming Language :: Python :: 3.11",
+        "Programming Language :: Python :: 3.12",
+        "Topic :: Scientific/Engineering :: Artificial Intelligence",
+    ],
+)
