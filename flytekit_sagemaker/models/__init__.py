@@ -1,0 +1,1 @@
+"""The models: immutable values, valid from the moment they exist, each the Python face of one protobuf message."""

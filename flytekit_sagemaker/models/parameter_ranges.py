@@ -1,0 +1,132 @@
+"""Ranges that a tuning job searches.
+
+Source: https://docs.aws.amazon.com/sagemaker/latest/dg/automatic-model-tuning-define-ranges.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from typing_extensions import Self
+
+from flytekit_sagemaker._generated import parameter_ranges_pb2 as pb
+from flytekit_sagemaker.errors import InvalidInput, Problem
+from flytekit_sagemaker.models.codec import Model, rule, text_of
+from flytekit_sagemaker.types import HyperparameterScalingType
+
+__all__ = [
+    "CategoricalParameterRange",
+    "ContinuousParameterRange",
+    "IntegerParameterRange",
+    "ParameterRangeOneOf",
+    "ParameterRanges",
+]
+
+
+def _numeric_problems(low: float, high: float, scaling: HyperparameterScalingType) -> Iterable[Problem]:
+    if low > high:
+        yield Problem("min_value", low, f"must not exceed max_value ({high})")
+    if scaling is HyperparameterScalingType.LOGARITHMIC and low <= 0:
+        yield Problem("min_value", low, "must be above 0 with LOGARITHMIC scaling", "Raise it, or use LINEAR scaling.")
+
+
+class ContinuousParameterRange(Model, message=pb.ContinuousParameterRange):
+    """Any number between two bounds, both included.
+
+    Attributes:
+        max_value: upper bound.
+        min_value: lower bound; above 0 with LOGARITHMIC scaling.
+        scaling_type: how distances are measured; REVERSELOGARITHMIC needs bounds in [0, 1).
+    """
+
+    max_value: float
+    min_value: float
+    scaling_type: HyperparameterScalingType = HyperparameterScalingType.AUTO
+
+    def broken_rules(self) -> Iterable[Problem]:
+        yield from _numeric_problems(self.min_value, self.max_value, self.scaling_type)
+        reverse = self.scaling_type is HyperparameterScalingType.REVERSELOGARITHMIC
+        if reverse and not 0 <= self.min_value <= self.max_value < 1:
+            bounds = (self.min_value, self.max_value)
+            yield Problem("scaling_type", "REVERSELOGARITHMIC", f"needs bounds in [0, 1), has {bounds}")
+
+
+class IntegerParameterRange(Model, message=pb.IntegerParameterRange):
+    """Any whole number between two bounds, both included.
+
+    Attributes:
+        max_value: upper bound.
+        min_value: lower bound; above 0 with LOGARITHMIC scaling.
+        scaling_type: AUTO, LINEAR or LOGARITHMIC.
+    """
+
+    max_value: int
+    min_value: int
+    scaling_type: HyperparameterScalingType = HyperparameterScalingType.AUTO
+
+    def broken_rules(self) -> Iterable[Problem]:
+        yield from _numeric_problems(self.min_value, self.max_value, self.scaling_type)
+        if self.scaling_type is HyperparameterScalingType.REVERSELOGARITHMIC:
+            yield Problem("scaling_type", "REVERSELOGARITHMIC", "is for continuous ranges only")
+
+
+class CategoricalParameterRange(Model, message=pb.CategoricalParameterRange):
+    """One of up to 30 values.
+
+    Attributes:
+        values: the choices; numbers and booleans are taken and become text.
+    """
+
+    values: Sequence[str] = rule(length=(1, 30))
+
+    def __post_init__(self) -> None:
+        if isinstance(self.values, Iterable) and not isinstance(self.values, (str, Mapping)):
+            object.__setattr__(self, "values", tuple(text_of(value) for value in self.values))
+        super().__post_init__()
+
+    def broken_rules(self) -> Iterable[Problem]:
+        if len(set(self.values)) < len(self.values):
+            yield Problem("values", self.values, "must not repeat a value")
+
+
+class ParameterRangeOneOf(Model, message=pb.ParameterRangeOneOf, oneof="param"):
+    """A range of any of the three kinds.
+
+    Attributes:
+        param: the range itself.
+    """
+
+    param: ContinuousParameterRange | IntegerParameterRange | CategoricalParameterRange
+
+    @classmethod
+    def of(cls, value: Any) -> Self:
+        """As :meth:`Model.of`; a bare range is taken too."""
+        kinds = (ContinuousParameterRange, IntegerParameterRange, CategoricalParameterRange)
+        messages = tuple(kind.MESSAGE.DESCRIPTOR.full_name for kind in kinds)
+        bare = isinstance(value, kinds) or getattr(getattr(value, "DESCRIPTOR", None), "full_name", None) in messages
+        return cls(param=value) if bare else super().of(value)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """As :meth:`Model.from_dict`; exactly one kind has to be given.
+
+        Raises:
+            InvalidInput: for no kind, for several, and for a range that breaks a rule.
+        """
+        if len(values) != 1:
+            kinds = [field.name for field in cls.MESSAGE.DESCRIPTOR.fields]
+            raise InvalidInput(
+                cls.__name__, [Problem("", dict(values), f"must have exactly one of {', '.join(kinds)}")]
+            )
+        return super().from_dict(values)
+
+
+class ParameterRanges(Model, message=pb.ParameterRanges):
+    """The ranges of a tuning job by hyperparameter name.
+
+    Attributes:
+        parameter_range_map: name of the hyperparameter to its range.
+    """
+
+    parameter_range_map: Mapping[str, ParameterRangeOneOf] = rule(length=(0, 30))

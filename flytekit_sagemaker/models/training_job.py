@@ -1,0 +1,165 @@
+"""A training job: what to run, on what, for how long.
+
+Source: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateTrainingJob.html
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+
+from flytekit_sagemaker._generated import training_job_pb2 as pb
+from flytekit_sagemaker.errors import Problem
+from flytekit_sagemaker.models.channels import Channel
+from flytekit_sagemaker.models.codec import Model, rule
+from flytekit_sagemaker.types import AlgorithmName, DistributedProtocol, InputContentType, InputMode
+
+__all__ = [
+    "AlgorithmSpecification",
+    "Channel",
+    "MetricDefinition",
+    "StoppingCondition",
+    "TrainingJob",
+    "TrainingJobConfig",
+]
+
+MAX_RUNTIME_IN_SECONDS = 28 * 24 * 3600
+_KMS_KEY_LENGTH = (1, 2048)
+
+
+class MetricDefinition(Model, message=pb.MetricDefinition):
+    """How a metric is found in the log.
+
+    Attributes:
+        name: name of the metric, such as ``validation:error``.
+        regex: searched in each log line; the first capture group is the value.
+    """
+
+    name: str = rule(length=(1, 255))
+    regex: str = rule(length=(1, 500))
+
+    def broken_rules(self) -> Iterable[Problem]:
+        try:
+            re.compile(self.regex)
+        except re.error as error:
+            yield Problem("regex", self.regex, f"must be a regular expression ({error})")
+
+
+class AlgorithmSpecification(Model, message=pb.AlgorithmSpecification):
+    """What a training job runs.
+
+    Attributes:
+        algorithm_name: a built-in algorithm, or CUSTOM.
+        algorithm_version: version of the built-in algorithm, such as ``1.7-1``; empty for the newest.
+        input_mode: how data reaches the container, unless a channel says otherwise.
+        input_content_type: format of the channels that name none of their own.
+        metric_definitions: metrics of a custom image, up to 40. The built-in algorithms have their own and the service
+            refuses others, so they are left out of the request there, with a warning.
+        training_image: URI of the image; replaces the one of the built-in algorithm.
+    """
+
+    algorithm_name: AlgorithmName
+    algorithm_version: str = rule(default="", length=(0, 64))
+    input_mode: InputMode = InputMode.FILE
+    input_content_type: InputContentType = InputContentType.TEXT_CSV
+    metric_definitions: Sequence[MetricDefinition] | None = rule(default=(), length=(0, 40))
+    training_image: str = rule(default="", length=(0, 255))
+
+
+class TrainingJobConfig(Model, message=pb.TrainingJobConfig):
+    """On what a training job runs, and what the account asks of it.
+
+    Attributes:
+        instance_type: such as ``ml.m5.xlarge``.
+        volume_size_in_gb: storage of each instance, in GB.
+        instance_count: number of instances (hosts).
+        distributed_protocol: how several hosts are started.
+        role_arn: IAM role that SageMaker assumes for the job; the deployment's where left out.
+        region: AWS region; the deployment's where left out.
+        volume_kms_key_id: KMS key of the storage volumes.
+        keep_alive_period_in_seconds: keeps the instances as a warm pool after the job, up to 21,600 s.
+        security_group_ids, subnets: the VPC of the job; both or neither.
+        output_path: ``s3://`` prefix for the artifacts; the execution's output prefix where left out.
+        output_kms_key_id: KMS key of the artifacts.
+        enable_network_isolation: no network inside the container.
+        enable_inter_container_traffic_encryption: encrypts traffic between hosts.
+        enable_managed_spot_training: spot instances; needs ``StoppingCondition.max_wait_time_in_seconds``.
+        checkpoint_s3_uri, checkpoint_local_path: where checkpoints are kept, and their folder in the container.
+        tags: up to 50, beside those of the execution.
+        environment: variables of the container, up to 100 (48 when tuned).
+        max_retry_attempts: how often SageMaker itself retries after an internal error, 1 to 30.
+    """
+
+    instance_type: str = rule(pattern=r"ml\.[a-z0-9-]+\.[a-z0-9-]+", like="ml.m5.xlarge")
+    volume_size_in_gb: int = rule(at_least=1, at_most=16384)
+    instance_count: int = rule(default=1, at_least=1)
+    distributed_protocol: DistributedProtocol = DistributedProtocol.UNSPECIFIED
+    role_arn: str | None = rule(
+        default=None,
+        pattern=r"arn:aws[a-z\-]*:iam::\d{12}:role/?[a-zA-Z_0-9+=,.@\-_/]+",
+        like="arn:aws:iam::123456789012:role/SageMaker",
+    )
+    region: str | None = rule(default=None, pattern=r"[a-z]{2,}(-[a-z0-9]+)+-\d+", like="us-east-1")
+    volume_kms_key_id: str | None = rule(default=None, length=_KMS_KEY_LENGTH)
+    keep_alive_period_in_seconds: int | None = rule(default=None, at_least=0, at_most=21600)
+    security_group_ids: Sequence[str] = rule(
+        default=(), length=(0, 5), pattern=r"[-0-9a-zA-Z]{1,32}", like="sg-0a1b2c3d"
+    )
+    subnets: Sequence[str] = rule(default=(), length=(0, 16), pattern=r"[-0-9a-zA-Z]{1,32}", like="subnet-0a1b2c3d")
+    output_path: str | None = rule(default=None, pattern=r"(s3|https|file)://.+", like="s3://bucket/prefix")
+    output_kms_key_id: str | None = rule(default=None, length=_KMS_KEY_LENGTH)
+    enable_network_isolation: bool | None = None
+    enable_inter_container_traffic_encryption: bool | None = None
+    enable_managed_spot_training: bool | None = None
+    checkpoint_s3_uri: str | None = rule(default=None, pattern=r"(s3|https|file)://.+", like="s3://bucket/prefix")
+    checkpoint_local_path: str | None = rule(default=None, length=(1, 4096))
+    tags: Mapping[str, str] | None = rule(default=None, length=(0, 50))
+    environment: Mapping[str, str] | None = rule(default=None, length=(0, 100))
+    max_retry_attempts: int | None = rule(default=None, at_least=1, at_most=30)
+
+    def broken_rules(self) -> Iterable[Problem]:
+        if bool(self.security_group_ids) != bool(self.subnets):
+            missing = "subnets" if self.security_group_ids else "security_group_ids"
+            yield Problem(missing, (), "must be given together with the other half of the VPC")
+        if self.checkpoint_local_path and not self.checkpoint_s3_uri:
+            yield Problem("checkpoint_s3_uri", None, "must be given with checkpoint_local_path")
+
+
+class StoppingCondition(Model, message=pb.StoppingCondition):
+    """How long a training job may take.
+
+    Attributes:
+        max_runtime_in_seconds: seconds of training, up to 28 days; the job is then stopped and keeps its artifacts.
+        max_wait_time_in_seconds: seconds of training and waiting for spot instances together (spot training only).
+    """
+
+    max_runtime_in_seconds: int = rule(at_least=1, at_most=MAX_RUNTIME_IN_SECONDS)
+    max_wait_time_in_seconds: int | None = rule(default=None, at_least=1)
+
+    def broken_rules(self) -> Iterable[Problem]:
+        if self.max_wait_time_in_seconds is not None and self.max_wait_time_in_seconds < self.max_runtime_in_seconds:
+            limit = f"must be at least max_runtime_in_seconds ({self.max_runtime_in_seconds})"
+            yield Problem("max_wait_time_in_seconds", self.max_wait_time_in_seconds, limit)
+
+
+class TrainingJob(Model, message=pb.TrainingJob):
+    """A training job as a task template carries it.
+
+    Attributes:
+        algorithm_specification: what runs.
+        training_job_config: on what.
+        channels: its input channels; their locations are inputs of the task.
+    """
+
+    algorithm_specification: AlgorithmSpecification
+    training_job_config: TrainingJobConfig
+    channels: Sequence[Channel] = rule(default=(), length=(0, 20))
+
+    def broken_rules(self) -> Iterable[Problem]:
+        names = [channel.name for channel in self.channels]
+        for name in sorted({name for name in names if names.count(name) > 1}):
+            yield Problem("channels", name, "must not be declared twice")
+        custom = self.algorithm_specification
+        if custom.algorithm_name is AlgorithmName.CUSTOM and custom.algorithm_version:
+            version = custom.algorithm_version
+            yield Problem("algorithm_specification.algorithm_version", version, "is for built-in algorithms only")
