@@ -1,0 +1,179 @@
+"""How far a job is: small enough to travel with every status report, enough for a display that follows the job."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import singledispatch
+from typing import Any
+
+from flytekit_sagemaker.reporting.plain import from_plain, to_plain
+from flytekit_sagemaker.reporting.records import (
+    TrainingRecord,
+    TuningRecord,
+    finite,
+    objective_of,
+    training_record,
+)
+from flytekit_sagemaker.reporting.wording import number, one_line
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """State of a training or tuning job at one moment.
+
+    Attributes:
+        kind: ``training`` or ``tuning``.
+        message: what the service says about the status: the failure reason, or the message of the latest phase.
+        total: trials that a tuning job may launch; 0 where it has no limit, and for a training job.
+        done, running, failed, stopped: trials by outcome.
+        best_trial: name of the best training job so far; ``best_index`` is its number among the trials.
+        started, ended: seconds since the epoch; None where it has not happened.
+        final_metrics: of a training job.
+    """
+
+    name: str
+    kind: str
+    status: str
+    secondary_status: str = ""
+    message: str = ""
+    total: int = 0
+    done: int = 0
+    running: int = 0
+    failed: int = 0
+    stopped: int = 0
+    objective_metric: str = ""
+    best_value: float | None = None
+    best_trial: str = ""
+    best_index: int | None = None
+    best_hyperparameters: Mapping[str, str] = field(default_factory=dict)
+    started: float | None = None
+    ended: float | None = None
+    final_metrics: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def finished(self) -> int:
+        """Trials that came to an end, however."""
+        return self.done + self.failed + self.stopped
+
+    def to_dict(self) -> dict[str, Any]:
+        """The progress as plain JSON values."""
+        return dict(to_plain(self))
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Progress:
+        """The progress that ``to_dict`` gave, whole numbers as floats or not; raises InvalidInput for anything else."""
+        return from_plain(cls, data)
+
+
+@singledispatch
+def progress_of(subject: TuningRecord | TrainingRecord | Mapping[str, Any]) -> Progress:
+    """The progress of a job, from its record or from SageMaker's description of it.
+
+    A description of a tuning job needs no list of its trials: the service counts them, and names the best.
+    """
+    raise TypeError(f"no progress in a {type(subject).__name__}")
+
+
+@progress_of.register
+def _(record: TuningRecord) -> Progress:
+    best = record.best
+    return Progress(
+        name=record.name,
+        kind="tuning",
+        status=record.status,
+        message=record.failure_reason,
+        total=record.total,
+        done=record.done,
+        running=record.running,
+        failed=record.failed,
+        stopped=record.stopped,
+        objective_metric=record.objective_metric,
+        best_value=best.objective if best else None,
+        best_trial=best.training_job_name if best else "",
+        best_index=best.index if best else None,
+        best_hyperparameters=best.hyperparameters if best else {},
+        started=_epoch(record.created),
+        ended=_epoch(record.ended),
+    )
+
+
+@progress_of.register
+def _(record: TrainingRecord) -> Progress:
+    return Progress(
+        name=record.name,
+        kind="training",
+        status=record.status,
+        secondary_status=record.secondary_status,
+        message=record.failure_reason or (record.phases[-1].message if record.phases else ""),
+        started=_epoch(record.created),
+        ended=_epoch(record.ended),
+        final_metrics=record.final_metrics,
+    )
+
+
+@progress_of.register(Mapping)
+def _(description: Mapping[str, Any]) -> Progress:
+    if "HyperParameterTuningJobName" not in description:
+        return progress_of(training_record(description))
+    counters = description.get("TrainingJobStatusCounters", {})
+    limits = description.get("HyperParameterTuningJobConfig", {}).get("ResourceLimits", {})
+    best = description.get("BestTrainingJob", {})
+    name = description["HyperParameterTuningJobName"]
+    return Progress(
+        name=name,
+        kind="tuning",
+        status=description["HyperParameterTuningJobStatus"],
+        message=description.get("FailureReason", ""),
+        total=limits.get("MaxNumberOfTrainingJobs") or 0,
+        done=counters.get("Completed", 0),
+        running=counters.get("InProgress", 0),
+        failed=counters.get("RetryableError", 0) + counters.get("NonRetryableError", 0),
+        stopped=counters.get("Stopped", 0),
+        objective_metric=objective_of(description).get("MetricName", ""),
+        best_value=finite(best.get("FinalHyperParameterTuningJobObjectiveMetric", {}).get("Value")),
+        best_trial=best.get("TrainingJobName", ""),
+        best_index=_number_in(best.get("TrainingJobName", ""), name),
+        best_hyperparameters=dict(best.get("TunedHyperParameters", {})),
+        started=_epoch(description.get("CreationTime")),
+        ended=_epoch(description.get("HyperParameterTuningEndTime")),
+    )
+
+
+def progress_line(progress: Progress) -> str:
+    """One plain line for logs, the same as long as nothing happens: there is no clock in it."""
+    parts = [f"{progress.kind} job {progress.name}: {headline(progress)}"]
+    if progress.best_value is not None:
+        parts.append(f"best {progress.objective_metric} {number(progress.best_value)}{_which_trial(progress)}")
+    if progress.final_metrics and progress.status == "Completed":
+        parts.append(", ".join(f"{name} {number(value)}" for name, value in progress.final_metrics.items()))
+    if progress.message and progress.status != "Completed":
+        parts.append(progress.message)
+    return one_line("; ".join(parts))
+
+
+def headline(progress: Progress) -> str:
+    """Status and counts in a few words."""
+    if progress.kind != "tuning":
+        return progress.secondary_status or progress.status
+    total = f" of {progress.total}" if progress.total else ""
+    stopped = f", {progress.stopped} stopped" if progress.stopped else ""
+    counts = f"{progress.done}{total} trials done, {progress.running} running, {progress.failed} failed{stopped}"
+    return counts if progress.status == "InProgress" else f"{progress.status}, {counts}"
+
+
+def _which_trial(progress: Progress) -> str:
+    which = progress.best_index or progress.best_trial
+    return f" (trial {which})" if which else ""
+
+
+def _number_in(training_job_name: str, tuning_job_name: str) -> int | None:
+    """SageMaker names a trial after its tuning job, its number and a few random characters."""
+    found = re.fullmatch(re.escape(tuning_job_name) + r"-(\d+)-\w+", training_job_name)
+    return int(found[1]) if found else None
+
+
+def _epoch(time: datetime | None) -> float | None:
+    return None if time is None else time.timestamp()

@@ -1,0 +1,243 @@
+"""Records from SageMaker's answers: pure functions of what boto3 returned.
+
+Sources:
+https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_DescribeHyperParameterTuningJob.html
+https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_HyperParameterTrainingJobSummary.html
+https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_DescribeTrainingJob.html
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from flytekit_sagemaker.reporting.shapes import Phase, TrainingRecord, Trial, TunableRange, TuningRecord
+
+__all__ = [
+    "Phase",
+    "TrainingRecord",
+    "Trial",
+    "TunableRange",
+    "TuningRecord",
+    "finite",
+    "objective_of",
+    "training_record",
+    "tuning_record",
+]
+
+
+def tuning_record(
+    description: Mapping[str, Any], trials: Sequence[Mapping[str, Any]], *, links: Mapping[str, str] | None = None
+) -> TuningRecord:
+    """The record of a tuning job.
+
+    Args:
+        description: answer of DescribeHyperParameterTuningJob.
+        trials: every HyperParameterTrainingJobSummary of ListTrainingJobsForHyperParameterTuningJob, in any order.
+        links: label to URL, shown where the record is.
+    """
+    config = description.get("HyperParameterTuningJobConfig", {})
+    definitions = _definitions(description)
+    objective = objective_of(description)
+    direction = objective.get("Type", "Minimize")
+    ordered = sorted(trials, key=lambda item: (item["CreationTime"], item["TrainingJobName"]))
+    shown = tuple(_trial(index, summary) for index, summary in enumerate(ordered, start=1))
+    outcomes = Counter(trial.outcome for trial in shown)
+    resources = next((found for found in map(_instances, definitions) if found[0]), ("", 0))
+    created, ended = description.get("CreationTime"), description.get("HyperParameterTuningEndTime")
+    return TuningRecord(
+        name=description["HyperParameterTuningJobName"],
+        status=description["HyperParameterTuningJobStatus"],
+        objective_metric=objective.get("MetricName", ""),
+        direction=direction,
+        strategy=config.get("Strategy", ""),
+        ranges=_ranges(config, definitions, shown),
+        total=max(len(shown), config.get("ResourceLimits", {}).get("MaxNumberOfTrainingJobs") or 0),
+        done=outcomes["done"],
+        running=outcomes["running"],
+        failed=outcomes["failed"],
+        stopped=outcomes["stopped"],
+        trials=shown,
+        best_index=_best_index(shown, direction, description.get("BestTrainingJob", {}).get("TrainingJobName")),
+        best_so_far=_best_so_far(shown, direction),
+        training_seconds=sum(trial.duration_in_seconds or 0.0 for trial in shown),
+        wall_seconds=_seconds(created, ended or description.get("LastModifiedTime")),
+        created=created,
+        ended=ended,
+        failure_reason=description.get("FailureReason", ""),
+        max_parallel=config.get("ResourceLimits", {}).get("MaxParallelTrainingJobs", 0),
+        early_stopping=config.get("TrainingJobEarlyStoppingType", ""),
+        random_seed=config.get("RandomSeed"),
+        training_image=_first(definitions, "AlgorithmSpecification", "TrainingImage"),
+        instance_type=resources[0],
+        instance_count=resources[1],
+        static_hyperparameters={
+            name: value
+            for definition in reversed(definitions)
+            for name, value in definition.get("StaticHyperParameters", {}).items()
+        },
+        links=dict(links or {}),
+    )
+
+
+def training_record(
+    description: Mapping[str, Any], *, links: Mapping[str, str] | None = None, log_tail: Sequence[str] = ()
+) -> TrainingRecord:
+    """The record of a training job.
+
+    Args:
+        description: answer of DescribeTrainingJob.
+        links: label to URL, shown where the record is.
+        log_tail: last lines of the job's log, shown where it failed.
+    """
+    created, ended = description.get("CreationTime"), description.get("TrainingEndTime")
+    instance_type, instance_count = _instances(description)
+    algorithm = description.get("AlgorithmSpecification", {})
+    return TrainingRecord(
+        name=description["TrainingJobName"],
+        status=description["TrainingJobStatus"],
+        secondary_status=description.get("SecondaryStatus", ""),
+        failure_reason=description.get("FailureReason", ""),
+        phases=tuple(
+            Phase(
+                status=step["Status"],
+                message=step.get("StatusMessage", ""),
+                started=step.get("StartTime"),
+                seconds=_seconds(step.get("StartTime"), step.get("EndTime")),
+            )
+            for step in description.get("SecondaryStatusTransitions", ())
+        ),
+        final_metrics={
+            metric["MetricName"]: metric["Value"]
+            for metric in description.get("FinalMetricDataList", ())
+            if finite(metric.get("Value")) is not None
+        },
+        hyperparameters=dict(description.get("HyperParameters", {})),
+        channels={channel["ChannelName"]: _uri(channel) for channel in description.get("InputDataConfig", ())},
+        model_uri=description.get("ModelArtifacts", {}).get("S3ModelArtifacts", ""),
+        tuning_job_name=description.get("TuningJobArn", "").rpartition("/")[2],
+        training_image=algorithm.get("TrainingImage", "") or algorithm.get("AlgorithmName", ""),
+        input_mode=algorithm.get("TrainingInputMode", ""),
+        instance_type=instance_type,
+        instance_count=instance_count,
+        created=created,
+        ended=ended,
+        training_seconds=description.get("TrainingTimeInSeconds"),
+        billable_seconds=description.get("BillableTimeInSeconds"),
+        wall_seconds=_seconds(created, ended or description.get("LastModifiedTime")),
+        managed_spot_training=description.get("EnableManagedSpotTraining", False),
+        log_tail=tuple(log_tail),
+        links=dict(links or {}),
+    )
+
+
+def objective_of(description: Mapping[str, Any]) -> Mapping[str, str]:
+    """``Type`` and ``MetricName`` of a tuning job's objective; one with several definitions has it in each of them."""
+    config = description.get("HyperParameterTuningJobConfig", {})
+    in_definitions = (item.get("TuningObjective") for item in _definitions(description))
+    return next(filter(None, [config.get("HyperParameterTuningJobObjective"), *in_definitions]), {})
+
+
+def finite(value: float | None) -> float | None:
+    """The value where it is a finite number: neither JSON nor a plot has a place for another."""
+    return value if value is not None and math.isfinite(value) else None
+
+
+def _trial(index: int, summary: Mapping[str, Any]) -> Trial:
+    started = summary.get("TrainingStartTime")
+    return Trial(
+        index=index,
+        training_job_name=summary["TrainingJobName"],
+        status=summary["TrainingJobStatus"],
+        hyperparameters=dict(summary.get("TunedHyperParameters", {})),
+        objective=finite(summary.get("FinalHyperParameterTuningJobObjectiveMetric", {}).get("Value")),
+        objective_status=summary.get("ObjectiveStatus", ""),
+        started=started or summary["CreationTime"],
+        duration_in_seconds=_seconds(started, summary.get("TrainingEndTime")),
+        failure_reason=summary.get("FailureReason", ""),
+    )
+
+
+def _best_index(trials: Sequence[Trial], direction: str, named_by_service: str | None) -> int | None:
+    scored = {trial.index: trial.objective for trial in trials if trial.objective is not None}
+    named = next((trial.index for trial in trials if trial.training_job_name == named_by_service), None)
+    if named in scored or not scored:
+        return named if named in scored else None
+    return (max if direction == "Maximize" else min)(scored, key=lambda index: scored[index])
+
+
+def _best_so_far(trials: Sequence[Trial], direction: str) -> tuple[float | None, ...]:
+    better = max if direction == "Maximize" else min
+    series: list[float | None] = []
+    for trial in trials:
+        known = [value for value in (series[-1] if series else None, trial.objective) if value is not None]
+        series.append(better(known) if known else None)
+    return tuple(series)
+
+
+def _definitions(description: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    single = description.get("TrainingJobDefinition")
+    return [single] if single else list(description.get("TrainingJobDefinitions", ()))
+
+
+def _ranges(
+    config: Mapping[str, Any], definitions: Sequence[Mapping[str, Any]], trials: Sequence[Trial]
+) -> tuple[TunableRange, ...]:
+    sources = [config.get("ParameterRanges", {}), *(item.get("HyperParameterRanges", {}) for item in definitions)]
+    ranges = {item.name: item for source in sources for item in _declared(source)}
+    # With Autotune the service chooses the ranges and does not tell them: take those that its choices span.
+    for name in dict.fromkeys(name for trial in trials for name in trial.hyperparameters):
+        ranges.setdefault(name, _observed(name, [t.hyperparameters[name] for t in trials if name in t.hyperparameters]))
+    return tuple(ranges.values())
+
+
+def _declared(source: Mapping[str, Any]) -> list[TunableRange]:
+    numeric = [
+        TunableRange(
+            name=item["Name"],
+            kind=kind,
+            minimum=float(item["MinValue"]),
+            maximum=float(item["MaxValue"]),
+            scaling=item.get("ScalingType", "Auto"),
+        )
+        for kind in ("Continuous", "Integer")
+        for item in source.get(f"{kind}ParameterRanges", ())
+    ]
+    categorical = [
+        TunableRange(name=item["Name"], kind="Categorical", values=tuple(item["Values"]))
+        for item in source.get("CategoricalParameterRanges", ())
+    ]
+    return numeric + categorical
+
+
+def _observed(name: str, texts: Sequence[str]) -> TunableRange:
+    try:
+        values = [float(text) for text in texts]
+    except ValueError:
+        return TunableRange(name=name, kind="Categorical", values=tuple(dict.fromkeys(texts)))
+    return TunableRange(name=name, kind="Continuous", minimum=min(values), maximum=max(values), scaling="Auto")
+
+
+def _instances(request: Mapping[str, Any]) -> tuple[str, int]:
+    """Instance type and count of a training job or of a tuning job's definition, which has two places for them."""
+    single = request.get("ResourceConfig", {}) or request.get("HyperParameterTuningResourceConfig", {})
+    groups = single.get("InstanceGroups") or single.get("InstanceConfigs") or [single]
+    types = dict.fromkeys(group.get("InstanceType", "") for group in groups)
+    return ", ".join(filter(None, types)), sum(group.get("InstanceCount", 0) for group in groups)
+
+
+def _first(definitions: Sequence[Mapping[str, Any]], part: str, member: str) -> str:
+    return next((item[part][member] for item in definitions if item.get(part, {}).get(member)), "")
+
+
+def _uri(channel: Mapping[str, Any]) -> str:
+    source = channel.get("DataSource", {})
+    files = source.get("FileSystemDataSource", {})
+    return str(source.get("S3DataSource", {}).get("S3Uri") or files.get("DirectoryPath") or "")
+
+
+def _seconds(start: datetime | None, end: datetime | None) -> float | None:
+    return None if start is None or end is None else (end - start).total_seconds()
