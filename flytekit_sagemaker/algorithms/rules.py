@@ -1,0 +1,294 @@
+"""The vocabulary in which an algorithm's hyperparameters, metrics and channels are written down.
+
+A value arrives as SageMaker hands it to the container: as text. A ``Hyperparameter`` says how that text is parsed,
+which values are legal and which versions of the image know it. ``Problem.constraint`` carries the container's own
+refusal; a problem without one is a mistake that the container would let pass in silence or that only training reveals.
+"""
+
+from __future__ import annotations
+
+import ast
+import enum
+import json
+import math
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from flytekit_sagemaker.errors import Problem
+
+
+class Interval:
+    """A range of numbers in the notation of mathematics: ``Interval("(0, 1]")``, ``Interval("[1, inf)")``."""
+
+    def __init__(self, notation: str) -> None:
+        low, high = notation[1:-1].split(",")
+        self.notation = notation
+        self.low, self.high = float(low), float(high)
+        self.open_low, self.open_high = notation[0] == "(", notation[-1] == ")"
+
+    def __contains__(self, value: object) -> bool:
+        if not isinstance(value, (int, float)) or not math.isfinite(value):
+            return False
+        above = value > self.low if self.open_low else value >= self.low
+        below = value < self.high if self.open_high else value <= self.high
+        return above and below
+
+    def __str__(self) -> str:
+        return self.notation
+
+
+ANY_NUMBER = Interval("(-inf, inf)")
+
+
+class Kind(enum.Enum):
+    """How the text of a hyperparameter is read; the value names it in a sentence."""
+
+    INTEGER = "an integer"
+    CONTINUOUS = "a number"
+    CATEGORICAL = "a word"
+    COMMA_LIST = "a comma-separated list"
+    JSON_LIST = 'a JSON list such as ["msd"]'
+    NUMBER_TUPLE = 'a tuple of numbers such as "(1, 0, -1)"'
+    NESTED_LIST = 'a list of lists of numbers such as "[[1, 2], [3, 4]]"'
+
+
+def _json_list(text: str) -> list[Any]:
+    value = json.loads(text)
+    if not isinstance(value, list):
+        raise ValueError("not a list")
+    return value
+
+
+def _number_tuple(text: str) -> tuple[Any, ...]:
+    value = _literal(text)
+    return value if isinstance(value, tuple) else (value,)
+
+
+def _nested_list(text: str) -> list[list[Any]]:
+    value = _literal(text)
+    if not isinstance(value, list) or not all(isinstance(group, (list, tuple)) for group in value):
+        raise ValueError("not a list of lists")
+    return value
+
+
+def _literal(text: str) -> Any:
+    try:
+        return ast.literal_eval(text.strip())
+    except (SyntaxError, TypeError, MemoryError, RecursionError) as error:
+        raise ValueError(str(error)) from None
+
+
+_PARSERS: Mapping[Kind, Callable[[str], Any]] = {
+    Kind.INTEGER: int,
+    Kind.CONTINUOUS: float,
+    Kind.CATEGORICAL: str,
+    Kind.COMMA_LIST: lambda text: text.split(","),
+    Kind.JSON_LIST: _json_list,
+    Kind.NUMBER_TUPLE: _number_tuple,
+    Kind.NESTED_LIST: _nested_list,
+}
+
+
+@dataclass(frozen=True)
+class TunedRange:
+    """What a tuning job may choose for one hyperparameter; the bounds are text, as the service takes them.
+
+    Attributes:
+        kind: the parameter range's type.
+        min_value: lower bound of an integer or continuous range.
+        max_value: upper bound of an integer or continuous range.
+        values: the choices of a categorical range.
+    """
+
+    kind: Literal["integer", "continuous", "categorical"]
+    min_value: str = ""
+    max_value: str = ""
+    values: tuple[str, ...] = ()
+
+    def fields(self) -> tuple[tuple[str, str], ...]:
+        """Name and text of every value that has to be legal for the hyperparameter."""
+        if self.kind == "categorical":
+            return tuple(("values", value) for value in self.values)
+        return (("min_value", self.min_value), ("max_value", self.max_value))
+
+
+@dataclass(frozen=True)
+class Hyperparameter:
+    """One hyperparameter of an algorithm: a row of its table.
+
+    Attributes:
+        name: as SageMaker spells it.
+        kind: how its text is read.
+        interval: the legal numbers; of the elements, where the kind is a list of numbers.
+        choices: the legal words, by the first version that takes them ("" for all versions).
+        word: one word that is legal instead of a number, such as ``auto``.
+        thresholded: words that may carry a number after an ``@``, such as ``error@0.7``.
+        required: whether training needs it.
+        tunable: whether a tuning job may choose it.
+        since: first version that knows it, or empty.
+        until: last version that knows it, or empty.
+        alias: another spelling of the name.
+        successor: what to use in the versions after ``until``.
+    """
+
+    name: str
+    kind: Kind
+    interval: Interval = ANY_NUMBER
+    choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    word: str = ""
+    thresholded: tuple[str, ...] = ()
+    required: bool = False
+    tunable: bool = False
+    since: str = ""
+    until: str = ""
+    alias: str = ""
+    successor: str = ""
+
+    def parse(self, text: str) -> Any:
+        """The value that the container makes of the text.
+
+        Raises:
+            ValueError: the text is no value of this kind.
+        """
+        return text if self.word and text == self.word else _PARSERS[self.kind](text)
+
+    def choices_of(self, knows: Callable[[str], bool]) -> tuple[str, ...]:
+        """The legal words of a version, which says through ``knows`` whether it is at least as new as another."""
+        known = [word for since, words in self.choices.items() if knows(since) for word in words]
+        return tuple(sorted(known) if len(self.choices) > 1 else known)
+
+    def rule(self, choices: tuple[str, ...]) -> str:
+        """What a legal value looks like, as the rest of a sentence."""
+        if self.kind is Kind.CATEGORICAL:
+            return f"must be one of {', '.join(choices)}"
+        rule = f"must be {self.kind.value}"
+        if choices:
+            rule += f" out of {', '.join(choices)}"
+            if self.thresholded:
+                rule += f" ({', '.join(f'{word}@<number>' for word in self.thresholded)} too)"
+        elif self.interval is not ANY_NUMBER:
+            rule += f" in {self.interval}"
+        return f"{rule}, or {self.word!r}" if self.word else rule
+
+    def illegal(self, value: Any, choices: tuple[str, ...]) -> Any:
+        """The part of a parsed value that is not legal, or None."""
+        if self.word and value == self.word:
+            return None
+        if self.kind in (Kind.INTEGER, Kind.CONTINUOUS):
+            elements: Iterable[Any] = (value,)
+        elif self.kind is Kind.CATEGORICAL:
+            elements = (value,)
+        elif self.kind is Kind.NESTED_LIST:
+            elements = (element for group in value for element in group)
+        else:
+            elements = value
+        for element in elements:
+            legal = self._is_choice(element, choices) if choices else element in self.interval
+            if not legal:
+                return element
+        return None
+
+    def _is_choice(self, element: Any, choices: tuple[str, ...]) -> bool:
+        if element in choices:
+            return True
+        word, at, threshold = str(element).partition("@")
+        return bool(at) and word.strip() in self.thresholded and _is_number(threshold)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def integer(name: str, interval: str, **more: Any) -> Hyperparameter:
+    """A row for a whole number inside ``interval``, read by ``int`` ("6.0" is none)."""
+    return Hyperparameter(name, Kind.INTEGER, Interval(interval), **more)
+
+
+def continuous(name: str, interval: str, **more: Any) -> Hyperparameter:
+    """A row for a number inside ``interval``."""
+    return Hyperparameter(name, Kind.CONTINUOUS, Interval(interval), **more)
+
+
+def categorical(name: str, choices: str | Mapping[str, tuple[str, ...]], **more: Any) -> Hyperparameter:
+    """A row for a word; ``choices`` are separated by spaces, or listed by the first version that takes them."""
+    table = {"": tuple(choices.split())} if isinstance(choices, str) else choices
+    return Hyperparameter(name, Kind.CATEGORICAL, choices=table, **more)
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A metric that the service reads from the log of an image.
+
+    Attributes:
+        name: as the service spells it, such as ``validation:auc``.
+        regex: what finds its value in a log line, in which the log agent has turned a TAB into ``#011``.
+        maximize: whether a larger value is better; None where the service takes either direction.
+        tunable: whether a tuning job may take it as its objective; the others are only plotted.
+        since: first version that emits it, or empty.
+        until: last version that emits it, or empty.
+    """
+
+    name: str
+    regex: str
+    maximize: bool | None
+    tunable: bool = True
+    since: str = ""
+    until: str = ""
+
+
+@dataclass(frozen=True)
+class Channel:
+    """An input channel of an algorithm and the content types that it takes; ``required`` without it no training."""
+
+    name: str
+    content_types: tuple[str, ...] = ()
+    required: bool = False
+
+    def takes(self, content_type: str | None) -> bool:
+        """Whether the container reads this content type; None leaves the choice to the container."""
+        return content_type is None or not self.content_types or content_type in self.content_types
+
+
+@dataclass(frozen=True)
+class Given:
+    """The hyperparameters of one job, parsed, under their canonical names: what a rule over several of them sees.
+
+    Attributes:
+        static: parsed values; those that do not parse are left out.
+        tuned: names whose value is open: a tuning job chooses it, or it does not parse.
+        objective_metric: the tuning job's objective without its data set (``auc``), or empty.
+        knows: whether the image is at least as new as a version.
+    """
+
+    static: Mapping[str, Any]
+    tuned: frozenset[str]
+    objective_metric: str
+    knows: Callable[[str], bool]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.static or name in self.tuned
+
+
+CrossRule = Callable[[Given], Iterable[Problem]]
+
+
+@dataclass(frozen=True)
+class Rules:
+    """Everything that is known of an algorithm beside its images."""
+
+    hyperparameters: tuple[Hyperparameter, ...]
+    metrics: tuple[Metric, ...]
+    channels: tuple[Channel, ...]
+    cross_rules: tuple[CrossRule, ...] = ()
+    default_content_type: str = ""
+
+
+def number_as_text(text: str) -> str | None:
+    """The integer that a text such as "6.0" stands for, as text, or None when it stands for none."""
+    return str(int(float(text))) if re.fullmatch(r"\s*[+-]?\d+\.0*\s*", text) else None
