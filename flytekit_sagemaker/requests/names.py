@@ -1,0 +1,74 @@
+"""Names and tags of jobs: pure functions of the Flyte execution that a job belongs to.
+
+One attempt of one node always asks for the same name, so a repeated create meets the job it made before instead of
+making (and paying for) a second one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import astuple, dataclass
+
+from flytekit_sagemaker.errors import InvalidInput, Problem
+
+TRAINING_JOB_NAME_LENGTH = 63
+TUNING_JOB_NAME_LENGTH = 32
+_HASH_LENGTH = 8
+_TAG_PREFIX = "flyte-"
+
+
+@dataclass(frozen=True)
+class JobIdentity:
+    """Whose job it is.
+
+    Attributes:
+        project, domain, execution: the Flyte execution.
+        node: the node of the execution.
+        task: full name of the task.
+        version: version of the task.
+        attempt: number of the attempt, from 0.
+    """
+
+    project: str
+    domain: str
+    execution: str
+    node: str
+    task: str = ""
+    version: str = ""
+    attempt: int = 0
+
+    def job_name(self, length: int) -> str:
+        """A legal job name of at most ``length`` characters, unique to this attempt: what is readable, then a hash."""
+        readable = "-".join(part for part in (self.execution, self.node, str(self.attempt)) if part)
+        attempt = (self.project, self.domain, self.execution, self.node, str(self.attempt))
+        digest = hashlib.sha256("\0".join(attempt).encode()).hexdigest()[:_HASH_LENGTH]
+        slug = re.sub(r"[^a-zA-Z0-9]+", "-", readable)[: length - _HASH_LENGTH - 1].strip("-")
+        return f"{slug}-{digest}" if slug else digest
+
+    def tags(self) -> dict[str, str]:
+        """The tags that tell an account's owner which execution a job belongs to."""
+        names = ("project", "domain", "execution", "node", "task", "version", "attempt")
+        values = (str(value) for value in astuple(self))
+        return {_TAG_PREFIX + name: _tag_value(value) for name, value in zip(names, values, strict=True) if value}
+
+
+def check_job_name(name: str, length: int) -> None:
+    """Refuse a name given by hand that SageMaker would refuse.
+
+    Raises:
+        InvalidInput: when it is too long or has other characters than letters, digits and inner hyphens.
+    """
+    problems = []
+    if not 1 <= len(name) <= length:
+        problems.append(Problem("job name", name, f"must have 1 to {length} characters, has {len(name)}"))
+    if not re.fullmatch(r"[a-zA-Z0-9](-*[a-zA-Z0-9])*", name):
+        rule = "must have letters, digits and inner hyphens only"
+        problems.append(Problem("job name", name, rule, "Replace other characters by hyphens."))
+    if problems:
+        raise InvalidInput("the job", problems)
+
+
+def _tag_value(text: str) -> str:
+    # https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html
+    return re.sub(r"[^\w\s.:/=+\-@]", "-", text)[:256]

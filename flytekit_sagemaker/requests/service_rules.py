@@ -1,0 +1,290 @@
+"""The rules between the members of a request that the SageMaker service enforces and botocore's model does not state.
+
+Sources: the pages of CreateTrainingJob and CreateHyperParameterTuningJob in
+https://docs.aws.amazon.com/sagemaker/latest/APIReference/ and
+https://docs.aws.amazon.com/sagemaker/latest/dg/automatic-model-tuning-limits.html
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from flytekit_sagemaker.algorithms import identify_image
+from flytekit_sagemaker.errors import Problem
+
+Request = Mapping[str, Any]
+
+MAX_RUNTIME_IN_SECONDS = 28 * 24 * 3600
+MAX_RANGES = 30
+MAX_TRIALS = {"Random": 10000}
+MAX_TRIALS_OTHERWISE = 750
+MAX_PARALLEL_TRIALS = 100
+RANGE_KINDS = ("IntegerParameterRanges", "ContinuousParameterRanges", "CategoricalParameterRanges")
+TUNING_CONFIG = "HyperParameterTuningJobConfig"
+
+
+def problems(operation: str, request: Request) -> Iterator[Problem]:
+    """Every broken rule of a create request; requests of other operations have none."""
+    checks: dict[str, Callable[[Request], Iterator[Problem]]] = {
+        "CreateTrainingJob": _training_job,
+        "CreateHyperParameterTuningJob": _tuning_job,
+    }
+    if operation in checks:
+        yield from checks[operation](request)
+        yield from _tags(request)
+
+
+def definitions(request: Request) -> list[tuple[str, Request]]:
+    """The training job definitions of a tuning request with their paths; a well-formed request has at least one."""
+    found = [("TrainingJobDefinition", _struct(request, "TrainingJobDefinition"))]
+    several = _list(request, "TrainingJobDefinitions")
+    found += [(f"TrainingJobDefinitions[{index}]", item) for index, item in enumerate(several)]
+    return [(path, item) for path, item in found if item]
+
+
+def ranges(parameter_ranges: Request) -> list[tuple[str, int, Request]]:
+    """Each range of a ``ParameterRanges`` structure with its kind and its place in that kind's list."""
+    return [
+        (kind, index, item)
+        for kind in RANGE_KINDS
+        for index, item in enumerate(_list(parameter_ranges, kind))
+        if isinstance(item, Mapping)
+    ]
+
+
+def _struct(holder: Request, name: str) -> Request:
+    value = holder.get(name)
+    return value if isinstance(value, Mapping) else {}
+
+
+def _list(holder: Request, name: str) -> Sequence[Any]:
+    value = holder.get(name)
+    return value if isinstance(value, (list, tuple)) else ()
+
+
+def _number(value: Any, default: float = 0) -> float:
+    return value if isinstance(value, (int, float)) and not isinstance(value, bool) else default
+
+
+def _tags(request: Request) -> Iterator[Problem]:
+    keys = [tag.get("Key") for tag in _list(request, "Tags") if isinstance(tag, Mapping)]
+    for index, key in enumerate(keys):
+        if isinstance(key, str) and key.lower().startswith("aws:"):
+            yield Problem(f"Tags[{index}].Key", key, "must not start with aws:, which is reserved")
+    for key, count in Counter(keys).items():
+        if count > 1:
+            yield Problem("Tags", key, "must not repeat a key")
+
+
+def _training_job(request: Request) -> Iterator[Problem]:
+    yield from _job(request, "")
+
+
+def _job(job: Request, path: str) -> Iterator[Problem]:
+    """The rules that a training job and a training job definition of a tuning job share."""
+    yield from _algorithm(_struct(job, "AlgorithmSpecification"), f"{path}AlgorithmSpecification")
+    yield from _stopping(job, path)
+    yield from _resources(job, path)
+    yield from _channels(job, path)
+
+
+def _algorithm(specification: Request, path: str) -> Iterator[Problem]:
+    image, name = specification.get("TrainingImage"), specification.get("AlgorithmName")
+    if not image and not name:
+        yield Problem(f"{path}.TrainingImage", None, "is required", "Give a TrainingImage or an AlgorithmName.")
+    elif image and name:
+        yield Problem(f"{path}.AlgorithmName", name, "must not be given together with TrainingImage")
+
+
+def _stopping(job: Request, path: str) -> Iterator[Problem]:
+    stopping = _struct(job, "StoppingCondition")
+    if not stopping:
+        yield Problem(f"{path}StoppingCondition", None, "is required")
+        return
+    runtime, wait = stopping.get("MaxRuntimeInSeconds"), stopping.get("MaxWaitTimeInSeconds")
+    spot = job.get("EnableManagedSpotTraining") is True
+    field = f"{path}StoppingCondition.MaxWaitTimeInSeconds"
+    if _number(runtime) > MAX_RUNTIME_IN_SECONDS:
+        limit = f"must be at most {MAX_RUNTIME_IN_SECONDS} (28 days)"
+        yield Problem(f"{path}StoppingCondition.MaxRuntimeInSeconds", runtime, limit)
+    if wait is None and spot:
+        yield Problem(field, None, "is required with managed spot training", "Give at least MaxRuntimeInSeconds.")
+    if wait is not None and not spot:
+        yield Problem(field, wait, "is for managed spot training only", "Leave it out, or enable spot training.")
+    if wait is not None and _number(wait) < _number(runtime):
+        yield Problem(field, wait, f"must be at least MaxRuntimeInSeconds ({runtime})")
+
+
+def _resources(job: Request, path: str) -> Iterator[Problem]:
+    field = f"{path}ResourceConfig"
+    resources = _struct(job, "ResourceConfig")
+    if not resources:
+        if "HyperParameterTuningResourceConfig" not in job:
+            yield Problem(field, None, "is required")
+        return
+    if resources.get("InstanceGroups"):
+        for name in ("InstanceType", "InstanceCount"):
+            if name in resources:
+                yield Problem(f"{field}.{name}", resources[name], "must be left out when InstanceGroups are given")
+        return
+    if "InstanceType" not in resources and "InstancePreferences" not in resources:
+        yield Problem(f"{field}.InstanceType", None, "is required")
+    count = resources.get("InstanceCount")
+    if _number(count) < 1:
+        constraint = "Member must have value greater than or equal to 1"
+        yield Problem(f"{field}.InstanceCount", count, "must be at least 1", constraint=constraint)
+    if "KeepAlivePeriodInSeconds" in resources and job.get("EnableManagedSpotTraining") is True:
+        value = resources["KeepAlivePeriodInSeconds"]
+        yield Problem(f"{field}.KeepAlivePeriodInSeconds", value, "cannot be combined with managed spot training")
+
+
+def _channels(job: Request, path: str) -> Iterator[Problem]:
+    default_mode = _struct(job, "AlgorithmSpecification").get("TrainingInputMode")
+    names: Counter[Any] = Counter()
+    for index, channel in enumerate(_list(job, "InputDataConfig")):
+        if not isinstance(channel, Mapping):
+            continue
+        field = f"{path}InputDataConfig[{index}]"
+        names[channel.get("ChannelName")] += 1
+        source = _struct(channel, "DataSource")
+        if len(source) != 1:
+            yield Problem(f"{field}.DataSource", dict(source), "must have exactly one source")
+        mode = channel.get("InputMode", default_mode)
+        s3 = _struct(source, "S3DataSource")
+        if s3.get("S3DataType") == "AugmentedManifestFile":
+            if mode != "Pipe":
+                yield Problem(f"{field}.InputMode", mode, "must be Pipe for an AugmentedManifestFile")
+            if not s3.get("AttributeNames"):
+                yield Problem(f"{field}.DataSource.S3DataSource.AttributeNames", None, "is required here")
+        if channel.get("CompressionType") == "Gzip" and mode != "Pipe":
+            yield Problem(f"{field}.CompressionType", "Gzip", "is for Pipe mode only")
+    for name, count in names.items():
+        if count > 1:
+            yield Problem(f"{path}InputDataConfig", name, "must not name a channel twice")
+
+
+def _tuning_job(request: Request) -> Iterator[Problem]:
+    config = _struct(request, TUNING_CONFIG)
+    found = definitions(request)
+    if len(found) == 0:
+        yield Problem("TrainingJobDefinition", None, "is required")
+    if "TrainingJobDefinition" in request and request.get("TrainingJobDefinitions"):
+        yield Problem("TrainingJobDefinitions", "...", "must not be given together with TrainingJobDefinition")
+    yield from _limits(config)
+    yield from _strategy(config)
+    total = 0
+    for path, definition in found:
+        prefix = f"{path}."
+        yield from _job(definition, prefix)
+        if path != "TrainingJobDefinition" and not definition.get("DefinitionName"):
+            yield Problem(f"{prefix}DefinitionName", None, "is required with several definitions")
+        own = "HyperParameterRanges" in definition
+        holder, ranges_path = (
+            (_struct(definition, "HyperParameterRanges"), f"{prefix}HyperParameterRanges")
+            if own
+            else (_struct(config, "ParameterRanges"), f"{TUNING_CONFIG}.ParameterRanges")
+        )
+        total += len(ranges(holder))
+        if not ranges(holder) and "Autotune" not in request:
+            yield Problem(ranges_path, None, "must have at least one range", "Say which hyperparameters to tune.")
+        yield from _ranges(holder, ranges_path, config, _struct(definition, "StaticHyperParameters"))
+        objective = _struct(definition, "TuningObjective") or _struct(config, "HyperParameterTuningJobObjective")
+        yield from _objective(definition, prefix, objective)
+    if total > MAX_RANGES:
+        yield Problem(f"{TUNING_CONFIG}.ParameterRanges", total, f"must have at most {MAX_RANGES} ranges in total")
+
+
+def _limits(config: Request) -> Iterator[Problem]:
+    limits, path = _struct(config, "ResourceLimits"), f"{TUNING_CONFIG}.ResourceLimits"
+    most, parallel = limits.get("MaxNumberOfTrainingJobs"), limits.get("MaxParallelTrainingJobs")
+    quota = MAX_TRIALS.get(str(config.get("Strategy")), MAX_TRIALS_OTHERWISE)
+    if most is None and config.get("Strategy") != "Grid" and "MaxRuntimeInSeconds" not in limits:
+        yield Problem(f"{path}.MaxNumberOfTrainingJobs", None, "is required")
+    if _number(most) > quota:
+        yield Problem(f"{path}.MaxNumberOfTrainingJobs", most, f"must be at most {quota}")
+    if _number(parallel) > MAX_PARALLEL_TRIALS:
+        yield Problem(f"{path}.MaxParallelTrainingJobs", parallel, f"must be at most {MAX_PARALLEL_TRIALS}")
+    if most is not None and _number(parallel) > _number(most):
+        limit = f"must not exceed MaxNumberOfTrainingJobs ({most})"
+        yield Problem(f"{path}.MaxParallelTrainingJobs", parallel, limit)
+
+
+def _strategy(config: Request) -> Iterator[Problem]:
+    hyperband = config.get("Strategy") == "Hyperband"
+    if "StrategyConfig" in config and not hyperband:
+        yield Problem(f"{TUNING_CONFIG}.StrategyConfig", "...", "is for the Hyperband strategy only")
+    if hyperband and config.get("TrainingJobEarlyStoppingType") == "Auto":
+        yield Problem(f"{TUNING_CONFIG}.TrainingJobEarlyStoppingType", "Auto", "must be Off with Hyperband")
+
+
+def _ranges(holder: Request, path: str, config: Request, static: Request) -> Iterator[Problem]:
+    grid = config.get("Strategy") == "Grid"
+    names: Counter[Any] = Counter()
+    combinations = 1
+    for kind, index, item in ranges(holder):
+        field, name = f"{path}.{kind}[{index}]", item.get("Name")
+        names[name] += 1
+        if name in static:
+            yield Problem(f"{field}.Name", name, "must not be a static hyperparameter as well")
+        if kind == "CategoricalParameterRanges":
+            combinations *= max(len(_list(item, "Values")), 1)
+            continue
+        if grid:
+            remedy = "Give its values as a categorical range, or use another strategy."
+            yield Problem(f"{field} ({name})", kind, "cannot be searched by Grid", remedy)
+        yield from _bounds(kind, item, field)
+    for name, count in names.items():
+        if count > 1:
+            yield Problem(path, name, "must have one range only")
+    most = _struct(config, "ResourceLimits").get("MaxNumberOfTrainingJobs")
+    if grid and most is not None and most != combinations and set(names) and not _has_numeric(holder):
+        field = f"{TUNING_CONFIG}.ResourceLimits.MaxNumberOfTrainingJobs"
+        yield Problem(field, most, f"must be the number of combinations ({combinations}) with Grid")
+
+
+def _has_numeric(holder: Request) -> bool:
+    return any(kind != "CategoricalParameterRanges" for kind, _, _ in ranges(holder))
+
+
+def _bounds(kind: str, item: Request, path: str) -> Iterator[Problem]:
+    parse: Callable[[str], float] = int if kind == "IntegerParameterRanges" else float
+    noun = "a whole number" if parse is int else "a number"
+    bounds = {}
+    name = item.get("Name")
+    for end in ("MinValue", "MaxValue"):
+        try:
+            bounds[end] = parse(item.get(end, ""))
+            if not math.isfinite(bounds[end]):
+                raise ValueError
+        except (TypeError, ValueError):
+            yield Problem(f"{path}.{end}", item.get(end), f"must be {noun} as text (range of {name})")
+            return
+    low, high = bounds["MinValue"], bounds["MaxValue"]
+    if low > high:
+        yield Problem(f"{path}.MinValue", item["MinValue"], f"must not exceed MaxValue ({high}) (range of {name})")
+    scaling = item.get("ScalingType")
+    if scaling == "Logarithmic" and low <= 0:
+        yield Problem(
+            f"{path}.MinValue", item["MinValue"], f"must be above 0 with Logarithmic scaling (range of {name})"
+        )
+    if scaling == "ReverseLogarithmic" and (parse is int or not 0 <= low <= high < 1):
+        yield Problem(f"{path}.ScalingType", scaling, f"needs a continuous range inside [0, 1) (range of {name})")
+
+
+def _objective(definition: Request, prefix: str, objective: Request) -> Iterator[Problem]:
+    specification = _struct(definition, "AlgorithmSpecification")
+    field = f"{prefix}AlgorithmSpecification.MetricDefinitions"
+    given = _list(specification, "MetricDefinitions")
+    metric = objective.get("MetricName")
+    if not metric:
+        yield Problem(f"{TUNING_CONFIG}.HyperParameterTuningJobObjective", None, "is required")
+    elif identify_image(str(specification.get("TrainingImage", ""))):
+        if given:
+            rule = "cannot override the metric definitions of an Amazon SageMaker algorithm"
+            yield Problem(field, [item.get("Name") for item in given], rule, "Leave them out.")
+    elif specification.get("TrainingImage") and metric not in [item.get("Name") for item in given]:
+        remedy = f"Add a metric definition named {metric!r} with the regular expression that finds it in the log."
+        yield Problem(field, [item.get("Name") for item in given], "must define the objective metric", remedy)

@@ -1,0 +1,235 @@
+"""From models and inputs to the body of CreateTrainingJob. Pure: no clock, no network, no environment.
+
+Source: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateTrainingJob.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from flytekit_sagemaker.algorithms import image_uri
+from flytekit_sagemaker.errors import InvalidInput, Problem
+from flytekit_sagemaker.models.codec import text_of
+from flytekit_sagemaker.models.training_job import (
+    AlgorithmSpecification,
+    Channel,
+    StoppingCondition,
+    TrainingJob,
+)
+from flytekit_sagemaker.requests.deployment import Deployment
+from flytekit_sagemaker.types import (
+    AlgorithmName,
+    CompressionType,
+    DistributedProtocol,
+    InputContentType,
+    InputMode,
+    RecordWrapperType,
+    S3DataDistributionType,
+    S3DataType,
+)
+
+INPUT_MODES = {InputMode.FILE: "File", InputMode.PIPE: "Pipe", InputMode.FASTFILE: "FastFile"}
+S3_DATA_TYPES = {
+    S3DataType.S3_PREFIX: "S3Prefix",
+    S3DataType.MANIFEST_FILE: "ManifestFile",
+    S3DataType.AUGMENTED_MANIFEST_FILE: "AugmentedManifestFile",
+}
+S3_DISTRIBUTIONS = {
+    S3DataDistributionType.FULLY_REPLICATED: "FullyReplicated",
+    S3DataDistributionType.SHARDED_BY_S3_KEY: "ShardedByS3Key",
+}
+CONTENT_TYPES = {
+    InputContentType.TEXT_CSV: "text/csv",
+    InputContentType.TEXT_LIBSVM: "text/libsvm",
+    InputContentType.RECORDIO_PROTOBUF: "application/x-recordio-protobuf",
+    InputContentType.PARQUET: "application/x-parquet",
+    InputContentType.JSON_LINES: "application/jsonlines",
+    InputContentType.RECORDIO: "application/x-recordio",
+    InputContentType.IMAGE: "application/x-image",
+}
+# These learn without labels and take every CSV column as a feature only when told that no column is a label.
+_WITHOUT_LABELS = {AlgorithmName.KMEANS, AlgorithmName.PCA, AlgorithmName.RANDOMCUTFOREST}
+
+
+@dataclass(frozen=True)
+class JobInputs:
+    """What one execution gives to a training job.
+
+    Attributes:
+        static_hyperparameters: values by name; numbers become exact texts.
+        channels: URI of each channel's data by name; a channel that is left out is not sent.
+        stopping_condition: how long the job may take.
+    """
+
+    static_hyperparameters: Mapping[str, Any]
+    channels: Mapping[str, str]
+    stopping_condition: StoppingCondition
+
+
+@dataclass(frozen=True)
+class BuiltRequest:
+    """A request and what its builder noticed.
+
+    Attributes:
+        operation: name of the API operation.
+        parameters: its parameters as boto3 takes them.
+        warnings: sentences for the user about what was left out.
+    """
+
+    operation: str
+    parameters: dict[str, Any]
+    warnings: tuple[str, ...] = field(default=())
+
+
+def training_request(
+    job: TrainingJob, inputs: JobInputs, *, name: str, deployment: Deployment, tags: Mapping[str, str]
+) -> BuiltRequest:
+    """The CreateTrainingJob request of a training job.
+
+    Args:
+        job: what to run.
+        inputs: what this execution gives to it.
+        name: name of the job, up to 63 characters.
+        deployment: defaults for what the job leaves open.
+        tags: tags that identify the execution; they win over the user's.
+
+    Raises:
+        InvalidInput: when the algorithm has no such version or region, or a hyperparameter has no text form.
+    """
+    place = deployment.for_job(job.training_job_config)
+    specification, warnings = algorithm_specification(job.algorithm_specification, place.region)
+    hyperparameters = hyperparameter_texts(inputs.static_hyperparameters)
+    if job.training_job_config.distributed_protocol is DistributedProtocol.MPI:
+        hyperparameters.setdefault("sagemaker_mpi_enabled", "true")
+    parameters = {
+        "TrainingJobName": name,
+        "HyperParameters": hyperparameters,
+        "AlgorithmSpecification": specification,
+        **job_members(job, inputs, place),
+        "Environment": dict(job.training_job_config.environment or {}),
+        "Tags": tag_list(place.tags, tags),
+    }
+    return BuiltRequest("CreateTrainingJob", _without_empty(parameters), warnings)
+
+
+def algorithm_specification(
+    specification: AlgorithmSpecification, region: str
+) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """The AlgorithmSpecification member, and warnings about what is left out of it.
+
+    Raises:
+        InvalidInput: when the algorithm has no such version or region, or a custom one has no image.
+    """
+    name = specification.algorithm_name
+    image = specification.training_image
+    if not image and name is AlgorithmName.CUSTOM:
+        rule = "is required for a CUSTOM algorithm"
+        raise InvalidInput("AlgorithmSpecification", [Problem("training_image", image, rule, "Give the image's URI.")])
+    member: dict[str, Any] = {
+        "TrainingImage": image or image_uri(name, specification.algorithm_version, region),
+        "TrainingInputMode": INPUT_MODES[specification.input_mode],
+    }
+    metrics = list(specification.metric_definitions or ())
+    if metrics and name is not AlgorithmName.CUSTOM:
+        names = ", ".join(metric.name for metric in metrics)
+        return member, (f"metric_definitions ({names}) are left out: {name.name} defines its own metrics.",)
+    if metrics:
+        member["MetricDefinitions"] = [{"Name": metric.name, "Regex": metric.regex} for metric in metrics]
+    return member, ()
+
+
+def job_members(job: TrainingJob, inputs: JobInputs, place: Deployment) -> dict[str, Any]:
+    """The members that a training job and the training job definition of a tuning job share; empty ones included."""
+    config = job.training_job_config
+    stopping = inputs.stopping_condition
+    return {
+        "RoleArn": place.role_arn,
+        "InputDataConfig": [
+            channel_member(channel, inputs.channels[channel.name], job.algorithm_specification)
+            for channel in job.channels
+            if channel.name in inputs.channels
+        ],
+        "OutputDataConfig": _given(S3OutputPath=place.output_path, KmsKeyId=place.output_kms_key_id),
+        "ResourceConfig": _given(
+            InstanceType=config.instance_type,
+            InstanceCount=config.instance_count,
+            VolumeSizeInGB=config.volume_size_in_gb,
+            VolumeKmsKeyId=place.volume_kms_key_id,
+            KeepAlivePeriodInSeconds=config.keep_alive_period_in_seconds,
+        ),
+        "StoppingCondition": _given(
+            MaxRuntimeInSeconds=stopping.max_runtime_in_seconds,
+            MaxWaitTimeInSeconds=stopping.max_wait_time_in_seconds,
+        ),
+        "VpcConfig": {"SecurityGroupIds": list(place.security_group_ids), "Subnets": list(place.subnets)}
+        if place.subnets
+        else {},
+        "CheckpointConfig": _given(S3Uri=config.checkpoint_s3_uri, LocalPath=config.checkpoint_local_path),
+        "RetryStrategy": _given(MaximumRetryAttempts=config.max_retry_attempts),
+        **_given(
+            EnableNetworkIsolation=config.enable_network_isolation,
+            EnableInterContainerTrafficEncryption=config.enable_inter_container_traffic_encryption,
+            EnableManagedSpotTraining=config.enable_managed_spot_training,
+        ),
+    }
+
+
+def channel_member(channel: Channel, uri: str, specification: AlgorithmSpecification) -> dict[str, Any]:
+    """One entry of InputDataConfig."""
+    content_type = channel.content_type or CONTENT_TYPES[specification.input_content_type]
+    if content_type == "text/csv" and specification.algorithm_name in _WITHOUT_LABELS:
+        content_type = "text/csv;label_size=0"
+    source: dict[str, Any] = {
+        "S3DataType": S3_DATA_TYPES[channel.s3_data_type],
+        "S3Uri": uri,
+        "S3DataDistributionType": S3_DISTRIBUTIONS[channel.s3_data_distribution_type],
+    }
+    if channel.attribute_names:
+        source["AttributeNames"] = list(channel.attribute_names)
+    return _given(
+        ChannelName=channel.name,
+        DataSource={"S3DataSource": source},
+        ContentType=content_type,
+        CompressionType="Gzip" if channel.compression_type is CompressionType.GZIP else None,
+        RecordWrapperType="RecordIO" if channel.record_wrapper_type is RecordWrapperType.RECORD_IO else None,
+        InputMode=None if channel.input_mode is None else INPUT_MODES[channel.input_mode],
+        ShuffleConfig=None if channel.shuffle_seed is None else {"Seed": channel.shuffle_seed},
+    )
+
+
+def hyperparameter_texts(values: Mapping[str, Any]) -> dict[str, str]:
+    """Hyperparameters as the texts that SageMaker takes; a value of None is left out.
+
+    Raises:
+        InvalidInput: for every value that has no text form.
+    """
+    texts: dict[str, str] = {}
+    problems: list[Problem] = []
+    for name, value in values.items():
+        if value is None:
+            continue
+        try:
+            texts[str(name)] = text_of(value)
+        except InvalidInput as error:
+            problems.extend(problem.under(str(name)) for problem in error.problems)
+    if problems:
+        raise InvalidInput("static_hyperparameters", problems)
+    return texts
+
+
+def tag_list(*tags: Mapping[str, str]) -> list[dict[str, str]]:
+    """The Tags member of several maps, the later ones winning."""
+    merged: dict[str, str] = {}
+    for some in tags:
+        merged.update(some)
+    return [{"Key": key, "Value": value} for key, value in merged.items()]
+
+
+def _given(**members: Any) -> dict[str, Any]:
+    return {name: value for name, value in members.items() if value is not None}
+
+
+def _without_empty(members: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in members.items() if value not in ({}, [])}

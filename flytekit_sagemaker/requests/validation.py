@@ -1,0 +1,195 @@
+"""Checks a SageMaker request before it is sent: against botocore's model of the service, then against what that omits.
+
+botocore itself checks required members, types and minima when a call is made, but neither enums, patterns and maxima
+nor anything between two members. All of it is checked here, and every problem is reported at once.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from flytekit_sagemaker.errors import InvalidInput, Problem, did_you_mean
+from flytekit_sagemaker.requests import algorithm_rules, service_rules
+
+AWS_URI_SCHEMES = ("s3", "https")
+LOCAL_URI_SCHEMES = (*AWS_URI_SCHEMES, "file")
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What a check found.
+
+    Attributes:
+        problems: what the service, or the algorithm inside the job, would refuse.
+        warnings: sentences about what looks odd but may be right.
+    """
+
+    problems: tuple[Problem, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    def __add__(self, other: Findings) -> Findings:
+        return Findings(self.problems + other.problems, self.warnings + other.warnings)
+
+    def raise_problems(self, subject: str) -> None:
+        """Raise what was found to be wrong with ``subject``.
+
+        Raises:
+            InvalidInput: when there are problems.
+        """
+        if self.problems:
+            raise InvalidInput(subject, self.problems)
+
+
+def check_request(
+    operation: str, request: Mapping[str, Any], *, uri_schemes: Sequence[str] = AWS_URI_SCHEMES
+) -> Findings:
+    """Everything that can be known to be wrong with a request before it is sent.
+
+    Args:
+        operation: name of the API operation, such as ``CreateTrainingJob``.
+        request: its parameters as boto3 takes them.
+        uri_schemes: schemes that data may have: AWS knows no ``file://``, the local SageMaker does.
+    """
+    findings = check_service_rules(operation, request, uri_schemes=uri_schemes)
+    return findings + Findings(tuple(algorithm_rules.problems(operation, request)))
+
+
+def check_service_rules(
+    operation: str, request: Mapping[str, Any], *, uri_schemes: Sequence[str] = AWS_URI_SCHEMES
+) -> Findings:
+    """What the SageMaker service itself would refuse; arguments as :func:`check_request`."""
+    walk = _Walk(uri_schemes)
+    problems = list(walk.problems(_input_shape(operation), request, ""))
+    broken = {problem.field for problem in problems}
+    problems.extend(problem for problem in service_rules.problems(operation, request) if problem.field not in broken)
+    return Findings(tuple(problems), tuple(walk.warnings))
+
+
+def training_instance_types() -> tuple[str, ...]:
+    """The instance types that the installed botocore knows for training."""
+    shape = _input_shape("CreateTrainingJob").members["ResourceConfig"].members["InstanceType"]
+    return tuple(shape.enum)
+
+
+@cache
+def _service_model() -> Any:
+    from botocore.loaders import Loader
+    from botocore.model import ServiceModel
+
+    return ServiceModel(Loader().load_service_model("sagemaker", "service-2"), "sagemaker")
+
+
+@cache
+def _input_shape(operation: str) -> Any:
+    return _service_model().operation_model(operation).input_shape
+
+
+@cache
+def _compiled(pattern: str) -> re.Pattern[str]:
+    # The service's patterns are Java's: Python's `re` lacks the Unicode classes, which occur in those of tags.
+    for java, python in ((r"\p{L}", r"\w"), (r"\p{N}", r"\d"), (r"\p{Z}", r"\s")):
+        pattern = pattern.replace(java, python)
+    return re.compile(pattern)
+
+
+_PYTHON_TYPES: dict[str, tuple[tuple[type, ...], str]] = {
+    "structure": ((Mapping,), "a dictionary"),
+    "map": ((Mapping,), "a dictionary"),
+    "list": ((list, tuple), "a list"),
+    "string": ((str,), "a text"),
+    "integer": ((int,), "a whole number"),
+    "long": ((int,), "a whole number"),
+    "float": ((int, float), "a number"),
+    "double": ((int, float), "a number"),
+    "boolean": ((bool,), "True or False"),
+}
+
+
+def _wrong_type(type_name: str, value: Any) -> str:
+    """What the value should have been, or an empty text."""
+    classes, noun = _PYTHON_TYPES.get(type_name, ((object, bool), ""))
+    fits = isinstance(value, classes) and (bool in classes or not isinstance(value, bool))
+    return "" if fits else noun
+
+
+_INSTANCE_TYPE = re.compile(r"ml\.[a-z]+\d+[a-z0-9]*(-[a-z0-9]+)*\.(nano|micro|small|medium|large|\d*xlarge|metal)")
+
+
+class _Walk:
+    """One walk over a request, side by side with the shape that describes it."""
+
+    def __init__(self, uri_schemes: Sequence[str]) -> None:
+        self._uri_schemes = tuple(uri_schemes)
+        self.warnings: list[str] = []
+
+    def problems(self, shape: Any, value: Any, path: str) -> Iterator[Problem]:
+        if noun := _wrong_type(shape.type_name, value):
+            yield Problem(path, value, f"must be {noun}")
+        elif shape.type_name == "structure":
+            yield from self._structure(shape, value, path)
+        elif shape.type_name == "list":
+            yield from self._size(shape, value, path)
+            for index, item in enumerate(value):
+                yield from self.problems(shape.member, item, f"{path}[{index}]")
+        elif shape.type_name == "map":
+            yield from self._size(shape, value, path)
+            for key, item in value.items():
+                yield from self.problems(shape.key, key, f"{path}.{key}")
+                yield from self.problems(shape.value, item, f"{path}.{key}")
+        elif shape.type_name == "string":
+            yield from self._text(shape, value, path)
+        elif isinstance(value, (int, float)) and not isinstance(value, bool):
+            yield from self._bounds(shape, value, value, path, "have value", "")
+
+    def _structure(self, shape: Any, value: Mapping[str, Any], path: str) -> Iterator[Problem]:
+        prefix = f"{path}." if path else ""
+        for name in shape.required_members:
+            if name not in value:
+                yield Problem(prefix + name, None, "is required", constraint="Member must not be null")
+        for name, member in value.items():
+            if name in shape.members:
+                yield from self.problems(shape.members[name], member, prefix + name)
+            else:
+                hint = did_you_mean(name, shape.members)
+                yield Problem(prefix + name, member, f"is not a member of {shape.name}", hint)
+
+    def _text(self, shape: Any, value: str, path: str) -> Iterator[Problem]:
+        scheme = value.partition("://")[0] if "://" in value else ""
+        if shape.name.endswith("Uri") and scheme == "file":
+            if "file" not in self._uri_schemes:
+                yield Problem(path, value, "cannot be read by AWS", "Give an s3:// URI, or use the local SageMaker.")
+            return
+        if shape.enum and value not in shape.enum:
+            if shape.name == "TrainingInstanceType" and _INSTANCE_TYPE.fullmatch(value):
+                hint = did_you_mean(value, shape.enum)
+                self.warnings.append(f"{path} = {value!r} is unknown to the installed botocore. {hint}".rstrip())
+                return
+            constraint = f"Member must satisfy enum value set: [{', '.join(shape.enum)}]"
+            few = f"must be one of {', '.join(shape.enum)}" if len(shape.enum) <= 12 else f"is not a {shape.name}"
+            yield Problem(path, value, few, did_you_mean(value, shape.enum), constraint)
+            return
+        yield from self._size(shape, value, path)
+        pattern = shape.metadata.get("pattern")
+        if pattern and not _compiled(pattern).fullmatch(value):
+            constraint = f"Member must satisfy regular expression pattern: {pattern}"
+            yield Problem(path, value, f"must match the pattern {pattern}", constraint=constraint)
+
+    def _size(self, shape: Any, value: Any, path: str) -> Iterator[Problem]:
+        unit = " characters" if isinstance(value, str) else " entries"
+        yield from self._bounds(shape, len(value), value, path, "have length", unit)
+
+    @staticmethod
+    def _bounds(shape: Any, size: float, value: Any, path: str, verb: str, unit: str) -> Iterator[Problem]:
+        low, high = shape.metadata.get("min"), shape.metadata.get("max")
+        has = f", has {size}" if unit else ""
+        must = "must have" if unit else "must be"
+        if low is not None and size < low:
+            constraint = f"Member must {verb} greater than or equal to {low}"
+            yield Problem(path, value, f"{must} at least {low}{unit}{has}", constraint=constraint)
+        if high is not None and size > high:
+            constraint = f"Member must {verb} less than or equal to {high}"
+            yield Problem(path, value, f"{must} at most {high}{unit}{has}", constraint=constraint)
