@@ -125,8 +125,8 @@ def training_record(
         instance_count=instance_count,
         created=created,
         ended=ended,
-        training_seconds=description.get("TrainingTimeInSeconds"),
-        billable_seconds=description.get("BillableTimeInSeconds"),
+        training_seconds=_float(description.get("TrainingTimeInSeconds")),
+        billable_seconds=_float(description.get("BillableTimeInSeconds")),
         wall_seconds=_seconds(created, ended or description.get("LastModifiedTime")),
         managed_spot_training=description.get("EnableManagedSpotTraining", False),
         log_tail=tuple(log_tail),
@@ -241,3 +241,7 @@ def _uri(channel: Mapping[str, Any]) -> str:
 
 def _seconds(start: datetime | None, end: datetime | None) -> float | None:
     return None if start is None or end is None else (end - start).total_seconds()
+
+
+def _float(value: float | None) -> float | None:
+    return None if value is None else float(value)

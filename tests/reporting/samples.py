@@ -110,7 +110,7 @@ def search(trials: int = 23, seed: int = 4) -> list[dict[str, Any]]:
         tuned = {"eta": repr(eta), "subsample": repr(subsample), "max_depth": str(depth), "booster": booster}
         value = 0.995 - 0.03 * (math.log10(eta) + 1.1) ** 2 - 0.0012 * abs(depth - 6) - 0.02 * (booster == "gblinear")
         value += chance.gauss(0, 0.002)
-        status = {5: "Failed", 14: "Failed", 9: "Stopped", 17: "Stopped"}.get(number, "Completed")
+        status = {5: "Failed", 14: "Failed", 9: "Stopped", 18: "Stopped"}.get(number, "Completed")
         changes: dict[str, Any] = {"TunedHyperParameters": tuned}
         if number > trials - 2:
             status = "InProgress"

@@ -1,0 +1,334 @@
+"""Reports as HTML pages, for Flyte decks, notebooks and files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from html import escape
+
+from flytekit_sagemaker.reporting.charts import Scale, focus, frame, mark, nice_ticks, steps, svg, text
+from flytekit_sagemaker.reporting.page import (
+    anchor,
+    chosen,
+    element,
+    facts,
+    fragment,
+    page,
+    section,
+    table,
+    tile,
+)
+from flytekit_sagemaker.reporting.progress import Progress, headline
+from flytekit_sagemaker.reporting.records import Phase, TrainingRecord, Trial, TunableRange, TuningRecord
+from flytekit_sagemaker.reporting.wording import duration, hyperparameter, moment, number
+
+_BADGES = {"Completed": "done", "InProgress": "running", "Failed": "failed", "DeleteFailed": "failed"}
+_LEGEND = {
+    "best": "best",
+    "done": "completed",
+    "stopped": "stopped early",
+    "running": "no objective yet",
+    "failed": "failed",
+    "beyond": "beyond the axis",
+}
+_WIDE, _NARROW, _SMALL = (1060, 320), (380, 260), (270, 205)
+
+
+def tuning_page(record: TuningRecord) -> str:
+    """A tuning job as a self-contained HTML page."""
+    return page(
+        f"Tuning job {record.name}",
+        _head("Hyperparameter tuning job", record.name, record.status, record.failure_reason),
+        _tuning_tiles(record),
+        _best_hyperparameters(record),
+        section("Objective by trial", _history(record)),
+        section("Objective by hyperparameter", _multiples(record)),
+        section("Trials", _trials(record)),
+        section("Job", facts(_tuning_facts(record))),
+    )
+
+
+def training_page(record: TrainingRecord) -> str:
+    """A training job as a self-contained HTML page."""
+    return page(
+        f"Training job {record.name}",
+        _head("Training job", record.name, record.status, record.failure_reason, record.secondary_status),
+        element("div", "".join(_training_tiles(record)), "tiles"),
+        section("Phases", _phases(record)),
+        section("Hyperparameters", facts({name: escape(value) for name, value in record.hyperparameters.items()})),
+        section("Log, last lines", element("pre", escape("\n".join(record.log_tail))) if record.log_tail else ""),
+        section("Job", facts(_training_facts(record))),
+    )
+
+
+def progress_fragment(*jobs: Progress) -> str:
+    """The state of running jobs as a piece of HTML, for a notebook's cell."""
+    return fragment(*map(_progress, jobs))
+
+
+def _progress(job: Progress) -> str:
+    shares = {kind: getattr(job, kind) / job.total for kind in ("done", "stopped", "failed") if job.total}
+    bars = "".join(f'<i class="{kind}" style="width:{100 * share:.1f}%"></i>' for kind, share in shares.items())
+    best = f"best {job.objective_metric} {number(job.best_value)}" if job.best_value is not None else ""
+    metrics = {name: number(value) for name, value in job.final_metrics.items()}
+    tuned = {name: hyperparameter(value) for name, value in job.best_hyperparameters.items()}
+    return "".join(
+        (
+            element("p", escape(f"{job.kind} job {job.name}"), "kicker"),
+            element("b", escape(headline(job))),
+            element("div", bars, "meter") if bars else "",
+            element("div", escape(best)) if best else "",
+            chosen({**tuned, **metrics}),
+            element("p", escape(job.message), "kicker") if job.message else "",
+        )
+    )
+
+
+def _head(kicker: str, name: str, status: str, reason: str, secondary: str = "") -> str:
+    detail = f" · {secondary}" if secondary not in ("", status) else ""
+    badge = element("span", escape(status + detail), f"badge {_BADGES.get(status, '')}")
+    alert = element("div", escape(reason), "alert") if reason else ""
+    return f"<header><p class="kicker">{kicker}</p><h1>{escape(name)}</h1>{badge}{alert}</header>"
+
+
+def _tuning_tiles(record: TuningRecord) -> str:
+    best, verb = record.best, "highest" if record.direction == "Maximize" else "lowest"
+    words = f"{verb} {record.objective_metric}, trial {best.index}" if best else f"no {record.objective_metric} yet"
+    launched = ((record.running, "running"), (record.failed, "failed"), (record.stopped, "stopped early"))
+    others = ", ".join(f"{count} {outcome}" for count, outcome in launched if count)
+    tiles = (
+        tile(number(best.objective if best else None), words, "lead"),
+        tile(f"{record.done} of {record.total}", f"trials done{', ' if others else ''}{others}"),
+        tile(duration(record.wall_seconds), "since the start" if record.ended is None else "from start to end"),
+        tile(duration(record.training_seconds), "of training in all trials"),
+    )
+    return element("div", "".join(tiles), "tiles")
+
+
+def _best_hyperparameters(record: TuningRecord) -> str:
+    if record.best is None:
+        return ""
+    return chosen({name: hyperparameter(value) for name, value in record.best.hyperparameters.items()})
+
+
+def _kind(record: TuningRecord, trial: Trial) -> str:
+    if trial.index == record.best_index:
+        return "best"
+    if trial.objective is None and trial.outcome != "failed":
+        return "running"
+    return "done" if trial.outcome == "running" else trial.outcome
+
+
+def _tooltip(record: TuningRecord, trial: Trial) -> str:
+    objective = "no objective" if trial.objective is None else f"{record.objective_metric} {number(trial.objective)}"
+    tuned = [f"{name} = {hyperparameter(value)}" for name, value in trial.hyperparameters.items()]
+    reason = [trial.failure_reason] if trial.failure_reason else []
+    return "\n".join([f"Trial {trial.index}: {trial.status}, {objective}", *tuned, *reason])
+
+
+def _marks(record: TuningRecord, places: Iterable[tuple[Trial, float]], y: Scale) -> str:
+    """Every trial at its place, those without an objective on the axis, the best one on top."""
+    drawn = []
+    for trial, x in places:
+        kind, value, title = _kind(record, trial), trial.objective, _tooltip(record, trial)
+        if value is not None and not y.low <= value <= y.high:
+            below = value < y.low
+            drawn.append(mark("beyond", x, y.start - 6 if below else y.end + 6, title, "down" if below else ""))
+        else:
+            drawn.append(mark(kind, x, y.start if value is None else y(value), title))
+    return "".join(sorted(drawn, key=lambda glyph: 'class="mark best' in glyph))
+
+
+def _objective_scale(record: TuningRecord, height: float) -> Scale:
+    values = [trial.objective for trial in record.trials if trial.objective is not None]
+    low, high = focus(values, record.direction)
+    return Scale(low, high, height - 42, 28)
+
+
+def _history(record: TuningRecord) -> str:
+    if not record.trials:
+        return ""
+    drawings = []
+    for css, (width, height) in (("wide", _WIDE), ("narrow", _NARROW)):
+        last = len(record.trials)
+        ticks = dict.fromkeys(max(1, round(value)) for value in nice_ticks(1, last, 10 if css == "wide" else 5))
+        y = _objective_scale(record, height)
+        x = Scale(0.5, last + 0.5, _gutter(y), width - 8, labels={value: str(value) for value in ticks})
+        so_far = [(x(i), y(value)) for i, value in enumerate(record.best_so_far, start=1) if value is not None]
+        marks = _marks(record, ((trial, x(trial.index)) for trial in record.trials), y)
+        axes = frame(x, y, "trial", record.objective_metric)
+        drawings.append(svg(width, height, "Objective by trial", axes, steps(so_far, "so-far"), marks, css=css))
+    return f"<figure>{''.join(drawings)}{_legend(record)}</figure>"
+
+
+def _legend(record: TuningRecord) -> str:
+    y = _objective_scale(record, 100)
+    beyond = any(t.objective is not None and not y.low <= t.objective <= y.high for t in record.trials)
+    present = {_kind(record, trial) for trial in record.trials} | ({"beyond"} if beyond else set())
+    items = [
+        f'<span><svg viewBox="-9 -9 18 18" aria-hidden="true">{mark(kind, 0, 0, "", "key")}</svg>{words}</span>'
+        for kind, words in _LEGEND.items()
+        if kind in present
+    ]
+    line = '<svg viewBox="0 0 18 18" aria-hidden="true"><path class="so-far" d="M1 13H8V6H17"/></svg>'
+    items += [f"<span>{line}best so far</span>"] if record.best else []
+    return element("div", "".join(items), "legend")
+
+
+def _multiples(record: TuningRecord) -> str:
+    if record.best is None:
+        return ""
+    return element("div", "".join(_scatter(record, tunable) for tunable in record.ranges), "multiples")
+
+
+def _scatter(record: TuningRecord, tunable: TunableRange) -> str:
+    width, height = _SMALL
+    y = _objective_scale(record, height)
+    spelled = {trial.index: trial.hyperparameters.get(tunable.name) for trial in record.trials}
+    if tunable.kind == "Categorical":
+        values = tuple(dict.fromkeys([*tunable.values, *(text for text in spelled.values() if text is not None)]))
+        x = Scale(-0.5, len(values) - 0.5, _gutter(y), width - 8, labels=dict(enumerate(values)))
+        # A strip: neighbours in time lie side by side, so that equal choices do not hide each other.
+        at = {i: values.index(text) + 0.11 * (i % 5 - 2) for i, text in spelled.items() if text is not None}
+    else:
+        given = {i: tunable.value(text) for i, text in spelled.items() if text is not None}
+        at = {index: float(value) for index, value in given.items() if not isinstance(value, str)}
+        x = _numeric_scale(tunable, _gutter(y), width - 10)
+    scored = [trial for trial in record.trials if trial.objective is not None and trial.index in at]
+    note = ", logarithmic" if x.logarithmic else ""
+    axes = frame(x, y, f"{tunable.name}{note}", record.objective_metric)
+    marks = _marks(record, ((trial, x(at[trial.index])) for trial in scored), y)
+    return f"<figure>{svg(width, height, f'Objective by {tunable.name}', axes, marks)}</figure>"
+
+
+def _numeric_scale(tunable: TunableRange, start: float, end: float) -> Scale:
+    low, high = tunable.minimum or 0.0, tunable.maximum or 0.0
+    if tunable.logarithmic:
+        return Scale(low / (high / low) ** 0.03, high * (high / low) ** 0.03, start, end, logarithmic=True)
+    margin = 0.03 * (high - low)
+    return Scale(low - margin, high + margin, start, end)
+
+
+def _gutter(y: Scale) -> float:
+    """Room for the labels of the y axis."""
+    return 14 + 6.6 * max(len(label) for label in y.ticks().values())
+
+
+def _trials(record: TuningRecord) -> str:
+    tuned = [(item.name, "number" if item.kind != "Categorical" else "") for item in record.ranges]
+    columns = [("Trial", "number"), ("Training job", ""), ("Status", ""), (record.objective_metric, "number"), *tuned]
+    columns += [("Started (UTC)", ""), ("Duration", "number")]
+    return table(columns, (_trial_row(record, trial, columns) for trial in record.trials))
+
+
+def _trial_row(record: TuningRecord, trial: Trial, columns: list[tuple[str, str]]) -> str:
+    best = trial.index == record.best_index
+    job = trial.training_job_name
+    short = job.removeprefix(record.name).lstrip("-") or job
+    cells = [
+        (str(trial.index), "number"),
+        (short, "name"),
+        (f"{trial.status} ★ best" if best else trial.status, "name"),
+        (number(trial.objective, 6), "number"),
+        *(
+            (hyperparameter(trial.hyperparameters.get(item.name, "–")), "number" if item.kind != "Categorical" else "")
+            for item in record.ranges
+        ),
+        (moment(trial.started).removesuffix(" UTC"), "name"),
+        (duration(trial.duration_in_seconds), "number"),
+    ]
+    css = " ".join(["best"] * best + ["explained"] * bool(trial.failure_reason))
+    shown = "".join(element("td", escape(words), css) for words, css in cells)
+    reason = f"<td></td><td colspan="{len(columns) - 1}">{escape(trial.failure_reason)}</td>"
+    return element("tr", shown, css) + (element("tr", reason, "reason") if trial.failure_reason else "")
+
+
+def _tuning_facts(record: TuningRecord) -> dict[str, str]:
+    goal = f"{record.direction} {record.objective_metric}"
+    return {
+        "Links": _links(record.links),
+        "Objective": escape(goal),
+        "Strategy": escape(record.strategy)
+        + (f", seed {record.random_seed}" if record.random_seed is not None else ""),
+        "Ranges": "<br>".join(
+            f"<code>{escape(item.name)}</code> {escape(_range_words(item))}" for item in record.ranges
+        ),
+        "Static hyperparameters": _settings(record.static_hyperparameters),
+        "Parallel trials": str(record.max_parallel or ""),
+        "Early stopping": escape(record.early_stopping),
+        "Training image": _code(record.training_image),
+        "Instances of a trial": escape(_instance_words(record.instance_count, record.instance_type)),
+        "Created": moment(record.created),
+        "Ended": moment(record.ended) if record.ended else "",
+    }
+
+
+def _range_words(item: TunableRange) -> str:
+    if item.kind == "Categorical":
+        return f"one of {', '.join(item.values)}"
+    return f"{number(item.minimum)} to {number(item.maximum)}, {item.kind.lower()}, {item.scaling.lower()} scaling"
+
+
+def _training_tiles(record: TrainingRecord) -> Iterable[str]:
+    for name, value in record.final_metrics.items():
+        yield tile(number(value), name)
+    yield tile(duration(record.wall_seconds), "since the start" if record.ended is None else "from start to end")
+    if record.training_seconds is not None:
+        yield tile(duration(record.training_seconds), "of training")
+    if record.billable_seconds is not None:
+        billed, used = record.billable_seconds, record.training_seconds
+        saved = f", {1 - billed / used:.0%} saved by spot" if used and record.managed_spot_training else ""
+        yield tile(duration(billed), f"billed per instance{saved}")
+
+
+def _phases(record: TrainingRecord) -> str:
+    timed = [(phase, phase.seconds or 0.0) for phase in record.phases]
+    whole = sum(seconds for _, seconds in timed)
+    if not whole:
+        return ""
+    drawings = []
+    for css, width in (("wide", _WIDE[0]), ("narrow", _NARROW[0])):
+        x, at, rows = Scale(0, whole, 104, width - 78), 0.0, []
+        for index, (phase, seconds) in enumerate(timed):
+            rows.append(_phase_row(phase, x(at), x(at + seconds), 24.0 * index))
+            at += seconds
+        drawings.append(svg(width, 24 * len(timed) + 4, "Duration of each phase", *rows, css=css))
+    return f"<figure>{''.join(drawings)}</figure>"
+
+
+def _phase_row(phase: Phase, start: float, end: float, top: float) -> str:
+    title = f"<title>{escape(f'{phase.status}, {moment(phase.started)}: {phase.message}')}</title>"
+    css = "failed" if phase.status == "Failed" else "Training" if phase.status == "Training" else ""
+    place = f'x="{start:.1f}" y="{top + 4:.1f}" width="{max(2, end - start):.1f}" height="16"'
+    bar = f'<rect class="bar {css}" {place} rx="3"/>'
+    words = text(96, top + 16, phase.status, "inside", "end", length=16)
+    return f"<g>{title}{words}{bar}{text(end + 8, top + 16, duration(phase.seconds), '', 'start')}</g>"
+
+
+def _training_facts(record: TrainingRecord) -> dict[str, str]:
+    return {
+        "Links": _links(record.links),
+        "Model": _code(record.model_uri),
+        "Channels": _settings(record.channels),
+        "Tuning job": escape(record.tuning_job_name),
+        "Training image": _code(record.training_image),
+        "Input mode": escape(record.input_mode),
+        "Instances": escape(_instance_words(record.instance_count, record.instance_type)),
+        "Created": moment(record.created),
+        "Ended": moment(record.ended) if record.ended else "",
+    }
+
+
+def _instance_words(count: int, instance_type: str) -> str:
+    return f"{count} × {instance_type}" if instance_type else ""
+
+
+def _code(words: str) -> str:
+    return element("code", escape(words)) if words else ""
+
+
+def _settings(values: Mapping[str, str]) -> str:
+    return "<br>".join(f"<code>{escape(name)}</code> {escape(value)}" for name, value in values.items())
+
+
+def _links(links: Mapping[str, str]) -> str:
+    return "<br>".join(anchor(label, url) for label, url in links.items())

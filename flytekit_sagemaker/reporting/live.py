@@ -1,0 +1,158 @@
+"""A display that follows running jobs wherever the program happens to run."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, Protocol, TextIO
+
+from rich.console import Console, Group
+from rich.live import Live
+
+from flytekit_sagemaker.reporting.deck import progress_fragment
+from flytekit_sagemaker.reporting.progress import Progress, progress_line
+from flytekit_sagemaker.reporting.terminal import progress_view
+
+_SWITCH = "FLYTEKIT_SAGEMAKER_PROGRESS"
+
+
+class LiveDisplay:
+    """Shows the jobs that it is told about until it is closed; a context manager.
+
+    In a terminal it redraws in place; in a notebook it updates one output of the cell; elsewhere (logs, pipes) it prints
+    a line whenever something changed. It writes to standard error, so that standard output stays the program's own, and
+    it never raises: a display that breaks falls silent.
+
+    Args:
+        stream: where to write instead of standard error (and instead of a notebook's cell).
+        quiet: show nothing; so does the environment variable ``FLYTEKIT_SAGEMAKER_PROGRESS=off``.
+        clock: seconds since the epoch, for the elapsed time.
+    """
+
+    def __init__(
+        self, *, stream: TextIO | None = None, quiet: bool = False, clock: Callable[[], float] = time.time
+    ) -> None:
+        off = quiet or os.environ.get(_SWITCH, "").lower() in ("off", "0", "no", "false", "none")
+        self._jobs: dict[str, Progress] = {}
+        self._open: Callable[[], _Surface] | None = None if off else lambda: _surface(stream, self._jobs, clock)
+        self._drawn_on: _Surface | None = None
+
+    def update(self, progress: Progress) -> None:
+        """Show this state of a job instead of the one before; jobs are told apart by name."""
+        try:
+            changed = self._jobs.get(progress.name) != progress
+            self._jobs[progress.name] = progress
+            if self._drawn_on is None and self._open is not None:
+                self._drawn_on, self._open = self._open(), None
+            if self._drawn_on is not None and changed:
+                self._drawn_on.show(progress)
+        except Exception:
+            self.close()
+
+    def close(self) -> None:
+        """Leave the last state standing and show nothing more."""
+        surface, self._drawn_on, self._open = self._drawn_on, None, None
+        try:
+            if surface is not None:
+                surface.close()
+        except Exception:
+            return
+
+    def __enter__(self) -> LiveDisplay:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class _Surface(Protocol):
+    """Something to show progress on."""
+
+    def show(self, progress: Progress) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class _Terminal:
+    """Redraws all jobs in place, several times a second, so that the elapsed time runs."""
+
+    def __init__(self, stream: TextIO, jobs: dict[str, Progress], clock: Callable[[], float]) -> None:
+        def view() -> Group:
+            return Group(*(progress_view(job, clock()) for job in list(jobs.values())))
+
+        self._live = Live(
+            console=Console(file=stream, highlight=False, soft_wrap=False),
+            get_renderable=view,
+            refresh_per_second=4,
+            # What the program prints must not tear the display, and must not leave standard output if that is a file.
+            redirect_stdout=sys.stdout.isatty(),
+            redirect_stderr=stream is sys.stderr,
+        )
+        self._live.start()
+
+    def show(self, progress: Progress) -> None:
+        self._live.refresh()
+
+    def close(self) -> None:
+        self._live.stop()
+
+
+class _Lines:
+    """Prints a line per change, in whatever encoding the stream has."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._last: dict[str, str] = {}
+
+    def show(self, progress: Progress) -> None:
+        line = progress_line(progress)
+        if self._last.get(progress.name) == line:
+            return
+        self._last[progress.name] = line
+        encoding = getattr(self._stream, "encoding", None) or "utf-8"
+        self._stream.write(line.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+        self._stream.flush()
+
+    def close(self) -> None:
+        pass
+
+
+class _Notebook:
+    """One output of the cell, updated in place."""
+
+    def __init__(self, jobs: dict[str, Progress]) -> None:
+        from IPython.display import HTML, display
+
+        self._html, self._display, self._jobs = HTML, display, jobs
+        self._handle: Any = None
+
+    def show(self, progress: Progress) -> None:
+        shown = self._html(progress_fragment(*self._jobs.values()))
+        if self._handle is None:
+            self._handle = self._display(shown, display_id=True)
+        else:
+            self._handle.update(shown)
+
+    def close(self) -> None:
+        pass
+
+
+def _surface(stream: TextIO | None, jobs: dict[str, Progress], clock: Callable[[], float]) -> _Surface:
+    if stream is None and _in_notebook():
+        return _Notebook(jobs)
+    stream = sys.stderr if stream is None else stream
+    if stream.isatty() and os.environ.get("TERM") not in ("dumb", "unknown"):
+        return _Terminal(stream, jobs, clock)
+    return _Lines(stream)
+
+
+def _in_notebook() -> bool:
+    """A kernel has IPython loaded already; a program without it is not made to load it."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None else None
+    return type(shell).__name__ == "ZMQInteractiveShell"
