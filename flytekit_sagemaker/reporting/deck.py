@@ -87,7 +87,8 @@ def _head(kicker: str, name: str, status: str, reason: str, secondary: str = "")
     detail = f" · {secondary}" if secondary not in ("", status) else ""
     badge = element("span", escape(status + detail), f"badge {_BADGES.get(status, '')}")
     alert = element("div", escape(reason), "alert") if reason else ""
-    return f"<header><p class="kicker">{kicker}</p><h1>{escape(name)}</h1>{badge}{alert}</header>"
+    title = element("p", kicker, "kicker") + element("h1", escape(name))
+    return element("header", f"{title}{badge}{alert}")
 
 
 def _tuning_tiles(record: TuningRecord) -> str:
@@ -238,7 +239,7 @@ def _trial_row(record: TuningRecord, trial: Trial, columns: list[tuple[str, str]
     ]
     css = " ".join(["best"] * best + ["explained"] * bool(trial.failure_reason))
     shown = "".join(element("td", escape(words), css) for words, css in cells)
-    reason = f"<td></td><td colspan="{len(columns) - 1}">{escape(trial.failure_reason)}</td>"
+    reason = f'<td></td><td colspan="{len(columns) - 1}">{escape(trial.failure_reason)}</td>'
     return element("tr", shown, css) + (element("tr", reason, "reason") if trial.failure_reason else "")
 
 

@@ -22,9 +22,9 @@ _SWITCH = "FLYTEKIT_SAGEMAKER_PROGRESS"
 class LiveDisplay:
     """Shows the jobs that it is told about until it is closed; a context manager.
 
-    In a terminal it redraws in place; in a notebook it updates one output of the cell; elsewhere (logs, pipes) it prints
-    a line whenever something changed. It writes to standard error, so that standard output stays the program's own, and
-    it never raises: a display that breaks falls silent.
+    In a terminal it redraws in place; in a notebook it updates one output of the cell; elsewhere (logs, pipes) it
+    prints a line whenever something changed. It writes to standard error, so that standard output stays the program's
+    own, and it never raises: a display that breaks falls silent.
 
     Args:
         stream: where to write instead of standard error (and instead of a notebook's cell).
