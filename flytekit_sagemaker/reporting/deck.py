@@ -19,7 +19,7 @@ from flytekit_sagemaker.reporting.page import (
 )
 from flytekit_sagemaker.reporting.progress import Progress, headline
 from flytekit_sagemaker.reporting.records import Phase, TrainingRecord, Trial, TunableRange, TuningRecord
-from flytekit_sagemaker.reporting.wording import duration, hyperparameter, moment, number
+from flytekit_sagemaker.reporting.wording import clock, duration, hyperparameter, moment, number
 
 _BADGES = {"Completed": "done", "InProgress": "running", "Failed": "failed", "DeleteFailed": "failed"}
 _LEGEND = {
@@ -37,7 +37,7 @@ def tuning_page(record: TuningRecord) -> str:
     """A tuning job as a self-contained HTML page."""
     return page(
         f"Tuning job {record.name}",
-        _head("Hyperparameter tuning job", record.name, record.status, record.failure_reason),
+        _head("Hyperparameter tuning job", record),
         _tuning_tiles(record),
         _best_hyperparameters(record),
         section("Objective by trial", _history(record)),
@@ -51,7 +51,7 @@ def training_page(record: TrainingRecord) -> str:
     """A training job as a self-contained HTML page."""
     return page(
         f"Training job {record.name}",
-        _head("Training job", record.name, record.status, record.failure_reason, record.secondary_status),
+        _head("Training job", record, record.secondary_status),
         element("div", "".join(_training_tiles(record)), "tiles"),
         section("Phases", _phases(record)),
         section("Hyperparameters", facts({name: escape(value) for name, value in record.hyperparameters.items()})),
@@ -83,12 +83,13 @@ def _progress(job: Progress) -> str:
     )
 
 
-def _head(kicker: str, name: str, status: str, reason: str, secondary: str = "") -> str:
-    detail = f" · {secondary}" if secondary not in ("", status) else ""
-    badge = element("span", escape(status + detail), f"badge {_BADGES.get(status, '')}")
-    alert = element("div", escape(reason), "alert") if reason else ""
-    title = element("p", kicker, "kicker") + element("h1", escape(name))
-    return element("header", f"{title}{badge}{alert}")
+def _head(kicker: str, record: TuningRecord | TrainingRecord, secondary: str = "") -> str:
+    detail = f" · {secondary}" if secondary not in ("", record.status) else ""
+    badge = element("span", escape(record.status + detail), f"badge {_BADGES.get(record.status, '')}")
+    links = element("nav", "".join(anchor(label, url) for label, url in record.links.items()))
+    alert = element("div", escape(record.failure_reason), "alert") if record.failure_reason else ""
+    title = element("p", kicker, "kicker") + element("h1", escape(record.name))
+    return element("header", f"{title}{badge}{links}{alert}")
 
 
 def _tuning_tiles(record: TuningRecord) -> str:
@@ -108,7 +109,8 @@ def _tuning_tiles(record: TuningRecord) -> str:
 def _best_hyperparameters(record: TuningRecord) -> str:
     if record.best is None:
         return ""
-    return chosen({name: hyperparameter(value) for name, value in record.best.hyperparameters.items()})
+    values = {name: hyperparameter(value) for name, value in record.best.hyperparameters.items()}
+    return element("p", f"Hyperparameters of trial {record.best.index}", "kicker above") + chosen(values)
 
 
 def _kind(record: TuningRecord, trial: Trial) -> str:
@@ -226,27 +228,28 @@ def _trial_row(record: TuningRecord, trial: Trial, columns: list[tuple[str, str]
     job = trial.training_job_name
     short = job.removeprefix(record.name).lstrip("-") or job
     cells = [
-        (str(trial.index), "number"),
+        (f"★ {trial.index}" if best else str(trial.index), "number"),
         (short, "name"),
-        (f"{trial.status} ★ best" if best else trial.status, "name"),
+        (trial.status, f"name {trial.outcome}"),
         (number(trial.objective, 6), "number"),
         *(
             (hyperparameter(trial.hyperparameters.get(item.name, "–")), "number" if item.kind != "Categorical" else "")
             for item in record.ranges
         ),
-        (moment(trial.started).removesuffix(" UTC"), "name"),
+        (clock(trial.started), "name"),
         (duration(trial.duration_in_seconds), "number"),
     ]
     css = " ".join(["best"] * best + ["explained"] * bool(trial.failure_reason))
     shown = "".join(element("td", escape(words), css) for words, css in cells)
-    reason = f'<td></td><td colspan="{len(columns) - 1}">{escape(trial.failure_reason)}</td>'
-    return element("tr", shown, css) + (element("tr", reason, "reason") if trial.failure_reason else "")
+    if not trial.failure_reason:
+        return element("tr", shown, css)
+    reason = f'<td colspan="{len(columns)}"><div>{escape(trial.failure_reason)}</div></td>'
+    return element("tr", shown, css) + element("tr", reason, "reason")
 
 
 def _tuning_facts(record: TuningRecord) -> dict[str, str]:
     goal = f"{record.direction} {record.objective_metric}"
     return {
-        "Links": _links(record.links),
         "Objective": escape(goal),
         "Strategy": escape(record.strategy)
         + (f", seed {record.random_seed}" if record.random_seed is not None else ""),
@@ -307,7 +310,6 @@ def _phase_row(phase: Phase, start: float, end: float, top: float) -> str:
 
 def _training_facts(record: TrainingRecord) -> dict[str, str]:
     return {
-        "Links": _links(record.links),
         "Model": _code(record.model_uri),
         "Channels": _settings(record.channels),
         "Tuning job": escape(record.tuning_job_name),
@@ -329,7 +331,3 @@ def _code(words: str) -> str:
 
 def _settings(values: Mapping[str, str]) -> str:
     return "<br>".join(f"<code>{escape(name)}</code> {escape(value)}" for name, value in values.items())
-
-
-def _links(links: Mapping[str, str]) -> str:
-    return "<br>".join(anchor(label, url) for label, url in links.items())

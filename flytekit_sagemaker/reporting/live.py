@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from types import TracebackType
-from typing import Any, Protocol, TextIO
+from typing import Any, Protocol, TextIO, cast
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -55,11 +57,9 @@ class LiveDisplay:
     def close(self) -> None:
         """Leave the last state standing and show nothing more."""
         surface, self._drawn_on, self._open = self._drawn_on, None, None
-        try:
-            if surface is not None:
+        if surface is not None:
+            with suppress(Exception):
                 surface.close()
-        except Exception:
-            return
 
     def __enter__(self) -> LiveDisplay:
         return self
@@ -78,10 +78,35 @@ class _Surface(Protocol):
     def close(self) -> None: ...
 
 
+class _Forgiving:
+    """A stream that may lack letters or be closed by its reader: neither is the job's concern.
+
+    It matters most in a terminal, which is redrawn from a thread where nobody would catch the exception.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        encoding = getattr(self._stream, "encoding", None) or "utf-8"
+        with suppress(OSError, ValueError):
+            self._stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
+        return len(text)
+
+    def flush(self) -> None:
+        with suppress(OSError, ValueError):
+            self._stream.flush()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
 class _Terminal:
     """Redraws all jobs in place, several times a second, so that the elapsed time runs."""
 
-    def __init__(self, stream: TextIO, jobs: dict[str, Progress], clock: Callable[[], float]) -> None:
+    def __init__(
+        self, stream: TextIO, jobs: dict[str, Progress], clock: Callable[[], float], redirect_stderr: bool
+    ) -> None:
         def view() -> Group:
             return Group(*(progress_view(job, clock()) for job in list(jobs.values())))
 
@@ -91,7 +116,7 @@ class _Terminal:
             refresh_per_second=4,
             # What the program prints must not tear the display, and must not leave standard output if that is a file.
             redirect_stdout=sys.stdout.isatty(),
-            redirect_stderr=stream is sys.stderr,
+            redirect_stderr=redirect_stderr,
         )
         self._live.start()
 
@@ -103,7 +128,7 @@ class _Terminal:
 
 
 class _Lines:
-    """Prints a line per change, in whatever encoding the stream has."""
+    """Prints a line per change."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -114,8 +139,7 @@ class _Lines:
         if self._last.get(progress.name) == line:
             return
         self._last[progress.name] = line
-        encoding = getattr(self._stream, "encoding", None) or "utf-8"
-        self._stream.write(line.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+        self._stream.write(f"{line}\n")
         self._stream.flush()
 
     def close(self) -> None:
@@ -126,9 +150,8 @@ class _Notebook:
     """One output of the cell, updated in place."""
 
     def __init__(self, jobs: dict[str, Progress]) -> None:
-        from IPython.display import HTML, display
-
-        self._html, self._display, self._jobs = HTML, display, jobs
+        display = importlib.import_module("IPython.display")
+        self._html, self._display, self._jobs = display.HTML, display.display, jobs
         self._handle: Any = None
 
     def show(self, progress: Progress) -> None:
@@ -145,10 +168,11 @@ class _Notebook:
 def _surface(stream: TextIO | None, jobs: dict[str, Progress], clock: Callable[[], float]) -> _Surface:
     if stream is None and _in_notebook():
         return _Notebook(jobs)
-    stream = sys.stderr if stream is None else stream
-    if stream.isatty() and os.environ.get("TERM") not in ("dumb", "unknown"):
-        return _Terminal(stream, jobs, clock)
-    return _Lines(stream)
+    target = sys.stderr if stream is None else stream
+    forgiving = cast(TextIO, _Forgiving(target))
+    if target.isatty() and os.environ.get("TERM") not in ("dumb", "unknown"):
+        return _Terminal(forgiving, jobs, clock, redirect_stderr=target is sys.stderr)
+    return _Lines(forgiving)
 
 
 def _in_notebook() -> bool:

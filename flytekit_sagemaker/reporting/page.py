@@ -18,7 +18,8 @@ max-width:1120px;margin:0 auto;padding:28px 24px 48px;text-align:left}
 @media(prefers-color-scheme:dark){.smr{--ink:#e6ebf2;--soft:#9aa7b8;--paper:#12171f;--card:#1b222d;--line:#303a48;
 --point:#56b4e9;--best:#f0b432;--bad:#ff8a5c;--good:#3fd0a0;--quiet:#8793a3;--tint:#2b2617}}
 .smr *{box-sizing:border-box}
-.smr .kicker{color:var(--soft);font-size:13px;margin:0}
+.smr .kicker{color:var(--soft);font-size:13px;margin:0}.smr .kicker.above{margin:18px 0 -8px}
+.smr nav{display:inline-flex;flex-wrap:wrap;gap:4px 16px;font-size:14px;overflow-wrap:anywhere}
 .smr h1{font-size:24px;line-height:1.25;margin:2px 0 0;overflow-wrap:anywhere}
 .smr h2{font-size:16px;margin:36px 0 12px}
 .smr .badge{display:inline-block;border:1.5px solid currentColor;border-radius:99px;font-size:13px;font-weight:600;
@@ -62,8 +63,11 @@ border-radius:0 8px 8px 0;overflow-wrap:anywhere;white-space:pre-wrap}
 .smr td.number,.smr th.number{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
 .smr td.name{white-space:nowrap}
 .smr tr.best>*{background:var(--tint);font-weight:600}
-.smr tr.explained>*{border-bottom:0}
-.smr tr.reason td{color:var(--bad);padding-top:0;font-size:13px;overflow-wrap:anywhere;white-space:pre-wrap}
+.smr tbody tr.explained>*{border-bottom:0}
+.smr td.failed,.smr tr.reason{color:var(--bad)}
+.smr tr.reason td{padding-top:0;font-size:13px}
+.smr tr.reason div{position:sticky;left:11px;max-width:calc(min(100vw,1120px) - 72px);overflow-wrap:anywhere;
+white-space:pre-wrap}
 .smr .facts th{width:1%;white-space:nowrap;color:var(--soft);font-weight:400}
 .smr .facts td{overflow-wrap:anywhere}
 .smr code,.smr pre{font:13px/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,"Liberation Mono",monospace}
@@ -76,7 +80,7 @@ margin:8px 0;max-width:560px}
 .smr .meter i.failed{background:var(--bad)}.smr .meter i.stopped{background:var(--quiet)}
 @media(max-width:640px){.smr{padding:18px 14px 32px}.smr h1{font-size:20px}.smr .tiles{grid-template-columns:1fr 1fr}
 .smr .wide{display:none}.smr .narrow{display:block}.smr .multiples{grid-template-columns:1fr}
-.smr .facts th{white-space:normal;min-width:104px}}
+.smr .tile b{font-size:19px}.smr .multiples svg text{font-size:9.5px}.smr .facts th{white-space:normal;min-width:104px}}
 """
 _BACKDROP = "html{color-scheme:light dark;background:#fff}body{margin:0}"
 _BACKDROP_DARK = "@media(prefers-color-scheme:dark){html{background:#12171f}}"

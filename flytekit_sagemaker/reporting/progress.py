@@ -158,10 +158,14 @@ def headline(progress: Progress) -> str:
     """Status and counts in a few words."""
     if progress.kind != "tuning":
         return progress.secondary_status or progress.status
+    return counts(progress) if progress.status == "InProgress" else f"{progress.status}, {counts(progress)}"
+
+
+def counts(progress: Progress) -> str:
+    """Trials of a tuning job by outcome, in words."""
     total = f" of {progress.total}" if progress.total else ""
     stopped = f", {progress.stopped} stopped" if progress.stopped else ""
-    counts = f"{progress.done}{total} trials done, {progress.running} running, {progress.failed} failed{stopped}"
-    return counts if progress.status == "InProgress" else f"{progress.status}, {counts}"
+    return f"{progress.done}{total} trials done, {progress.running} running, {progress.failed} failed{stopped}"
 
 
 def _which_trial(progress: Progress) -> str:

@@ -12,9 +12,9 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from flytekit_sagemaker.reporting.progress import Progress, headline
+from flytekit_sagemaker.reporting.progress import Progress, counts
 from flytekit_sagemaker.reporting.records import TrainingRecord, Trial, TuningRecord
-from flytekit_sagemaker.reporting.wording import cut, duration, hyperparameter, number, one_line
+from flytekit_sagemaker.reporting.wording import cut, duration, hyperparameter, number, one_line, printable
 
 _STYLES = {"Completed": "green", "Failed": "red", "DeleteFailed": "red", "Stopped": "yellow", "Stopping": "yellow"}
 _TOP = 5
@@ -28,10 +28,11 @@ def progress_view(progress: Progress, now: float) -> RenderableType:
     """
     lines: list[RenderableType] = [_title(progress.kind, progress.name, progress.status)]
     elapsed = duration(None if progress.started is None else (progress.ended or now) - progress.started)
-    bar = Table.grid(padding=(0, 1))
-    cells: list[RenderableType] = [Text(headline(progress)), Text(elapsed, style="dim")]
+    cells: list[RenderableType] = [Text(_state(progress)), Text(elapsed, style="dim")]
     if progress.total:
-        cells.insert(0, ProgressBar(total=progress.total, completed=min(progress.finished, progress.total), width=28))
+        finished = min(progress.finished, progress.total)
+        cells.insert(0, ProgressBar(progress.total, finished, width=28, complete_style="cyan", finished_style="green"))
+    bar = Table.grid(padding=(0, 1))
     bar.add_row(*cells)
     lines.append(bar)
     if progress.best_value is not None:
@@ -42,8 +43,8 @@ def progress_view(progress: Progress, now: float) -> RenderableType:
         lines.append(best)
     if progress.final_metrics:
         metrics = (f"{name} {number(value)}" for name, value in progress.final_metrics.items())
-        lines.append(Text(one_line("  ".join(metrics))))
-    if progress.message:
+        lines.append(Text(one_line(", ".join(metrics))))
+    if progress.message and progress.status != "Completed":
         lines.append(Text(cut(one_line(progress.message), 400), style="red" if progress.status == "Failed" else "dim"))
     return Group(*lines)
 
@@ -51,11 +52,11 @@ def progress_view(progress: Progress, now: float) -> RenderableType:
 def tuning_summary(record: TuningRecord) -> RenderableType:
     """A tuning job that came to an end: counts and its best five trials."""
     outcomes = {"done": record.done, "running": record.running, "failed": record.failed, "stopped": record.stopped}
-    counts = ", ".join(f"{count} {outcome}" for outcome, count in outcomes.items() if count) or "none launched"
+    launched = ", ".join(f"{count} {outcome}" for outcome, count in outcomes.items() if count) or "none launched"
     times = f"{duration(record.wall_seconds)}, {duration(record.training_seconds)} of training"
     lines: list[RenderableType] = [
         _title("tuning", record.name, record.status),
-        Text(f"trials: {counts}, of {record.total}; {times}"),
+        Text(f"trials: {launched}, of {record.total}; {times}"),
     ]
     scored = sorted((trial for trial in record.trials if trial.objective is not None), key=lambda t: _rank(record, t))
     if scored:
@@ -92,12 +93,18 @@ def training_summary(record: TrainingRecord) -> RenderableType:
         lines.append(table)
     if record.model_uri and record.status == "Completed":
         lines.append(Text(f"model: {one_line(record.model_uri)}"))
-    lines.extend(Text(f"  {one_line(line)}", style="dim") for line in record.log_tail if record.status == "Failed")
+    lines.extend(Text(f"  {printable(line)}", style="dim") for line in record.log_tail if record.status == "Failed")
     return Group(*lines, *_ending(record.failure_reason, record.links))
 
 
 def _title(kind: str, name: str, status: str) -> Text:
     return Text.assemble(f"{kind} job ", (one_line(name), "bold"), " ", (one_line(status), _STYLES.get(status, "cyan")))
+
+
+def _state(progress: Progress) -> str:
+    if progress.kind == "tuning":
+        return counts(progress)
+    return one_line(progress.secondary_status) if progress.secondary_status != progress.status else ""
 
 
 def _rank(record: TuningRecord, trial: Trial) -> tuple[bool, float]:
@@ -117,7 +124,7 @@ def _texts(cells: Iterable[str]) -> list[Text]:
 
 
 def _settings(values: Mapping[str, str]) -> str:
-    return one_line("  ".join(f"{name}={hyperparameter(value)}" for name, value in values.items()))
+    return one_line(", ".join(f"{name}={hyperparameter(value)}" for name, value in values.items()))
 
 
 def _ending(failure_reason: str, links: Mapping[str, str]) -> list[Text]:

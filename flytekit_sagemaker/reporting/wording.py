@@ -37,9 +37,19 @@ def moment(time: datetime | None) -> str:
     return "–" if time is None else f"{time.astimezone(timezone.utc):%Y-%m-%d %H:%M:%S} UTC"
 
 
+def clock(time: datetime | None) -> str:
+    """Month, day and time in UTC, for columns where every character counts; a dash where there is none."""
+    return "–" if time is None else f"{time.astimezone(timezone.utc):%m-%d %H:%M:%S}"
+
+
+def printable(text: str) -> str:
+    """Foreign text with spaces for the control characters that could steer a terminal."""
+    return "".join(letter if letter.isprintable() else " " for letter in text)
+
+
 def one_line(text: str) -> str:
-    """Foreign text on one line, without the control characters that could steer a terminal."""
-    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
+    """Foreign text on one line, printable, its runs of spaces shortened to one."""
+    return " ".join(printable(text).split())
 
 
 def cut(text: str, length: int) -> str:

@@ -1,0 +1,176 @@
+from __future__ import annotations
+
+import re
+from collections import Counter
+from html.parser import HTMLParser
+
+import pytest
+
+from flytekit_sagemaker.reporting.deck import progress_fragment, training_page, tuning_page
+from flytekit_sagemaker.reporting.progress import progress_of
+from flytekit_sagemaker.reporting.records import training_record, tuning_record
+
+from .samples import search, summary, training_description, tuning_description
+
+VOID = {"meta", "br"}
+HOSTILE = "</title></svg><script>alert(1)</script><img src=x onerror=alert(1)>\"' onload=alert(1) &amp;"
+
+
+class Page(HTMLParser):
+    """Reads a page strictly: every element is closed in its turn, and no attribute appears twice."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.drawings: list[Counter] = []
+        self.tags: Counter = Counter()
+        self.attributes: list[tuple[str, str]] = []
+        self.words: list[str] = []
+        self.feed(html)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag, attributes):
+        self.tags[tag] += 1
+        self.attributes += attributes
+        assert len(dict(attributes)) == len(attributes)
+        css = dict(attributes).get("class", "").split()
+        if tag == "svg":
+            self.drawings.append(Counter())
+        if css[:1] == ["mark"] and "key" not in css:
+            self.drawings[-1][css[1]] += 1
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attributes):
+        self.tags[tag] += 1
+        self.attributes += attributes
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.words.append(data)
+
+    def text(self) -> str:
+        return "".join(self.words)
+
+
+def loads_nothing(page: Page) -> None:
+    assert not {"script", "link", "img", "iframe", "object", "embed", "image", "use"} & set(page.tags)
+    assert not [name for name, _ in page.attributes if name.startswith("on") or name in ("src", "xlink:href")]
+    assert all(value.startswith(("http://", "https://")) for name, value in page.attributes if name == "href")
+    assert "url(" not in page.text()
+    assert "@import" not in page.text()
+
+
+@pytest.fixture
+def searched():
+    return tuning_record(tuning_description(), search(), links={"Console": "https://console.example/#/job"})
+
+
+def test_every_trial_is_in_the_history_and_every_objective_in_each_scatter(searched):
+    page = Page(tuning_page(searched))
+    wide, narrow, *rest = [drawing for drawing in page.drawings if drawing]
+    assert wide == narrow == {"done": 16, "best": 1, "stopped": 2, "failed": 2, "running": 2}
+    assert len(rest) == len(searched.ranges)
+    assert all(drawing == {"done": 16, "best": 1, "stopped": 2} for drawing in rest)
+    loads_nothing(page)
+
+
+def test_the_table_has_every_trial_and_why_those_that_failed_did(searched):
+    html = tuning_page(searched)
+    rows = re.findall(r"<tr[^>]*>", html.split("<h2>Trials")[1].split("<h2>Job")[0])
+    assert len(rows) == 1 + 23 + 2
+    assert html.count("MemoryError: unable to allocate") >= 2
+    assert html.count("★") == 1
+
+
+def test_the_headline_names_best_objective_trial_and_hyperparameters(searched):
+    words = Page(tuning_page(searched)).text()
+    assert "0.99632highest validation:auc, trial 17" in words
+    assert "Hyperparameters of trial 17eta0.10063subsample0.86744max_depth6boosterdart" in words
+
+
+def test_a_logarithmic_range_has_ticks_at_equal_ratios(searched):
+    drawing = tuning_page(searched).split('aria-label="Objective by eta"')[1].split("</svg>")[0]
+    ticks = {float(label): float(x) for x, label in re.findall(r'x="([\d.]+)"[^>]*middle">([\d.e-]+)<', drawing)}
+    assert {0.001, 0.01, 0.1} <= set(ticks)
+    assert ticks[0.01] - ticks[0.001] == pytest.approx(ticks[0.1] - ticks[0.01], abs=0.2)
+
+
+def test_a_diverged_trial_does_not_flatten_the_others():
+    values = [0.5, 0.4, 0.45, 0.41, 0.39, 0.38, 0.42, 9e8]
+    description = tuning_description()
+    description["HyperParameterTuningJobConfig"]["HyperParameterTuningJobObjective"]["Type"] = "Minimize"
+    record = tuning_record(description, [summary(n, value=value) for n, value in enumerate(values, 1)])
+    html = tuning_page(record)
+    drawing = next(drawing for drawing in Page(html).drawings if drawing)
+    assert drawing == {"done": 6, "best": 1, "beyond": 1}
+    heights = [float(y) for y in re.findall(r"mark done[^>]*translate\(\S+ ([\d.]+)\)", html.split("<svg")[1])]
+    assert max(heights) - min(heights) > 100
+
+
+@pytest.mark.parametrize(
+    "trials",
+    [
+        [],
+        [summary(1, "InProgress")],
+        [summary(1, "Failed", FailureReason="why")],
+        [summary(1, value=0.0)],
+        [summary(n, value=0.5) for n in (1, 2)],
+        [summary(1, value=-1e30), summary(2, value=1e-300)],
+    ],
+)
+def test_a_job_at_any_point_has_a_page(trials):
+    page = Page(tuning_page(tuning_record(tuning_description(), trials)))
+    assert "nan" not in page.text().lower()
+    marks = next((drawing for drawing in page.drawings if drawing), Counter())
+    assert marks.total() == len(trials)
+
+
+def test_foreign_text_is_only_ever_text():
+    tuned = {HOSTILE: HOSTILE, "eta": HOSTILE}
+    description = tuning_description(FailureReason=HOSTILE)
+    description["TrainingJobDefinition"]["StaticHyperParameters"] = {HOSTILE: HOSTILE}
+    description["HyperParameterTuningJobConfig"]["HyperParameterTuningJobObjective"]["MetricName"] = HOSTILE
+    trials = [
+        summary(1, value=0.5, TunedHyperParameters=tuned),
+        summary(2, "Failed", TrainingJobName=HOSTILE, FailureReason=HOSTILE),
+    ]
+    links = {HOSTILE: HOSTILE, "a": "javascript:alert(1)", "b": "data:text/html,x", "c": "https://[", "d": "http:"}
+    tuning = tuning_record(description, trials, links={**links, "fine": 'https://x/?a="><script>'})
+    training = training_record(
+        training_description(FailureReason=HOSTILE, HyperParameters={HOSTILE: HOSTILE}), links=links, log_tail=[HOSTILE]
+    )
+    for html in (tuning_page(tuning), training_page(training), progress_fragment(progress_of(tuning))):
+        page = Page(html)
+        loads_nothing(page)
+        assert HOSTILE in page.text()
+        assert page.tags["style"] <= 2
+
+
+def test_only_http_links_are_links(searched):
+    page = Page(tuning_page(searched))
+    assert [value for name, value in page.attributes if name == "href"] == ["https://console.example/#/job"]
+
+
+def test_training_page_tells_metrics_phases_saving_and_places():
+    page = Page(training_page(training_record(training_description())))
+    words = page.text()
+    for told in ("0.9942validation:auc", "62% saved by spot", "5 min 12 s", "s3://data/churn/train", "model.tar.gz"):
+        assert told in words
+    loads_nothing(page)
+
+
+def test_a_failed_training_job_tells_why_with_its_log():
+    failed = training_description(TrainingJobStatus="Failed", SecondaryStatus="Failed", FailureReason="exit code 1")
+    words = Page(training_page(training_record(failed, log_tail=["Traceback", "ValueError: x"]))).text()
+    assert "exit code 1" in words
+    assert "Traceback\nValueError: x" in words
+
+
+def test_the_bar_of_a_running_job_is_as_long_as_its_finished_trials():
+    html = progress_fragment(progress_of(tuning_description()))
+    widths = [float(width) for width in re.findall(r"width:([\d.]+)%\"", html)]
+    assert sum(widths) == pytest.approx(100 * 21 / 24, abs=0.2)
