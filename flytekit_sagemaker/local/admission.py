@@ -1,0 +1,163 @@
+"""Whether a create request can be taken on: the service's rules, the training data and the image.
+
+What hyperparameters mean is not looked at: the service does not either, the training program refuses them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from flytekit_sagemaker.algorithms.content import csv_problems
+from flytekit_sagemaker.errors import Problem
+from flytekit_sagemaker.local import containers, objects
+from flytekit_sagemaker.requests.validation import LOCAL_URI_SCHEMES, check_service_rules
+from flytekit_sagemaker.types import AlgorithmName
+
+_CSV = ("text/csv", "csv")
+
+
+class Refused(Exception):
+    """The service answers with an error.
+
+    Attributes:
+        code: the error's code, such as ``ValidationException``.
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        self.code = code
+        super().__init__(message)
+
+
+def check_members(operation: str, request: Mapping[str, Any]) -> None:
+    """Check a request against the service's own rules.
+
+    Raises:
+        Refused: in the service's words, naming every problem.
+    """
+    _refuse(check_service_rules(operation, request, uri_schemes=LOCAL_URI_SCHEMES).problems)
+
+
+def check_training(definition: Mapping[str, Any], images: Mapping[str, Sequence[str]]) -> containers.Container:
+    """Find what runs a training job's definition here, and look at its data; reads from disk.
+
+    Raises:
+        Refused: there is nothing to run it, or no data, or the data is of no use for a built-in algorithm.
+    """
+    specification = definition["AlgorithmSpecification"]
+    runs = containers.container(specification, images)
+    if runs is None:
+        image = specification.get("TrainingImage") or specification.get("AlgorithmName")
+        raise Refused(
+            "ValidationException",
+            f"The local SageMaker cannot run the image {image!r}: it pulls no images. Give a command for it "
+            f"(flytekit-sagemaker serve --image {image}='python train.py'), or a ContainerEntrypoint, or use a "
+            "built-in algorithm that it has a program for (XGBoost, K-Means).",
+        )
+    if sentence := containers.missing_libraries_of(runs):
+        raise Refused("ValidationException", sentence)
+    _refuse(list(_channel_problems(definition, runs)))
+    return runs
+
+
+def check_search(request: Mapping[str, Any]) -> None:
+    """Check that a tuning job asks for nothing that the local SageMaker cannot do.
+
+    Raises:
+        Refused: it does.
+    """
+    config = request["HyperParameterTuningJobConfig"]
+    unsupported = {
+        "Strategy Hyperband": config["Strategy"] == "Hyperband",
+        "WarmStartConfig": "WarmStartConfig" in request,
+        "Autotune": "Autotune" in request,
+        "TrainingJobDefinitions": "TrainingJobDefinitions" in request,
+    }
+    for what, asked in unsupported.items():
+        if asked:
+            raise Refused("ValidationException", f"{what} is not supported by the local SageMaker yet.")
+    if "TrainingJobDefinition" not in request or "HyperParameterTuningJobObjective" not in config:
+        raise Refused("ValidationException", "TrainingJobDefinition and its HyperParameterTuningJobObjective are needed")
+    if config["Strategy"] != "Grid" and (sentence := containers.missing_libraries("optuna")):
+        raise Refused("ValidationException", sentence)
+
+
+def check_objective(request: Mapping[str, Any], runs: containers.Container) -> None:
+    """Check that the objective is a metric that the image reports.
+
+    Raises:
+        Refused: it is not, or the metrics of a built-in algorithm are overridden.
+    """
+    given = request["TrainingJobDefinition"]["AlgorithmSpecification"].get("MetricDefinitions", ())
+    if given and runs.algorithm:
+        raise Refused(
+            "ValidationException",
+            "You can't override the metric definitions for Amazon SageMaker algorithms. Please retry the request "
+            "without specifying metric definitions.",
+        )
+    metric = request["HyperParameterTuningJobConfig"]["HyperParameterTuningJobObjective"]["MetricName"]
+    known = [name for name, _ in runs.metric_definitions] or [each["Name"] for each in given]
+    if metric not in known:
+        raise Refused(
+            "ValidationException",
+            f"A metric is required for this hyperparameter tuning job objective: {metric!r} is none of those that the "
+            f"training image reports: [{', '.join(known)}]",
+        )
+
+
+def _channel_problems(definition: Mapping[str, Any], runs: containers.Container) -> Iterator[Problem]:
+    job_mode = definition["AlgorithmSpecification"]["TrainingInputMode"]
+    for index, channel in enumerate(definition.get("InputDataConfig", ())):
+        field = f"InputDataConfig[{index}]"
+        name, source = channel["ChannelName"], channel["DataSource"].get("S3DataSource")
+        if name in (".", ".."):
+            yield Problem(f"{field}.ChannelName", name, "names no folder of its own")
+        elif source is None or source["S3DataType"] not in ("S3Prefix", "ManifestFile"):
+            kind = source["S3DataType"] if source else ", ".join(channel["DataSource"])
+            rule = "the local SageMaker reads S3Prefix and ManifestFile only"
+            yield Problem(f"{field}.DataSource", kind, rule)
+        elif channel.get("InputMode", job_mode) == "Pipe":
+            yield Problem(f"{field}.InputMode", "Pipe", "the local SageMaker has no Pipe mode", "Use File or FastFile.")
+        else:
+            yield from _data_problems(field, channel, source, runs)
+
+
+def _data_problems(
+    field: str, channel: Mapping[str, Any], source: dict[str, Any], runs: containers.Container
+) -> Iterator[Problem]:
+    uri = source["S3Uri"]
+    path = objects.local_path(uri)
+    if path is None:
+        return
+    try:
+        found = objects.channel_objects(source)
+    except (OSError, ValueError, LookupError, TypeError) as fault:
+        yield Problem(f"{field}.DataSource.S3DataSource.S3Uri", uri, f"cannot be read: {fault}")
+        return
+    if not found:
+        rule = f'no objects found under the prefix "{uri}"'
+        remedy = "Please ensure that the path exists and holds at least one file."
+        yield Problem(f"{field}.DataSource.S3DataSource.S3Uri", uri, rule, remedy)
+    elif runs.algorithm and channel.get("ContentType", "").partition(";")[0] in _CSV:
+        label_first = runs.algorithm is not AlgorithmName.KMEANS
+        checked = path if path.exists() else [item.source for item in found]
+        for problem in csv_problems(checked, channel=channel["ChannelName"], label_first=label_first):
+            yield problem.under(field)
+
+
+def _refuse(problems: Sequence[Problem]) -> None:
+    if not problems:
+        return
+    sentences = _sentences(problems)
+    errors = "1 validation error" if len(problems) == 1 else f"{len(problems)} validation errors"
+    raise Refused("ValidationException", f"{errors} detected: {'; '.join(sentences)}")
+
+
+def _sentences(problems: Iterable[Problem]) -> Iterator[str]:
+    for problem in problems:
+        if problem.constraint:
+            field = ".".join(part[:1].lower() + part[1:] for part in problem.field.split("."))
+            value = "null" if problem.value is None else f"'{problem.value}'"
+            yield f"Value {value} at '{field}' failed to satisfy constraint: {problem.constraint}"
+        else:
+            yield str(problem)

@@ -1,0 +1,145 @@
+"""All jobs of one local SageMaker: starting and stopping them, and taking them up again after a crash."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from flytekit_sagemaker.local.containers import Container, container
+from flytekit_sagemaker.local.processes import Launcher
+from flytekit_sagemaker.local.store import Job, Kind, Store
+from flytekit_sagemaker.local.training import Outcome, Surroundings, TrainingRun, end, failed
+from flytekit_sagemaker.local.tuning import TuningRun
+from flytekit_sagemaker.testing.clock import Clock
+
+_INTERRUPTED = "InternalServerError: The local SageMaker ended while the job was running. Please try again."
+
+
+class Engine:
+    """Runs the jobs of a store. Everything happens in the loop that it is opened in; nothing needs a lock."""
+
+    def __init__(self, root: Path, clock: Clock, images: Mapping[str, Sequence[str]]) -> None:
+        self.images = dict(images)
+        self.store = Store(root / "sagemaker.sqlite")
+        self.clock = clock
+        self.launcher = Launcher(root)
+        self._surroundings = Surroundings(self.store, clock, self.launcher, root / "training-jobs")
+        self._training: dict[str, TrainingRun] = {}
+        self._tuning: dict[str, TuningRun] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def open(self, *, resume: bool) -> None:
+        """Take up what was unfinished when the last server on this store ended, or close it for good."""
+        if not resume:
+            self.abandon(failed(_INTERRUPTED))
+            return
+        for job in self.store.unfinished(Kind.TUNING):
+            if job.status == "Stopping":
+                self._abandon_trials(job, Outcome("Stopped", "Stopped"))
+                self._end_tuning_job(job, "Stopped")
+            else:
+                self._abandon_trials(job, Outcome("Stopped", "Stopped"), only_status="Stopping")
+                self.start_tuning(job)
+        for job in self.store.unfinished(Kind.TRAINING):
+            if job.tuning_job is None:
+                self._take_up(job)
+
+    def _take_up(self, job: Job) -> None:
+        retries = job.description.get("RetryStrategy", {}).get("MaximumRetryAttempts", 0)
+        queued = job.description["SecondaryStatus"] == "Starting"
+        if job.status == "Stopping":
+            self._end_training_job(job, Outcome("Stopped", "Stopped"))
+        elif queued or job.memory.get("attempts", 0) <= retries:
+            self.start_training(job, restarted=not queued)
+        else:
+            self._end_training_job(job, failed(_INTERRUPTED))
+
+    def abandon(self, outcome: Outcome) -> None:
+        """End every unfinished job in the store without running it; one that was being stopped ends Stopped."""
+        with self.store.transaction():
+            for job in self.store.unfinished(Kind.TRAINING):
+                stopping = job.status == "Stopping"
+                self._end_training_job(job, Outcome("Stopped", "Stopped") if stopping else outcome)
+            for job in self.store.unfinished(Kind.TUNING):
+                stopping = job.status == "Stopping"
+                self._end_tuning_job(job, "Stopped" if stopping else outcome.status, "" if stopping else outcome.reason)
+
+    def _abandon_trials(self, tuning_job: Job, outcome: Outcome, only_status: str = "") -> None:
+        for trial in self.store.trials(tuning_job.name):
+            if not trial.ended and only_status in ("", trial.status):
+                self._end_training_job(trial, outcome)
+
+    def _end_training_job(self, job: Job, outcome: Outcome) -> None:
+        end(job, outcome, self.clock.time())
+        self.store.save(job)
+
+    def _end_tuning_job(self, job: Job, status: str, reason: str = "") -> None:
+        now = self.clock.time()
+        job.description.update(
+            HyperParameterTuningJobStatus=status, HyperParameterTuningEndTime=now, LastModifiedTime=now
+        )
+        if reason:
+            job.description["FailureReason"] = reason
+        self.store.save(job)
+
+    def start_training(
+        self,
+        job: Job,
+        *,
+        restarted: bool = False,
+        processes_beside: int = 1,
+        on_metric: Callable[[TrainingRun, str, float], None] = lambda *_: None,
+    ) -> TrainingRun:
+        """Run a stored training job."""
+        runs = container(job.description["AlgorithmSpecification"], self.images) or _no_container(job)
+        beside = max(processes_beside, len(self._training) + 1)
+        run = TrainingRun(job, runs, self._surroundings, processes_beside=beside, on_metric=on_metric)
+        self._training[job.name] = run
+        self._run(run.run(restarted=restarted), lambda: self._training.pop(job.name))
+        return run
+
+    def start_tuning(self, job: Job) -> None:
+        """Run a stored tuning job."""
+
+        def start_trial(trial: Job, again: bool, on_metric: Callable[[TrainingRun, str, float], None]) -> TrainingRun:
+            limits = job.description["HyperParameterTuningJobConfig"]["ResourceLimits"]
+            parallel = limits["MaxParallelTrainingJobs"]
+            return self.start_training(trial, restarted=again, processes_beside=parallel, on_metric=on_metric)
+
+        run = TuningRun(job, self.store, self.clock, job.memory["seed"], start_trial)
+        self._tuning[job.name] = run
+        self._run(run.run(), lambda: self._tuning.pop(job.name))
+
+    def _run(self, work: Coroutine[Any, Any, None], afterwards: Callable[[], object]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(lambda _: afterwards())
+
+    def stop(self, job: Job) -> None:
+        """Ask a running job to end."""
+        runs: Mapping[str, TrainingRun | TuningRun] = self._training if job.kind is Kind.TRAINING else self._tuning
+        if run := runs.get(job.name):
+            run.stop()
+
+    async def close(self, *, abandon: bool = False) -> None:
+        """End every process at once.
+
+        Args:
+            abandon: end the unfinished jobs as Stopped; else they are taken up when the store is opened again.
+        """
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self.launcher.close()
+        if abandon:
+            self.abandon(Outcome("Stopped", "Stopped"))
+        self.store.close()
+
+
+def _no_container(job: Job) -> Container:
+    """What stands in for an image that this server, unlike the one that took the job on, has no command for."""
+    image = job.description["AlgorithmSpecification"].get("TrainingImage", "")
+    return Container(argv=("sh", "-c", 'echo "no command for the image $0 on this server" >&2; exit 1', image))

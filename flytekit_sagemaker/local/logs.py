@@ -1,0 +1,140 @@
+"""What a training process prints: kept on disk within bounds, and searched for metrics line by line.
+
+Source: https://docs.aws.amazon.com/sagemaker/latest/dg/define-train-metrics.html
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+import os
+import re
+from collections import deque
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+HEAD_BYTES = 64 << 20
+TAIL_BYTES = 1 << 20
+LINE_BYTES = 16 << 10
+_READ_BYTES = 1 << 16
+
+
+class MetricScraper:
+    """Finds metric values in the lines of a log.
+
+    A value is the first group of a definition's expression, searched in the line as it is and as CloudWatch shows it,
+    with every tab written ``#011``; what is no finite number is passed over.
+    """
+
+    def __init__(self, definitions: Iterable[tuple[str, str]]) -> None:
+        self._definitions = [(name, re.compile(expression)) for name, expression in definitions]
+
+    def values(self, line: str) -> list[tuple[str, float]]:
+        """The metrics (name, value) that one line reports."""
+        forms = (line, line.replace("\t", "#011")) if "\t" in line else (line,)
+        found = []
+        for name, expression in self._definitions:
+            match = next(filter(None, map(expression.search, forms)), None)
+            if match and match.groups():
+                with contextlib.suppress(TypeError, ValueError):
+                    value = float(match.group(1))
+                    if math.isfinite(value):
+                        found.append((name, value))
+        return found
+
+
+class LineSplitter:
+    """Cuts a stream of bytes into lines of text; of a line that is too long, only the beginning is kept."""
+
+    def __init__(self) -> None:
+        self._line = b""
+
+    def feed(self, data: bytes) -> list[str]:
+        """The lines that ``data`` completes."""
+        first, *rest = data.split(b"\n")
+        lines = []
+        self._extend(first)
+        for part in rest:
+            lines.append(self.end())
+            self._extend(part)
+        return lines
+
+    def end(self) -> str:
+        """The line so far; the next one begins empty."""
+        line, self._line = self._line, b""
+        return line.decode("utf-8", errors="replace").rstrip("\r")
+
+    def _extend(self, part: bytes) -> None:
+        self._line += part[: LINE_BYTES - len(self._line)]
+
+
+class LogFile:
+    """A log file that keeps the first ``HEAD_BYTES`` and, from the rest, the last ``TAIL_BYTES``."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("wb", buffering=0)
+        self._room = HEAD_BYTES
+        self._tail: deque[bytes] = deque()
+        self._tail_bytes = 0
+        self._left_out = 0
+
+    def write(self, data: bytes) -> None:
+        with contextlib.suppress(OSError):  # a full disk costs the log, not the training
+            self._file.write(data[: self._room])
+        rest = data[self._room :]
+        self._room -= len(data) - len(rest)
+        if rest:
+            self._tail.append(rest)
+            self._tail_bytes += len(rest)
+            while self._tail_bytes - len(self._tail[0]) >= TAIL_BYTES:
+                dropped = len(self._tail.popleft())
+                self._tail_bytes -= dropped
+                self._left_out += dropped
+
+    def close(self) -> None:
+        with contextlib.suppress(OSError):
+            if self._left_out:
+                self._file.write(f"\n... {self._left_out} bytes are left out here ...\n".encode())
+            for part in self._tail:
+                self._file.write(part)
+        self._file.close()
+
+
+class LogReader:
+    """Reads a process's output through a pipe until every writer has closed it."""
+
+    def __init__(self, path: Path, on_line: Callable[[str], None]) -> None:
+        self.last_lines: deque[str] = deque(maxlen=50)
+        self.finished = asyncio.Event()
+        self._file = LogFile(path)
+        self._splitter = LineSplitter()
+        self._on_line = on_line
+        self._loop = asyncio.get_running_loop()
+        self._pipe, self.write_end = os.pipe()
+        os.set_blocking(self._pipe, False)
+        self._loop.add_reader(self._pipe, self._read)
+
+    def _read(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            data = os.read(self._pipe, _READ_BYTES)
+            self._file.write(data)
+            for line in self._splitter.feed(data):
+                self._take(line)
+            if not data:
+                self.close()
+
+    def _take(self, line: str) -> None:
+        if line.strip():
+            self.last_lines.append(line)
+        self._on_line(line)
+
+    def close(self) -> None:
+        """Stop reading; what was read so far is on disk."""
+        if not self.finished.is_set():
+            self._loop.remove_reader(self._pipe)
+            os.close(self._pipe)
+            if last := self._splitter.end():
+                self._take(last)
+            self._file.close()
+            self.finished.set()

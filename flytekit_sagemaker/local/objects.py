@@ -1,0 +1,122 @@
+"""What a URI names: the objects under ``s3://`` and ``file://`` prefixes, and where artifacts are put.
+
+Source: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_S3DataSource.html
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+
+@dataclass(frozen=True)
+class DataObject:
+    """One object of a channel: its path inside the channel and where it comes from (a path or a URI)."""
+
+    path: str
+    source: str
+
+    def place(self, folder: Path) -> None:
+        """Make the object a file under ``folder``: a link to a local one, a copy of a remote one."""
+        target = folder / self.path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if "://" not in self.source:
+            target.symlink_to(self.source)
+            return
+        filesystem, path = _remote(self.source)
+        filesystem.get_file(path, str(target))
+
+
+def local_path(uri: str) -> Path | None:
+    """The path that a ``file://`` URI names, None for a URI of another scheme."""
+    parts = urlsplit(uri)
+    return Path(unquote(parts.path)) if parts.scheme == "file" else None
+
+
+def channel_objects(source: dict[str, Any]) -> list[DataObject]:
+    """The objects of a channel's ``S3DataSource``, ordered by path: those under its prefix or in its manifest.
+
+    A prefix that is a folder names what is below it, as if it ended in a slash; one that is a file names that file;
+    another one names the files beside it whose names begin so.
+    """
+    uri = str(source["S3Uri"])
+    if source["S3DataType"] == "ManifestFile":
+        found = _manifest_objects(uri)
+    elif (path := local_path(uri)) is not None:
+        found = _local_objects(path)
+    else:
+        found = _remote_objects(uri)
+    items = sorted(found, key=lambda item: item.path)
+    for item in items:
+        if ".." in Path(item.path).parts:
+            raise ValueError(f"{uri} names an object outside its channel: {item.path}")
+    return items
+
+
+def _local_objects(prefix: Path) -> Iterator[DataObject]:
+    if prefix.is_dir():
+        for folder, _, names in os.walk(prefix, followlinks=True):
+            for name in names:
+                path = Path(folder, name)
+                yield DataObject(str(path.relative_to(prefix)), str(path.resolve()))
+    elif prefix.is_file():
+        yield DataObject(prefix.name, str(prefix.resolve()))
+    elif prefix.parent.is_dir():
+        for path in prefix.parent.iterdir():
+            if path.name.startswith(prefix.name):
+                for item in _local_objects(path):
+                    inner = f"{path.name}/{item.path}" if path.is_dir() else item.path
+                    yield DataObject(inner, item.source)
+
+
+def _remote_objects(uri: str) -> Iterator[DataObject]:
+    filesystem, path = _remote(uri)
+    scheme = uri.partition("://")[0]
+    prefix = path.rstrip("/")
+    for found in filesystem.find(prefix) or filesystem.glob(f"{prefix}*"):
+        inner = found[len(prefix) + 1 :] if found.startswith(f"{prefix}/") else found.rpartition("/")[2]
+        yield DataObject(inner, f"{scheme}://{found}")
+
+
+def _manifest_objects(uri: str) -> Iterator[DataObject]:
+    head, *suffixes = json.loads(read_text(uri))
+    prefix = head["prefix"]
+    for suffix in suffixes:
+        path = local_path(prefix + suffix)
+        yield DataObject(suffix.lstrip("/"), prefix + suffix if path is None else str(path))
+
+
+def read_text(uri: str) -> str:
+    """The text of one object."""
+    path = local_path(uri)
+    if path is not None:
+        return path.read_text(encoding="utf-8")
+    filesystem, remote = _remote(uri)
+    return str(filesystem.cat_file(remote).decode())
+
+
+def upload(file: Path, uri: str) -> None:
+    """Put a file, which is used up by that, where a URI says; nobody ever sees half of it."""
+    target = local_path(uri)
+    if target is None:
+        filesystem, path = _remote(uri)
+        filesystem.put_file(str(file), path)
+        file.unlink()
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = target.with_name(f".{target.name}.unfinished")
+    shutil.move(file, unfinished)
+    unfinished.replace(target)
+
+
+def _remote(uri: str) -> tuple[Any, str]:
+    import fsspec
+
+    filesystem, path = fsspec.core.url_to_fs(uri)
+    return filesystem, path

@@ -1,0 +1,209 @@
+"""Which values a tuning job tries next: a pure function over the trials so far; the search itself is Optuna's.
+
+Nothing is kept between two questions, so a tuning job that is resumed after a crash asks as if nothing had happened.
+
+Source: https://docs.aws.amazon.com/sagemaker/latest/dg/automatic-model-tuning-how-it-works.html
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import math
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from optuna.distributions import BaseDistribution
+
+_LOGARITHMIC_FROM_RATIO = 1000
+_DRAWS_FOR_SOMETHING_NEW = 20
+
+
+@dataclass(frozen=True)
+class Observation:
+    """A trial as the search sees it: what it tried and what came of it (a ``value`` of None: nothing, or not yet)."""
+
+    values: Mapping[str, str]
+    objective: float | None = None
+    running: bool = False
+
+
+@dataclass(frozen=True)
+class Search:
+    """What is searched, and how.
+
+    Attributes:
+        ranges: the ``ParameterRanges`` of the tuning job.
+        strategy: ``Bayesian``, ``Random`` or ``Grid``.
+        seed: with the number of the trial, fixes every random choice.
+        maximize: whether a larger objective is a better one.
+        startup: how many trials are drawn at random before a Bayesian search trusts its model.
+    """
+
+    ranges: Mapping[str, Sequence[Mapping[str, Any]]]
+    strategy: str
+    seed: int
+    maximize: bool = False
+    startup: int = 10
+
+
+def startup_trials(budget: int) -> int:
+    """How much of a budget to spend on random trials before modelling.
+
+    A quarter: with less the model starts from noise, with more a small budget ends before the model was of any use.
+    Three points are the least that show a direction; after ten, more of them teach the model little.
+    """
+    return min(10, max(3, budget // 4))
+
+
+def suggest(search: Search, index: int, history: Sequence[Observation]) -> dict[str, str]:
+    """The values, as strings, for trial ``index`` (from 0), given the observations of earlier ones.
+
+    Raises:
+        IndexError: a grid has no such trial.
+    """
+    if search.strategy == "Grid":
+        names = [each["Name"] for each in search.ranges.get("CategoricalParameterRanges", ())]
+        choices = [each["Values"] for each in search.ranges.get("CategoricalParameterRanges", ())]
+        combination = next(itertools.islice(itertools.product(*choices), index, None), None)
+        if combination is None:
+            raise IndexError(f"the grid has {grid_size(search.ranges)} combinations")
+        return dict(zip(names, combination, strict=True))
+    axes = {axis.name: axis for axis in _axes(search.ranges)}
+    tried = {tuple(sorted(seen.values.items())) for seen in history}
+    for draw in range(_DRAWS_FOR_SOMETHING_NEW):
+        values = _ask(search, axes, f"{search.seed}/{index}/{draw}", history)
+        if tuple(sorted(values.items())) not in tried:
+            break
+    return values
+
+
+def grid_size(ranges: Mapping[str, Sequence[Mapping[str, Any]]]) -> int:
+    """How many combinations the categorical ranges have."""
+    return math.prod(len(each["Values"]) for each in ranges.get("CategoricalParameterRanges", ()))
+
+
+def _ask(search: Search, axes: Mapping[str, _Axis], seed: str, history: Sequence[Observation]) -> dict[str, str]:
+    import optuna
+    from optuna.trial import TrialState, create_trial
+
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    number = int.from_bytes(hashlib.sha256(seed.encode()).digest()[:4], "big")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Optuna calls some of its long-standing options experimental
+        sampler = (
+            optuna.samplers.RandomSampler(seed=number)
+            if search.strategy == "Random"
+            else optuna.samplers.TPESampler(
+                seed=number, n_startup_trials=search.startup, constant_liar=True, multivariate=True
+            )
+        )
+        study = optuna.create_study(direction="maximize" if search.maximize else "minimize", sampler=sampler)
+        distributions = {name: axis.distribution() for name, axis in axes.items()}
+        for seen in history if search.strategy == "Bayesian" else ():
+            state = TrialState.FAIL if seen.objective is None else TrialState.COMPLETE
+            study.add_trial(
+                create_trial(
+                    state=TrialState.RUNNING if seen.running else state,
+                    value=None if seen.running else seen.objective,
+                    params={name: axis.position(seen.values[name]) for name, axis in axes.items()},
+                    distributions=distributions,
+                )
+            )
+        asked = study.ask(distributions)
+    return {name: axis.value(asked.params[name]) for name, axis in axes.items()}
+
+
+class _Axis(Protocol):
+    """A tuned hyperparameter on its way between SageMaker's strings and Optuna's numbers."""
+
+    name: str
+
+    def distribution(self) -> BaseDistribution: ...
+
+    def value(self, position: Any) -> str: ...
+
+    def position(self, value: str) -> Any: ...
+
+
+@dataclass(frozen=True)
+class _Categorical:
+    name: str
+    values: tuple[str, ...]
+
+    def distribution(self) -> BaseDistribution:
+        from optuna.distributions import CategoricalDistribution
+
+        return CategoricalDistribution(self.values)
+
+    def value(self, position: str) -> str:
+        return position
+
+    def position(self, value: str) -> str:
+        return value
+
+
+@dataclass(frozen=True)
+class _Integer:
+    name: str
+    low: int
+    high: int
+    logarithmic: bool
+
+    def distribution(self) -> BaseDistribution:
+        from optuna.distributions import IntDistribution
+
+        return IntDistribution(self.low, self.high, log=self.logarithmic)
+
+    def value(self, position: int) -> str:
+        return str(int(position))
+
+    def position(self, value: str) -> int:
+        return min(max(int(value), self.low), self.high)
+
+
+@dataclass(frozen=True)
+class _Continuous:
+    """A range of floats. Reversed, the position is the distance from 1, which then is what grows logarithmically."""
+
+    name: str
+    low: float
+    high: float
+    logarithmic: bool
+    reversed: bool = False
+
+    def _flip(self, number: float) -> float:
+        return 1 - number if self.reversed else number
+
+    def distribution(self) -> BaseDistribution:
+        from optuna.distributions import FloatDistribution
+
+        low, high = sorted((self._flip(self.low), self._flip(self.high)))
+        return FloatDistribution(low, high, log=self.logarithmic)
+
+    def value(self, position: float) -> str:
+        return repr(min(max(self._flip(float(position)), self.low), self.high))
+
+    def position(self, value: str) -> float:
+        low, high = sorted((self._flip(self.low), self._flip(self.high)))
+        return min(max(self._flip(float(value)), low), high)
+
+
+def _axes(ranges: Mapping[str, Sequence[Mapping[str, Any]]]) -> Iterator[_Axis]:
+    for each in ranges.get("CategoricalParameterRanges", ()):
+        yield _Categorical(each["Name"], tuple(each["Values"]))
+    for each in ranges.get("IntegerParameterRanges", ()):
+        low, high = int(each["MinValue"]), int(each["MaxValue"])
+        yield _Integer(each["Name"], low, high, _is_logarithmic(each, low, high))
+    for each in ranges.get("ContinuousParameterRanges", ()):
+        bottom, top = float(each["MinValue"]), float(each["MaxValue"])
+        backwards = each.get("ScalingType") == "ReverseLogarithmic"
+        yield _Continuous(each["Name"], bottom, top, backwards or _is_logarithmic(each, bottom, top), backwards)
+
+
+def _is_logarithmic(definition: Mapping[str, Any], low: float, high: float) -> bool:
+    scaling = definition.get("ScalingType", "Auto")
+    return scaling == "Logarithmic" or (scaling == "Auto" and 0 < low and high / low >= _LOGARITHMIC_FROM_RATIO)

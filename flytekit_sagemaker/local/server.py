@@ -1,0 +1,265 @@
+"""The local SageMaker as an HTTP server on the loopback interface: a development server.
+
+It speaks the protocol of the SageMaker API (JSON 1.1: the operation in ``X-Amz-Target``, one POST for everything), so
+that boto3, the AWS CLI and whatever is built on them need nothing but its URL for an endpoint.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import concurrent.futures
+import contextlib
+import fcntl
+import functools
+import json
+import logging
+import os
+import re
+import signal
+import sys
+import tempfile
+import threading
+from collections.abc import Coroutine, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, TextIO
+from urllib.parse import urlsplit
+
+from aiohttp import web
+
+from flytekit_sagemaker.errors import UserError
+from flytekit_sagemaker.local.admission import Refused
+from flytekit_sagemaker.local.api import Api
+from flytekit_sagemaker.local.engine import Engine
+from flytekit_sagemaker.testing.clock import Clock, SystemClock
+
+ROOT_VARIABLE = "FLYTEKIT_SAGEMAKER_LOCAL_ROOT"
+DEFAULT_REGION = "us-east-1"
+MAX_REQUEST_BYTES = 4 << 20
+_CONTENT_TYPE = "application/x-amz-json-1.1"
+_OWN_HOSTS = ("127.0.0.1", "localhost")
+_CREDENTIAL = re.compile(r"Credential=[^/,]+/\d{8}/([a-z0-9-]{1,32})/")
+
+
+class CannotStart(UserError):
+    """The server cannot start here; the message says why in one sentence."""
+
+
+class LocalSageMaker:
+    """A SageMaker on this machine, in a thread with an event loop of its own.
+
+    It can be started from a notebook and from inside a running event loop. Trials are processes, each with its own
+    ``/opt/ml`` tree under ``root``. What was unfinished when the last server on a root ended, even by a crash, is taken
+    up: trials of tuning jobs are run again, other training jobs as far as their RetryStrategy allows.
+
+    Args:
+        root: folder for the state and the jobs' workspaces; a fresh temporary one by default.
+        port: port to listen on; 0 lets the system choose.
+        images: commands that stand in for container images, by image URI.
+        clock: the time that runtime limits and timestamps follow; the system's by default.
+        resume: take up unfinished jobs; with False they end Failed.
+    """
+
+    def __init__(
+        self,
+        root: str | Path | None = None,
+        *,
+        port: int = 0,
+        images: Mapping[str, Sequence[str]] | None = None,
+        clock: Clock | None = None,
+        resume: bool = True,
+    ) -> None:
+        self.root = Path(root or tempfile.mkdtemp(prefix="sagemaker-local-")).resolve()
+        self.url = ""
+        self._port = port
+        self._images = images or {}
+        self._clock = clock or SystemClock()
+        self._resume = resume
+        self._abandon = False
+        self._thread: threading.Thread | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._over: asyncio.Event | None = None
+        self._engine: Engine | None = None
+
+    def start(self) -> LocalSageMaker:
+        """Start serving; ``url`` is set when this returns.
+
+        Raises:
+            CannotStart: the port is taken, or another server uses the root.
+        """
+        started: concurrent.futures.Future[str] = concurrent.futures.Future()
+        self._thread = threading.Thread(target=self._run, args=(started,), name="local-sagemaker", daemon=True)
+        self._thread.start()
+        self.url = started.result()
+        return self
+
+    def stop(self) -> None:
+        """End the server and every process of its jobs; unfinished jobs can be taken up by the next server."""
+        if self._thread and self._loop and self._over:
+            with contextlib.suppress(RuntimeError):  # the loop has ended by itself
+                self._loop.call_soon_threadsafe(self._over.set)
+            self._thread.join()
+            self._thread = None
+
+    def stop_for_good(self) -> None:
+        """End the server like :meth:`stop`, and unfinished jobs as Stopped."""
+        self._abandon = True
+        self.stop()
+
+    def __enter__(self) -> LocalSageMaker:
+        return self if self._thread else self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    @property
+    def launcher_pid(self) -> int | None:
+        """Process id of the parent of the training processes; None before the first job."""
+        return self._engine.launcher.pid if self._engine else None
+
+    def _run(self, started: concurrent.futures.Future[str]) -> None:
+        try:
+            asyncio.run(self._serve(started))
+        except BaseException as fault:
+            if started.done():
+                raise
+            started.set_exception(fault)
+
+    async def _serve(self, started: concurrent.futures.Future[str]) -> None:
+        self._loop, self._over = asyncio.get_running_loop(), asyncio.Event()
+        with _lock(self.root):
+            engine = self._engine = Engine(self.root, self._clock, self._images)
+            runner = web.AppRunner(_application(Api(engine)), access_log=None, shutdown_timeout=1)
+            try:
+                await runner.setup()
+                site = web.TCPSite(runner, "127.0.0.1", self._port)
+                try:
+                    await site.start()
+                except OSError as fault:
+                    raise CannotStart(
+                        f"Port {self._port} of 127.0.0.1 cannot be used: {fault.strerror or fault}. "
+                        "Choose another one, or 0 for any."
+                    ) from None
+                engine.open(resume=self._resume)
+                host, port = runner.addresses[0][:2]
+                started.set_result(f"http://{host}:{port}")
+                await self._over.wait()
+            finally:
+                await runner.cleanup()
+                await engine.close(abandon=self._abandon)
+                self._engine = None
+
+
+def _application(api: Api) -> web.Application:
+    async def answer(request: web.Request) -> web.Response:
+        if urlsplit(f"//{request.host}").hostname not in _OWN_HOSTS:
+            return _error(403, "AccessDeniedException", "This server answers only to 127.0.0.1 and localhost.")
+        try:
+            operation = request.headers.get("X-Amz-Target", "").rpartition(".")[2]
+            return _response(200, await api.answer(operation, _members(await request.read()), _region(request)))
+        except Refused as refused:
+            return _error(400, refused.code, str(refused))
+        except web.HTTPRequestEntityTooLarge:
+            return _error(413, "RequestEntityTooLargeException", f"A request has at most {MAX_REQUEST_BYTES} bytes.")
+        except Exception as fault:
+            logging.getLogger(__name__).exception("%s", request.headers.get("X-Amz-Target"))
+            return _error(500, "InternalFailure", f"The local SageMaker has failed: {fault!r}")
+
+    application = web.Application(client_max_size=MAX_REQUEST_BYTES)
+    application.router.add_post("/", answer)
+    return application
+
+
+def _members(body: bytes) -> dict[str, Any]:
+    try:
+        members = json.loads(body or b"{}")
+    except ValueError as fault:
+        raise Refused("SerializationException", f"The request's body is not JSON: {fault}") from None
+    if not isinstance(members, dict):
+        raise Refused("SerializationException", "The request's body is not a JSON object.")
+    return members
+
+
+def _region(request: web.Request) -> str:
+    signed_for = _CREDENTIAL.search(request.headers.get("Authorization", ""))
+    return signed_for.group(1) if signed_for else DEFAULT_REGION
+
+
+def _response(status: int, content: Mapping[str, Any]) -> web.Response:
+    return web.Response(status=status, body=json.dumps(content).encode(), content_type=_CONTENT_TYPE)
+
+
+def _error(status: int, code: str, message: str) -> web.Response:
+    # Errors that the service's model declares spell their only member so, the others in lower case.
+    member = "Message" if code.startswith("Resource") else "message"
+    return _response(status, {"__type": code, member: message})
+
+
+@contextlib.contextmanager
+def _lock(root: Path) -> Any:
+    """Hold the root for this server alone; the system lets go of it when the process dies."""
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        file: TextIO = (root / "lock").open("w")
+    except OSError as fault:
+        raise CannotStart(f"The folder {root} cannot be used: {fault.strerror}.") from None
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise CannotStart(f"The folder {root} is in use by another local SageMaker.") from None
+        yield
+
+
+@functools.cache
+def shared() -> LocalSageMaker:
+    """The local SageMaker of this process, started on the first call and stopped when the process exits.
+
+    Its root is the folder that FLYTEKIT_SAGEMAKER_LOCAL_ROOT names, else a fresh temporary one.
+
+    Raises:
+        CannotStart: another server uses the root.
+    """
+    server = LocalSageMaker(os.environ.get(ROOT_VARIABLE)).start()
+    atexit.register(server.stop_for_good)
+    return server
+
+
+def serve(port: int, root: Path, images: Mapping[str, Sequence[str]] | None = None) -> None:
+    """Serve until Ctrl-C or SIGTERM. A server that cannot start says why and exits with code 1."""
+    over = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: over.set())
+    try:
+        server = LocalSageMaker(root, port=port, images=images).start()
+    except CannotStart as fault:
+        print(fault, file=sys.stderr)
+        raise SystemExit(1) from None
+    with server:
+        print(_WELCOME.format(url=server.url, root=server.root), flush=True)
+        over.wait()
+    print("The local SageMaker has ended. Unfinished jobs are taken up when it is started on the same folder.")
+
+
+_WELCOME = """\
+Local SageMaker: a development server, for this machine only.
+
+  Endpoint  {url}
+  Root      {root}
+
+From Python:
+  sagemaker = boto3.client("sagemaker", endpoint_url="{url}", region_name="us-east-1",
+                           aws_access_key_id="local", aws_secret_access_key="local")
+
+From the AWS CLI, and for every boto3 client of a shell:
+  export AWS_ENDPOINT_URL_SAGEMAKER={url}
+  export AWS_DEFAULT_REGION=us-east-1 AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local
+  aws sagemaker list-training-jobs
+
+For flytekit-sagemaker:
+  export FLYTEKIT_SAGEMAKER_ENDPOINT_URL={url}
+
+Training really runs, as processes of yours. file:// is allowed wherever s3:// is. Ctrl-C ends the server."""

@@ -1,0 +1,241 @@
+"""One tuning job from its first trial to its end.
+
+Source: https://docs.aws.amazon.com/sagemaker/latest/dg/automatic-model-tuning-how-it-works.html
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import statistics
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+from flytekit_sagemaker.local import descriptions, search
+from flytekit_sagemaker.local.store import Job, Store
+from flytekit_sagemaker.local.training import MAX_FAILURE_REASON, TrainingRun
+from flytekit_sagemaker.testing.clock import Clock
+
+TRIALS_THAT_MAY_FAIL = 5
+MAX_TRIALS = 750
+_IMPROVEMENT = 0.01
+_TRIALS_BEFORE_EARLY_STOPPING = 3
+
+StartTrial = Callable[[Job, bool, "Callable[[TrainingRun, str, float], None]"], TrainingRun]
+
+
+def limit_of(config: dict[str, Any]) -> int:
+    """How many trials a tuning job may launch at most."""
+    limit = int(config["ResourceLimits"].get("MaxNumberOfTrainingJobs", MAX_TRIALS))
+    return min(limit, search.grid_size(config.get("ParameterRanges", {}))) if config["Strategy"] == "Grid" else limit
+
+
+class TuningRun:
+    """Runs one tuning job; ``finished`` is set when its end is on disk.
+
+    It ends Completed when its trials are used up, when a completion criterion is met and when its runtime is over; it
+    ends Failed when its first five trials (all, when it has fewer) have brought no objective.
+
+    Args:
+        job: the job, which this run alone changes from now on.
+        seed: fixes every random choice of the search.
+        start_trial: starts a training job, the second argument says whether once more.
+    """
+
+    def __init__(self, job: Job, store: Store, clock: Clock, seed: int, start_trial: StartTrial) -> None:
+        self.job = job
+        self.finished = asyncio.Event()
+        self._store = store
+        self._clock = clock
+        self._start_trial = start_trial
+        self._config = config = job.description["HyperParameterTuningJobConfig"]
+        self._objective = config["HyperParameterTuningJobObjective"]["MetricName"]
+        self._limit = limit_of(config)
+        self._parallel = config["ResourceLimits"]["MaxParallelTrainingJobs"]
+        self._search = search.Search(
+            config.get("ParameterRanges", {}),
+            config["Strategy"],
+            seed,
+            descriptions.maximizes(job),
+            search.startup_trials(self._limit),
+        )
+        self._trials: list[Job] = []
+        self._runs: dict[str, TrainingRun] = {}
+        self._series: dict[str, list[float]] = {}
+        self._stop = asyncio.Event()
+
+    def stop(self) -> None:
+        """Ask the job and its trials to end. Returns at once."""
+        if not self._stop.is_set() and not self.job.ended:
+            self._save(HyperParameterTuningJobStatus="Stopping")
+            self._stop.set()
+
+    async def run(self) -> None:
+        """Run the job to its end, going on with the trials that are stored already."""
+        try:
+            await self._run_trials()
+        except Exception as fault:
+            logging.getLogger(__name__).exception("tuning job %s", self.job.name)
+            await self._stop_trials()
+            self._end("Failed", f"InternalServerError: {fault}")
+        self.finished.set()
+
+    async def _run_trials(self) -> None:
+        self._trials = self._store.trials(self.job.name)
+        for trial in self._trials:
+            self._series[trial.name] = [value for _, _, value in self._store.metrics(trial.name, self._objective)]
+            if not trial.ended:
+                again = trial.description["SecondaryStatus"] != "Starting"
+                self._launch(trial, again)
+        over = asyncio.ensure_future(self._time_is_over())
+        stop = asyncio.ensure_future(self._stop.wait())
+        waiting: set[asyncio.Future[Any]] = {over, stop}
+        try:
+            while not (over.done() or stop.done() or self._has_enough()):
+                if self._may_launch():
+                    await self._launch_next()
+                    continue
+                ends = {asyncio.ensure_future(run.finished.wait()) for run in self._runs.values()}
+                await asyncio.wait({*waiting, *ends}, return_when=asyncio.FIRST_COMPLETED)
+                for each in ends:
+                    each.cancel()
+                self._collect()
+        finally:
+            for future in waiting:
+                future.cancel()
+        hopeless = self._hopeless()
+        await self._stop_trials()
+        if self._stop.is_set():
+            self._end("Stopped")
+        elif hopeless:
+            self._end("Failed", hopeless)
+        else:
+            self._end("Completed")
+
+    async def _time_is_over(self) -> None:
+        limit = self._config["ResourceLimits"].get("MaxRuntimeInSeconds")
+        if limit is None:
+            await asyncio.Event().wait()
+        await self._clock.sleep_until(self.job.description["CreationTime"] + limit)
+
+    async def _stop_trials(self) -> None:
+        for run in self._runs.values():
+            run.stop()
+        for run in list(self._runs.values()):
+            await run.finished.wait()
+        self._collect()
+
+    def _collect(self) -> None:
+        self._runs = {name: run for name, run in self._runs.items() if not run.finished.is_set()}
+
+    def _may_launch(self) -> bool:
+        if len(self._trials) >= self._limit or len(self._runs) >= self._parallel:
+            return False
+        # Under a seed, what a trial learns from must not depend on which of its neighbours was faster.
+        return not self._is_reproducible() or all(trial.ended for trial in self._known_to_next())
+
+    def _is_reproducible(self) -> bool:
+        return "RandomSeed" in self._config and self._search.strategy == "Bayesian"
+
+    def _known_to_next(self) -> list[Job]:
+        return self._trials[: max(0, len(self._trials) - self._parallel + 1)]
+
+    async def _launch_next(self) -> None:
+        index = len(self._trials)
+        known = self._known_to_next() if self._is_reproducible() else self._trials
+        history = [
+            search.Observation(
+                trial.memory["tuned"],
+                trial.objective if descriptions.objective_status(trial) == "Succeeded" else None,
+                running=trial not in known or not trial.ended,
+            )
+            for trial in self._trials
+        ]
+        values = await asyncio.to_thread(search.suggest, self._search, index, history)
+        if self._stop.is_set():
+            return
+        trial = descriptions.new_trial(self.job, index + 1, values, self._clock.time())
+        with self._store.transaction():
+            self._store.save(trial)
+            self._store.add_tags(trial.arn, self._store.tags(self.job.arn))
+        self._trials.append(trial)
+        self._launch(trial, False)
+
+    def _launch(self, trial: Job, again: bool) -> None:
+        self._series[trial.name] = []
+        self._runs[trial.name] = self._start_trial(trial, again, self._watch)
+
+    def _watch(self, run: TrainingRun, metric: str, value: float) -> None:
+        """Note a running trial's objective, and stop the trial when it falls behind (early stopping).
+
+        It falls behind when its objective is worse than the median of the running averages that the completed trials
+        had at the same step.
+        """
+        if metric != self._objective:
+            return
+        series = self._series[run.job.name]
+        series.append(value)
+        if self._config["TrainingJobEarlyStoppingType"] != "Auto":
+            return
+        step = len(series)
+        averages = [
+            statistics.fmean(self._series[trial.name][:step])
+            for trial in self._trials
+            if trial.status == "Completed" and len(self._series[trial.name]) >= step
+        ]
+        if len(averages) >= _TRIALS_BEFORE_EARLY_STOPPING and self._is_better(statistics.median(averages), value):
+            run.stop()
+
+    def _is_better(self, one: float, other: float) -> bool:
+        return one > other if self._search.maximize else one < other
+
+    def _has_enough(self) -> bool:
+        if self._hopeless() or (len(self._trials) >= self._limit and not self._runs):
+            return True
+        criteria = self._config.get("TuningJobCompletionCriteria", {})
+        objectives = [
+            trial.objective
+            for trial in self._trials
+            if trial.objective is not None and descriptions.objective_status(trial) == "Succeeded"
+        ]
+        target = criteria.get("TargetObjectiveMetricValue")
+        if target is not None and any(value == target or self._is_better(value, target) for value in objectives):
+            return True
+        patience = criteria.get("BestObjectiveNotImproving", {}).get("MaxNumberOfTrainingJobsNotImproving")
+        return patience is not None and self._trials_without_improvement(objectives) >= patience
+
+    def _trials_without_improvement(self, objectives: list[float]) -> int:
+        best, since = None, 0
+        for value in objectives:
+            step = 0.0 if best is None else abs(best) * _IMPROVEMENT * (1 if self._search.maximize else -1)
+            if best is None or self._is_better(value, best + step):
+                best, since = value, 0
+            else:
+                since += 1
+        return since
+
+    def _hopeless(self) -> str:
+        """Why it makes no sense to go on, or an empty string."""
+        enough = min(TRIALS_THAT_MAY_FAIL, self._limit)
+        ended = [trial for trial in self._trials if trial.ended]
+        if len(ended) < enough or any(descriptions.objective_status(trial) == "Succeeded" for trial in ended):
+            return ""
+        if any(trial.status != "Failed" for trial in ended):
+            return (
+                f"No objective metrics found after running {len(ended)} training jobs. Please ensure that the custom "
+                f"algorithm is emitting the objective metric {self._objective!r} as defined by its regular expression."
+            )
+        reasons = Counter(trial.description.get("FailureReason", "") for trial in ended)
+        return (
+            f"No training job succeeded after {len(ended)} attempts. Please take a look at the training job failures "
+            f"to get more details. The most common one: {reasons.most_common(1)[0][0]}"
+        )
+
+    def _end(self, status: str, reason: str = "") -> None:
+        changes = {"FailureReason": reason[:MAX_FAILURE_REASON]} if reason else {}
+        self._save(HyperParameterTuningJobStatus=status, HyperParameterTuningEndTime=self._clock.time(), **changes)
+
+    def _save(self, **changes: object) -> None:
+        self.job.description.update(changes, LastModifiedTime=self._clock.time())
+        self._store.save(self.job)

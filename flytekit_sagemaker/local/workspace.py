@@ -1,0 +1,220 @@
+"""The tree that a training container sees under ``/opt/ml``, made anew for every host of every job.
+
+Source: https://docs.aws.amazon.com/sagemaker/latest/dg/your-algorithms-training-algo.html
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tarfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from flytekit_sagemaker.local import objects
+
+_FAST_COMPRESSION = 1
+_LAST_CHARACTERS_OF_FAILURE = 1024
+_NOT_INHERITED = ("SM_", "SAGEMAKER_", "FLYTEKIT_SAGEMAKER_")
+
+
+class Workspace:
+    """One host's tree. Every path below ``base`` is where the container would find it below ``/opt/ml``."""
+
+    def __init__(self, base: Path, host: str, hosts: Sequence[str]) -> None:
+        self.base = base
+        self.host = host
+        self.hosts = hosts
+        self.config = base / "input" / "config"
+        self.data = base / "input" / "data"
+        self.model = base / "model"
+        self.output_data = base / "output" / "data"
+        self.checkpoints = base / "checkpoints"
+        self.log = base / "log"
+
+    def prepare(self, job: Mapping[str, Any]) -> None:
+        """Make the tree for a training job (its Describe answer), replacing what an earlier attempt has left."""
+        shutil.rmtree(self.base, ignore_errors=True)
+        for folder in (self.config, self.data, self.model, self.output_data, self.base / "code"):
+            folder.mkdir(parents=True)
+        for channel in job.get("InputDataConfig", ()):
+            self._stage(channel)
+        checkpoints = job.get("CheckpointConfig")
+        if checkpoints:
+            self._restore_checkpoints(checkpoints["S3Uri"])
+            self._write("checkpointconfig.json", {"S3Uri": checkpoints["S3Uri"], "LocalPath": str(self.checkpoints)})
+        else:
+            self.checkpoints.mkdir()
+        self._write("hyperparameters.json", job.get("HyperParameters", {}))
+        self._write("resourceconfig.json", self.resource_config(job))
+        self._write("inputdataconfig.json", self.input_data_config(job))
+
+    def _write(self, name: str, content: object) -> None:
+        (self.config / name).write_text(json.dumps(content), encoding="utf-8")
+
+    def _stage(self, channel: Mapping[str, Any]) -> None:
+        source = channel["DataSource"]["S3DataSource"]
+        found = objects.channel_objects(source)
+        if source.get("S3DataDistributionType") == "ShardedByS3Key":
+            found = found[self.hosts.index(self.host) :: len(self.hosts)]
+        folder = self.data / channel["ChannelName"]
+        folder.mkdir()
+        for item in found:
+            item.place(folder)
+
+    def _restore_checkpoints(self, uri: str) -> None:
+        shared = objects.local_path(uri)
+        if shared is not None:
+            shared.mkdir(parents=True, exist_ok=True)
+            self.checkpoints.symlink_to(shared)
+            return
+        self.checkpoints.mkdir()
+        for item in objects.channel_objects({"S3Uri": uri, "S3DataType": "S3Prefix"}):
+            item.place(self.checkpoints)
+
+    def resource_config(self, job: Mapping[str, Any]) -> dict[str, Any]:
+        """Content of resourceconfig.json."""
+        instance_type = job["ResourceConfig"].get("InstanceType", "local")
+        group = "homogeneousCluster"
+        return {
+            "current_host": self.host,
+            "current_instance_type": instance_type,
+            "current_group_name": group,
+            "hosts": sorted(self.hosts),
+            "instance_groups": [
+                {"instance_group_name": group, "instance_type": instance_type, "hosts": sorted(self.hosts)}
+            ],
+            "network_interface_name": "lo",
+        }
+
+    def input_data_config(self, job: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+        """Content of inputdataconfig.json."""
+        return {
+            channel["ChannelName"]: {
+                "TrainingInputMode": channel.get("InputMode", job["AlgorithmSpecification"]["TrainingInputMode"]),
+                "S3DistributionType": channel["DataSource"]["S3DataSource"].get(
+                    "S3DataDistributionType", "FullyReplicated"
+                ),
+                "RecordWrapperType": channel.get("RecordWrapperType", "None"),
+                **({"ContentType": channel["ContentType"]} if channel.get("ContentType") else {}),
+            }
+            for channel in job.get("InputDataConfig", ())
+        }
+
+    def environment(self, job: Mapping[str, Any], region: str, threads: int) -> dict[str, str]:
+        """Environment of the training process: ours, what SageMaker and its toolkit set, and what the job asks for.
+
+        Source: https://github.com/aws/sagemaker-training-toolkit/blob/master/ENVIRONMENT_VARIABLES.md
+        """
+        instance_type = job["ResourceConfig"].get("InstanceType", "local")
+        inputs = self.input_data_config(job)
+        hyperparameters = {
+            name: _decoded(value)
+            for name, value in job.get("HyperParameters", {}).items()
+            if not name.startswith(("sagemaker_", "_tuning_"))
+        }
+        documents = {
+            "SM_HOSTS": sorted(self.hosts),
+            "SM_CHANNELS": sorted(inputs),
+            "SM_HPS": hyperparameters,
+            "SM_RESOURCE_CONFIG": self.resource_config(job),
+            "SM_INPUT_DATA_CONFIG": inputs,
+        }
+        return {
+            **{name: value for name, value in os.environ.items() if not name.startswith(_NOT_INHERITED)},
+            "PYTHONUNBUFFERED": "1",
+            "OMP_NUM_THREADS": str(threads),
+            "AWS_REGION": region,
+            "AWS_DEFAULT_REGION": region,
+            "TRAINING_JOB_NAME": job["TrainingJobName"],
+            "TRAINING_JOB_ARN": job["TrainingJobArn"],
+            "SAGEMAKER_BASE_DIR": str(self.base),
+            "SM_STUDIO_LOCAL_MODE": "true",  # keeps the toolkit from looking for the host names in DNS
+            "SM_MODEL_DIR": str(self.model),
+            "SM_OUTPUT_DIR": str(self.base / "output"),
+            "SM_OUTPUT_DATA_DIR": str(self.output_data),
+            "SM_INPUT_DIR": str(self.base / "input"),
+            "SM_INPUT_CONFIG_DIR": str(self.config),
+            "SM_CURRENT_HOST": self.host,
+            "SM_CURRENT_INSTANCE_TYPE": instance_type,
+            "SM_NETWORK_INTERFACE_NAME": "lo",
+            "SM_NUM_CPUS": str(os.cpu_count() or 1),
+            "SM_NUM_GPUS": "0",
+            **{f"SM_CHANNEL_{name.upper()}": str(self.data / name) for name in inputs},
+            **{f"SM_HP_{name.upper()}": _shown(value) for name, value in hyperparameters.items()},
+            **{name: json.dumps(value, separators=(",", ":"), sort_keys=True) for name, value in documents.items()},
+            **job.get("Environment", {}),
+        }
+
+    def failure(self) -> str:
+        """What the training program wrote to ``output/failure``, or an empty string."""
+        try:
+            with (self.base / "output" / "failure").open(encoding="utf-8", errors="replace") as file:
+                return file.read(_LAST_CHARACTERS_OF_FAILURE).strip()
+        except OSError:
+            return ""
+
+    def clear(self) -> None:
+        """Remove what has been uploaded; the configuration and the log stay for whoever wants to look."""
+        for folder in (self.data, self.model, self.output_data, self.base / "code"):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def upload_artifacts(workspaces: Sequence[Workspace], job: Mapping[str, Any]) -> None:
+    """Put what all hosts wrote to ``model`` and ``output/data`` under the job's output path.
+
+    Raises:
+        OSError: an artifact cannot be read, or the output path cannot be written.
+    """
+    config = job["OutputDataConfig"]
+    target = output_prefix(job)
+    packed = config.get("CompressionType", "GZIP") == "GZIP"
+    for folders, name in (
+        ([workspace.model for workspace in workspaces], "model"),
+        ([workspace.output_data for workspace in workspaces], "output"),
+    ):
+        files = {
+            str(path.relative_to(folder)): path
+            for folder in folders
+            for path in sorted(folder.rglob("*"))
+            if not path.is_dir() or path.is_symlink()
+        }
+        if files and packed:
+            archive = workspaces[0].base / f"{name}.tar.gz"
+            with tarfile.open(archive, "w:gz", compresslevel=_FAST_COMPRESSION) as tar:
+                for inner, path in files.items():
+                    tar.add(path, inner, recursive=False)
+            objects.upload(archive, f"{target}/{name}.tar.gz")
+        elif files:
+            for inner, path in files.items():
+                objects.upload(path, f"{target}/{name}/{inner}")
+    checkpoints = job.get("CheckpointConfig")
+    if checkpoints and objects.local_path(checkpoints["S3Uri"]) is None:
+        for path in sorted(workspaces[0].checkpoints.rglob("*")):
+            if path.is_file():
+                inner = path.relative_to(workspaces[0].checkpoints)
+                objects.upload(path, f"{checkpoints['S3Uri'].rstrip('/')}/{inner}")
+
+
+def output_prefix(job: Mapping[str, Any]) -> str:
+    """The URI below which a job's artifacts are put."""
+    return f"{job['OutputDataConfig']['S3OutputPath'].rstrip('/')}/{job['TrainingJobName']}/output"
+
+
+def model_uri(job: Mapping[str, Any]) -> str:
+    """The URI of a job's model artifacts."""
+    packed = job["OutputDataConfig"].get("CompressionType", "GZIP") == "GZIP"
+    return f"{output_prefix(job)}/{'model.tar.gz' if packed else 'model/'}"
+
+
+def _decoded(value: str) -> object:
+    try:
+        return json.loads(value)
+    except ValueError:
+        return value
+
+
+def _shown(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value)

@@ -1,0 +1,66 @@
+"""Time as a collaborator: the local SageMaker reads and awaits it only through a ``Clock``."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+import time
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """What the local SageMaker knows of time. Both methods speak of seconds since the epoch."""
+
+    def time(self) -> float:
+        """The present moment, in seconds since the epoch."""
+
+    async def sleep_until(self, deadline: float) -> None:
+        """Return once ``time()`` has reached ``deadline``; at once when it is past already."""
+
+
+class SystemClock:
+    """The time of the operating system."""
+
+    def time(self) -> float:
+        return time.time()
+
+    async def sleep_until(self, deadline: float) -> None:
+        while (remaining := deadline - time.time()) > 0:
+            await asyncio.sleep(min(remaining, 3600))
+
+
+class MovableClock:
+    """Time that stands still until a test moves it; safe to move from any thread.
+
+    Sleepers name the moment at which they wake, so a move that happens before a sleeper has lain down is not lost.
+    """
+
+    def __init__(self, start: float = 1_700_000_000.0) -> None:
+        self._now = start
+        self._lock = threading.Lock()
+        self._sleepers: list[tuple[float, asyncio.AbstractEventLoop, asyncio.Event]] = []
+
+    def time(self) -> float:
+        return self._now
+
+    def advance(self, seconds: float) -> None:
+        """Move time forward by ``seconds`` and wake every sleeper whose moment has come."""
+        with self._lock:
+            self._now += seconds
+            due = [sleeper for sleeper in self._sleepers if sleeper[0] <= self._now]
+        for _, loop, woken in due:
+            with contextlib.suppress(RuntimeError):  # the sleeper's loop is closed: nobody waits there any more
+                loop.call_soon_threadsafe(woken.set)
+
+    async def sleep_until(self, deadline: float) -> None:
+        sleeper = (deadline, asyncio.get_running_loop(), asyncio.Event())
+        with self._lock:
+            if deadline <= self._now:
+                return
+            self._sleepers.append(sleeper)
+        try:
+            await sleeper[2].wait()
+        finally:
+            with self._lock:
+                self._sleepers.remove(sleeper)
