@@ -62,7 +62,7 @@ def training_page(record: TrainingRecord) -> str:
 
 def progress_fragment(*jobs: Progress) -> str:
     """The state of running jobs as a piece of HTML, for a notebook's cell."""
-    return fragment(*map(_progress, jobs))
+    return fragment("cell", *map(_progress, jobs))
 
 
 def _progress(job: Progress) -> str:

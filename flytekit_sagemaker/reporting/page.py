@@ -17,6 +17,7 @@ font:15px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,s
 max-width:1120px;margin:0 auto;padding:28px 24px 48px;text-align:left}
 @media(prefers-color-scheme:dark){.smr{--ink:#e6ebf2;--soft:#9aa7b8;--paper:#12171f;--card:#1b222d;--line:#303a48;
 --point:#56b4e9;--best:#f0b432;--bad:#ff8a5c;--good:#3fd0a0;--quiet:#8793a3;--tint:#2b2617}}
+.smr.cell{padding:10px 14px;margin:0;max-width:none;border-radius:8px}.smr.cell .chosen{margin:6px 0;font-size:13px}
 .smr *{box-sizing:border-box}
 .smr .kicker{color:var(--soft);font-size:13px;margin:0}.smr .kicker.above{margin:18px 0 -8px}
 .smr nav{display:inline-flex;flex-wrap:wrap;gap:4px 16px;font-size:14px;overflow-wrap:anywhere}
@@ -92,13 +93,13 @@ def page(title: str, *parts: str) -> str:
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
         f"<title>{escape(title)}</title><style>{_BACKDROP}{_BACKDROP_DARK}</style></head>"
-        f"<body>{fragment(*parts)}</body></html>\n"
+        f"<body>{fragment('page', *parts)}</body></html>\n"
     )
 
 
-def fragment(*parts: str) -> str:
-    """The same inside a page of somebody else."""
-    return f'<style>{STYLE}</style><main class="smr">{"".join(parts)}</main>'
+def fragment(css: str, *parts: str) -> str:
+    """The same inside a page of somebody else; ``css`` is ``page`` or, for little room, ``cell``."""
+    return f'<style>{STYLE}</style><main class="smr {css}">{"".join(parts)}</main>'
 
 
 def element(tag: str, content: str, css: str = "") -> str:

@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import io
+
+from rich.console import Console, RenderableType
+
+from flytekit_sagemaker.reporting.progress import Progress, progress_of
+from flytekit_sagemaker.reporting.records import training_record, tuning_record
+from flytekit_sagemaker.reporting.terminal import progress_view, training_summary, tuning_summary
+
+from .samples import START, search, summary, training_description, tuning_description
+
+HOSTILE = "[bold]\x1b]0;title\x07\x1b[2J\n[/nothing]\u202e"
+
+
+def shown(renderable: RenderableType, width: int = 120) -> str:
+    console = Console(file=io.StringIO(), width=width, color_system=None)
+    console.print(renderable)
+    return console.file.getvalue()
+
+
+def test_progress_of_a_tuning_job():
+    seen = shown(progress_view(progress_of(tuning_record(tuning_description(), search())), START.timestamp() + 200))
+    assert "tuning job churn-f3k9x-n0-0 InProgress" in seen
+    assert "17 of 24 trials done, 2 running, 2 failed, 2 stopped 3 min 20 s" in seen
+    assert "best validation:auc 0.99632 (trial 17)" in seen
+    assert "max_depth=6" in seen
+
+
+def test_the_clock_of_a_job_stops_at_its_end():
+    progress = progress_of(training_description())
+    assert shown(progress_view(progress, progress.ended)) == shown(progress_view(progress, progress.ended + 1e6))
+    assert "6 min 31 s" in shown(progress_view(progress, 0))
+
+
+def test_a_job_that_has_not_begun_is_shown():
+    assert "training job a InProgress" in shown(
+        progress_view(Progress(name="a", kind="training", status="InProgress"), 0)
+    )
+
+
+def test_tuning_summary_has_the_best_five_best_first():
+    seen = shown(tuning_summary(tuning_record(tuning_description(), search(), links={"Console": "https://x"})))
+    table = seen[seen.index("trial  ") :].splitlines()[1:6]
+    objectives = [float(line.split()[1]) for line in table]
+    assert objectives == sorted(objectives, reverse=True)
+    assert table[0].startswith("17 ")
+    assert seen.count("failed: AlgorithmError") == 1
+    assert "Console: https://x" in seen
+
+
+def test_tuning_summary_without_any_trial():
+    assert "none launched" in shown(tuning_summary(tuning_record(tuning_description(), [])))
+
+
+def test_training_summary_of_success_and_failure():
+    record = training_record(training_description(), log_tail=["quiet"])
+    assert "model: s3://models/churn/churn-training-n1-0/output/model.tar.gz" in shown(training_summary(record))
+    assert "quiet" not in shown(training_summary(record))
+    failed = training_description(TrainingJobStatus="Failed", SecondaryStatus="Failed", FailureReason="exit code 1")
+    seen = shown(training_summary(training_record(failed, log_tail=["Traceback:", "    raise"])))
+    assert "      raise" in seen
+    assert "exit code 1" in seen
+    assert "model:" not in seen
+
+
+def test_foreign_text_neither_steers_the_terminal_nor_is_markup():
+    description = tuning_description(FailureReason=HOSTILE, HyperParameterTuningJobStatus="Failed")
+    trials = [
+        summary(1, value=0.5, TunedHyperParameters={"eta": HOSTILE, HOSTILE: "1"}),
+        summary(2, "Failed", FailureReason=HOSTILE),
+    ]
+    tuning = tuning_record(description, trials)
+    failed = training_description(TrainingJobStatus="Failed", FailureReason=HOSTILE, SecondaryStatus="Failed")
+    training = training_record(failed, log_tail=[HOSTILE], links={HOSTILE: HOSTILE})
+    for view in (
+        progress_view(progress_of(tuning), 0),
+        tuning_summary(tuning),
+        progress_view(progress_of(training), 0),
+        training_summary(training),
+    ):
+        seen = shown(view, width=200)
+        assert not {"\x1b", "\x07", "\u202e"} & set(seen)
+        assert "[bold]" in seen
+        assert "[/nothing]" in seen
