@@ -12,8 +12,8 @@ from html import escape
 
 from flytekit_sagemaker.reporting.wording import cut, number
 
-_TICKS = 5
-_LETTER_WIDTH = 6.2
+_LETTER_WIDTH, _TITLE_LETTER_WIDTH = 7.0, 7.6
+_TICK_ROOM = 52.0
 
 # Each mark has a shape of its own, so that nothing is told by colour alone.
 _MARKS = {
@@ -43,14 +43,15 @@ class Scale:
         return self.start + min(1.0, max(0.0, share)) * (self.end - self.start)
 
     def ticks(self) -> Mapping[float, str]:
-        """Value to label."""
+        """Value to label, no more than there is room for."""
         if self.labels is not None:
             return self.labels
-        values = log_ticks(self.low, self.high) if self.logarithmic else nice_ticks(self.low, self.high)
+        count = max(2, int(abs(self.end - self.start) / _TICK_ROOM))
+        values = (log_ticks if self.logarithmic else nice_ticks)(self.low, self.high, count)
         return {value: number(value) for value in values}
 
 
-def nice_ticks(low: float, high: float, count: int = _TICKS) -> list[float]:
+def nice_ticks(low: float, high: float, count: int = 5) -> list[float]:
     """At most about ``count`` round values between the bounds, a step of 1, 2 or 5 times a power of ten apart."""
     if not high > low:
         return [low]
@@ -62,14 +63,14 @@ def nice_ticks(low: float, high: float, count: int = _TICKS) -> list[float]:
     return [round(index * step, digits) + 0.0 for index in range(first, last + 1)]
 
 
-def log_ticks(low: float, high: float, count: int = _TICKS) -> list[float]:
+def log_ticks(low: float, high: float, count: int = 5) -> list[float]:
     """Powers of ten between the bounds, with 2 and 5 times them where there are few; nice ones where there are none."""
     first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
     for factors in ((1,), (1, 3), (1, 2, 5)):
         every = [f * 10.0**power for power in range(first, last + 1) for f in factors]
         inside = [float(f"{value:.3g}") for value in every if low * 0.999 <= value <= high * 1.001]
         if len(inside) >= 3:
-            return inside[:: math.ceil(len(inside) / (count + 2))]
+            return inside[:: math.ceil(len(inside) / max(3, count))]
     return nice_ticks(low, high, count)
 
 
@@ -121,8 +122,10 @@ def frame(x: Scale, y: Scale, x_title: str, y_title: str) -> str:
         parts.append(f'<path class="axis" d="M{x(value):.1f} {y.start:.1f}v4"/>')
         parts.append(text(x(value), y.start + 17, label, "tick", length=max(2, room)))
     parts.append(f'<path class="axis" d="M{x.start:.1f} {y.start:.1f}H{x.end:.1f}"/>')
-    parts.append(text(x.end, y.start + 34, x_title, "title", "end", length=int((x.end - x.start) / _LETTER_WIDTH)))
-    parts.append(text(2, 13, y_title, "title", "start", length=int(x.end / _LETTER_WIDTH)))
+    parts.append(
+        text(x.end, y.start + 34, x_title, "title", "end", length=int((x.end - x.start) / _TITLE_LETTER_WIDTH))
+    )
+    parts.append(text(2, 13, y_title, "title", "start", length=int(x.end / _TITLE_LETTER_WIDTH)))
     return "".join(parts)
 
 

@@ -17,7 +17,7 @@ from flytekit_sagemaker.reporting.page import (
     table,
     tile,
 )
-from flytekit_sagemaker.reporting.progress import Progress, headline
+from flytekit_sagemaker.reporting.progress import Progress, best_words, headline
 from flytekit_sagemaker.reporting.records import Phase, TrainingRecord, Trial, TunableRange, TuningRecord
 from flytekit_sagemaker.reporting.wording import clock, duration, hyperparameter, moment, number
 
@@ -68,7 +68,7 @@ def progress_fragment(*jobs: Progress) -> str:
 def _progress(job: Progress) -> str:
     shares = {kind: getattr(job, kind) / job.total for kind in ("done", "stopped", "failed") if job.total}
     bars = "".join(f'<i class="{kind}" style="width:{100 * share:.1f}%"></i>' for kind, share in shares.items())
-    best = f"best {job.objective_metric} {number(job.best_value)}" if job.best_value is not None else ""
+    best, remark = best_words(job), job.remark
     metrics = {name: number(value) for name, value in job.final_metrics.items()}
     tuned = {name: hyperparameter(value) for name, value in job.best_hyperparameters.items()}
     return "".join(
@@ -78,7 +78,7 @@ def _progress(job: Progress) -> str:
             element("div", bars, "meter") if bars else "",
             element("div", escape(best)) if best else "",
             chosen({**tuned, **metrics}),
-            element("p", escape(job.message), "kicker") if job.message else "",
+            element("p", escape(remark), "kicker") if remark else "",
         )
     )
 
@@ -229,14 +229,14 @@ def _trial_row(record: TuningRecord, trial: Trial, columns: list[tuple[str, str]
     short = job.removeprefix(record.name).lstrip("-") or job
     cells = [
         (f"★ {trial.index}" if best else str(trial.index), "number"),
-        (short, "name"),
-        (trial.status, f"name {trial.outcome}"),
+        (short, ""),
+        (trial.status, trial.outcome),
         (number(trial.objective, 6), "number"),
         *(
             (hyperparameter(trial.hyperparameters.get(item.name, "–")), "number" if item.kind != "Categorical" else "")
             for item in record.ranges
         ),
-        (clock(trial.started), "name"),
+        (clock(trial.started), ""),
         (duration(trial.duration_in_seconds), "number"),
     ]
     css = " ".join(["best"] * best + ["explained"] * bool(trial.failure_reason))

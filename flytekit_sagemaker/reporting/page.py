@@ -62,7 +62,7 @@ border-radius:0 8px 8px 0;overflow-wrap:anywhere;white-space:pre-wrap}
 .smr thead th{background:var(--card);color:var(--soft);font-weight:600;font-size:13px;white-space:nowrap}
 .smr tbody tr:last-child>*{border-bottom:0}
 .smr td.number,.smr th.number{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
-.smr td.name{white-space:nowrap}
+.smr td{white-space:nowrap}
 .smr tr.best>*{background:var(--tint);font-weight:600}
 .smr tbody tr.explained>*{border-bottom:0}
 .smr td.failed,.smr tr.reason{color:var(--bad)}
@@ -70,7 +70,7 @@ border-radius:0 8px 8px 0;overflow-wrap:anywhere;white-space:pre-wrap}
 .smr tr.reason div{position:sticky;left:11px;max-width:calc(min(100vw,1120px) - 72px);overflow-wrap:anywhere;
 white-space:pre-wrap}
 .smr .facts th{width:1%;white-space:nowrap;color:var(--soft);font-weight:400}
-.smr .facts td{overflow-wrap:anywhere}
+.smr .facts td{white-space:normal;overflow-wrap:anywhere}
 .smr code,.smr pre{font:13px/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,"Liberation Mono",monospace}
 .smr pre{background:var(--card);border-radius:10px;padding:12px 16px;margin:0;overflow-x:auto;white-space:pre-wrap;
 overflow-wrap:anywhere}

@@ -58,6 +58,11 @@ class Progress:
         """Trials that came to an end, however."""
         return self.done + self.failed + self.stopped
 
+    @property
+    def remark(self) -> str:
+        """The message, where it tells more than that all went well."""
+        return "" if self.status == "Completed" else self.message
+
     def to_dict(self) -> dict[str, Any]:
         """The progress as plain JSON values."""
         return dict(to_plain(self))
@@ -144,14 +149,9 @@ def _(description: Mapping[str, Any]) -> Progress:
 
 def progress_line(progress: Progress) -> str:
     """One plain line for logs, the same as long as nothing happens: there is no clock in it."""
-    parts = [f"{progress.kind} job {progress.name}: {headline(progress)}"]
-    if progress.best_value is not None:
-        parts.append(f"best {progress.objective_metric} {number(progress.best_value)}{_which_trial(progress)}")
-    if progress.final_metrics and progress.status == "Completed":
-        parts.append(", ".join(f"{name} {number(value)}" for name, value in progress.final_metrics.items()))
-    if progress.message and progress.status != "Completed":
-        parts.append(progress.message)
-    return one_line("; ".join(parts))
+    title = f"{progress.kind} job {progress.name}: {headline(progress)}"
+    metrics = final_words(progress) if progress.status == "Completed" else ""
+    return one_line("; ".join(filter(None, (title, best_words(progress), metrics, progress.remark))))
 
 
 def headline(progress: Progress) -> str:
@@ -168,9 +168,17 @@ def counts(progress: Progress) -> str:
     return f"{progress.done}{total} trials done, {progress.running} running, {progress.failed} failed{stopped}"
 
 
-def _which_trial(progress: Progress) -> str:
+def best_words(progress: Progress) -> str:
+    """The best objective so far and whose it is; empty where there is none."""
+    if progress.best_value is None:
+        return ""
     which = progress.best_index or progress.best_trial
-    return f" (trial {which})" if which else ""
+    return f"best {progress.objective_metric} {number(progress.best_value)}" + (f" (trial {which})" if which else "")
+
+
+def final_words(progress: Progress) -> str:
+    """The final metrics of a training job; empty where there are none."""
+    return ", ".join(f"{name} {number(value)}" for name, value in progress.final_metrics.items())
 
 
 def _number_in(training_job_name: str, tuning_job_name: str) -> int | None:

@@ -12,7 +12,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from flytekit_sagemaker.reporting.progress import Progress, counts
+from flytekit_sagemaker.reporting.progress import Progress, best_words, counts, final_words
 from flytekit_sagemaker.reporting.records import TrainingRecord, Trial, TuningRecord
 from flytekit_sagemaker.reporting.wording import cut, duration, hyperparameter, number, one_line, printable
 
@@ -36,16 +36,12 @@ def progress_view(progress: Progress, now: float) -> RenderableType:
     bar.add_row(*cells)
     lines.append(bar)
     if progress.best_value is not None:
-        best = Text(f"best {one_line(progress.objective_metric)} ")
-        best.append(number(progress.best_value), style="bold")
-        best.append(f" (trial {progress.best_index})" if progress.best_index else "")
-        best.append(f"  {_settings(progress.best_hyperparameters)}", style="dim")
-        lines.append(best)
+        settings = Text(_settings(progress.best_hyperparameters), style="dim")
+        lines.append(Text.assemble(one_line(best_words(progress)), "  ", settings))
     if progress.final_metrics:
-        metrics = (f"{name} {number(value)}" for name, value in progress.final_metrics.items())
-        lines.append(Text(one_line(", ".join(metrics))))
-    if progress.message and progress.status != "Completed":
-        lines.append(Text(cut(one_line(progress.message), 400), style="red" if progress.status == "Failed" else "dim"))
+        lines.append(Text(one_line(final_words(progress))))
+    if progress.remark:
+        lines.append(Text(cut(one_line(progress.remark), 400), style="red" if progress.status == "Failed" else "dim"))
     return Group(*lines)
 
 

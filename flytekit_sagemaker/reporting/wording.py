@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+import re
 from datetime import datetime, timezone
 
 
 def number(value: float | None, digits: int = 5) -> str:
     """Up to ``digits`` significant digits, and no more than the value has; a dash where there is none."""
-    return "–" if value is None else f"{value:.{digits}g}"
+    return "–" if value is None else re.sub(r"e\+?(-?)0*", r"e\1", f"{value:.{digits}g}")
 
 
 def hyperparameter(text: str) -> str:
