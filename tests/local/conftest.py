@@ -1,0 +1,48 @@
+"""Servers for the tests: one that all share, and ones with a root of the test's own."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flytekit_sagemaker.local.server import LocalSageMaker
+
+from .support import IMAGE, TRIAL, Jobs
+
+
+@pytest.fixture(scope="session")
+def trial_command(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    script = tmp_path_factory.mktemp("image") / "trial.py"
+    script.write_text(TRIAL)
+    return [sys.executable, "-uS", str(script)]
+
+
+@pytest.fixture(scope="session")
+def shared_server(tmp_path_factory: pytest.TempPathFactory, trial_command: list[str]) -> Iterator[LocalSageMaker]:
+    with LocalSageMaker(tmp_path_factory.mktemp("root"), images={IMAGE: trial_command}) as server:
+        yield server
+
+
+@pytest.fixture
+def jobs(shared_server: LocalSageMaker, tmp_path: Path) -> Jobs:
+    """Jobs on one server for all tests: names have to be a test's own."""
+    return Jobs(shared_server, tmp_path)
+
+
+@pytest.fixture
+def new_server(tmp_path: Path, trial_command: list[str]) -> Iterator[Callable[..., LocalSageMaker]]:
+    """Starts servers with a root of the test's own."""
+    started: list[LocalSageMaker] = []
+
+    def start(**options: Any) -> LocalSageMaker:
+        server = LocalSageMaker(tmp_path / "root", images={IMAGE: trial_command}, **options).start()
+        started.append(server)
+        return server
+
+    yield start
+    for server in started:
+        server.stop()
