@@ -13,7 +13,7 @@ from html import escape
 from flytekit_sagemaker.reporting.wording import cut, number
 
 _LETTER_WIDTH, _TITLE_LETTER_WIDTH = 7.0, 7.6
-_TICK_ROOM = 52.0
+_LABEL_WIDTH, _LABEL_HEIGHT = 50.0, 34.0
 
 # Each mark has a shape of its own, so that nothing is told by colour alone.
 _MARKS = {
@@ -46,7 +46,8 @@ class Scale:
         """Value to label, no more than there is room for."""
         if self.labels is not None:
             return self.labels
-        count = max(2, int(abs(self.end - self.start) / _TICK_ROOM))
+        room = _LABEL_WIDTH if self.end > self.start else _LABEL_HEIGHT
+        count = min(8, max(2, int(abs(self.end - self.start) / room)))
         values = (log_ticks if self.logarithmic else nice_ticks)(self.low, self.high, count)
         return {value: number(value) for value in values}
 

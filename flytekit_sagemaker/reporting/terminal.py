@@ -28,10 +28,11 @@ def progress_view(progress: Progress, now: float) -> RenderableType:
     """
     lines: list[RenderableType] = [_title(progress.kind, progress.name, progress.status)]
     elapsed = duration(None if progress.started is None else (progress.ended or now) - progress.started)
-    cells: list[RenderableType] = [Text(_state(progress)), Text(elapsed, style="dim")]
+    cells: list[RenderableType] = []
     if progress.total:
         finished = min(progress.finished, progress.total)
-        cells.insert(0, ProgressBar(progress.total, finished, width=28, complete_style="cyan", finished_style="green"))
+        cells.append(ProgressBar(progress.total, finished, width=28, complete_style="cyan", finished_style="green"))
+    cells.append(Text(" ".join(filter(None, (_state(progress), elapsed)))))
     bar = Table.grid(padding=(0, 1))
     bar.add_row(*cells)
     lines.append(bar)

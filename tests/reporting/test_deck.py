@@ -138,7 +138,15 @@ def test_foreign_text_is_only_ever_text():
         summary(1, value=0.5, TunedHyperParameters=tuned),
         summary(2, "Failed", TrainingJobName=HOSTILE, FailureReason=HOSTILE),
     ]
-    links = {HOSTILE: HOSTILE, "a": "javascript:alert(1)", "b": "data:text/html,x", "c": "https://[", "d": "http:"}
+    links = {
+        HOSTILE: HOSTILE,
+        "a": "javascript:alert(1)",
+        "b": "data:text/html,x",
+        "c": "https://[",
+        "d": "http:",
+        "e": "javascript://x/%0aalert(1)",
+        "f": "ftp://x/y",
+    }
     tuning = tuning_record(description, trials, links={**links, "fine": 'https://x/?a="><script>'})
     training = training_record(
         training_description(FailureReason=HOSTILE, HyperParameters={HOSTILE: HOSTILE}), links=links, log_tail=[HOSTILE]

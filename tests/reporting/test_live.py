@@ -6,6 +6,7 @@ import pty
 import re
 import subprocess
 import sys
+import threading
 from dataclasses import replace
 
 import pytest
@@ -147,13 +148,25 @@ def test_a_reader_that_went_away_is_no_error():
 
 
 def test_a_terminal_that_went_away_is_no_error():
+    drawn = threading.Semaphore(0)
+
+    def clock() -> float:
+        if threading.current_thread() is not threading.main_thread():
+            drawn.release()
+        return 0.0
+
     master, slave = pty.openpty()
     stream = os.fdopen(slave, "w", buffering=1)
-    with LiveDisplay(stream=stream) as display:
+    with LiveDisplay(stream=stream, clock=clock) as display:
         display.update(RUNNING)
         os.close(master)
         stream.close()
         display.update(FURTHER)
+        # The second drawing from the background is the proof that the first one did not end the thread.
+        while drawn.acquire(blocking=False):
+            pass
+        assert drawn.acquire(timeout=20)
+        assert drawn.acquire(timeout=20)
 
 
 def test_letters_that_the_stream_lacks_are_spelled_out():
