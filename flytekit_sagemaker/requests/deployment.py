@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from flytekit_sagemaker.errors import InvalidInput, Problem
 from flytekit_sagemaker.models.training_job import TrainingJobConfig
 
 
@@ -33,7 +34,14 @@ class Deployment:
     tags: Mapping[str, str] = field(default_factory=dict)
 
     def for_job(self, config: TrainingJobConfig) -> Deployment:
-        """This deployment with what the job's own configuration says instead."""
+        """This deployment with what the job's own configuration says instead.
+
+        Raises:
+            InvalidInput: when neither names a role to run the job with.
+        """
+        if not (config.role_arn or self.role_arn):
+            remedy = "Set role_arn in the [sagemaker] section of the Flyte config, or in training_job_config."
+            raise InvalidInput("the deployment", [Problem("role_arn", "", "is required", remedy)])
         vpc = config if config.subnets else self
         return Deployment(
             region=config.region or self.region,

@@ -10,8 +10,6 @@ import hashlib
 import re
 from dataclasses import astuple, dataclass
 
-from flytekit_sagemaker.errors import InvalidInput, Problem
-
 TRAINING_JOB_NAME_LENGTH = 63
 TUNING_JOB_NAME_LENGTH = 32
 _HASH_LENGTH = 8
@@ -51,22 +49,6 @@ class JobIdentity:
         names = ("project", "domain", "execution", "node", "task", "version", "attempt")
         values = (str(value) for value in astuple(self))
         return {_TAG_PREFIX + name: _tag_value(value) for name, value in zip(names, values, strict=True) if value}
-
-
-def check_job_name(name: str, length: int) -> None:
-    """Refuse a name given by hand that SageMaker would refuse.
-
-    Raises:
-        InvalidInput: when it is too long or has other characters than letters, digits and inner hyphens.
-    """
-    problems = []
-    if not 1 <= len(name) <= length:
-        problems.append(Problem("job name", name, f"must have 1 to {length} characters, has {len(name)}"))
-    if not re.fullmatch(r"[a-zA-Z0-9](-*[a-zA-Z0-9])*", name):
-        rule = "must have letters, digits and inner hyphens only"
-        problems.append(Problem("job name", name, rule, "Replace other characters by hyphens."))
-    if problems:
-        raise InvalidInput("the job", problems)
 
 
 def _tag_value(text: str) -> str:

@@ -1,0 +1,256 @@
+"""What the connectors of training and tuning jobs share: create, follow, delete."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import logging
+import uuid
+from abc import abstractmethod
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+from flyteidl.core.execution_pb2 import TaskExecution
+from flytekit.extend.backend.base_connector import AsyncConnectorBase, Resource
+
+from flytekit_sagemaker import aws
+from flytekit_sagemaker.connector.data import data_problems
+from flytekit_sagemaker.connector.links import job_links, task_logs
+from flytekit_sagemaker.connector.literals import plain_values
+from flytekit_sagemaker.connector.metadata import JobMetadata
+from flytekit_sagemaker.errors import InvalidInput, Problem, SageMakerError, TransientError, UserError
+from flytekit_sagemaker.models.training_job import TrainingJob
+from flytekit_sagemaker.reporting.progress import progress_of
+from flytekit_sagemaker.requests.deployment import Deployment
+from flytekit_sagemaker.requests.names import JobIdentity
+from flytekit_sagemaker.requests.training import BuiltRequest
+from flytekit_sagemaker.requests.validation import Findings, check_request
+from flytekit_sagemaker.status import JobState, Move, job_state, whose_move
+
+logger = logging.getLogger("flytekit_sagemaker")
+
+T = TypeVar("T")
+
+# boto3 blocks, and nothing may block the event loop that serves every job's polls.
+_pool = ThreadPoolExecutor(max_workers=32, thread_name_prefix="sagemaker")
+
+_PHASES = {
+    JobState.WAITING: TaskExecution.WAITING_FOR_RESOURCES,
+    JobState.PREPARING: TaskExecution.INITIALIZING,
+    JobState.RUNNING: TaskExecution.RUNNING,
+    JobState.SUCCEEDED: TaskExecution.SUCCEEDED,
+}
+
+
+async def in_thread(work: Callable[..., T], *args: Any) -> T:
+    """The result of blocking work, done in the connectors' own threads with the caller's context."""
+    context = contextvars.copy_context()
+    return await asyncio.get_running_loop().run_in_executor(_pool, partial(context.run, work, *args))
+
+
+@dataclass(frozen=True)
+class JobKind:
+    """The names of one kind of job in the SageMaker API.
+
+    Attributes:
+        word: ``training`` or ``tuning``.
+        noun: the same kind in the names of client methods.
+        shape: the same kind in the names of members.
+        name_length: most characters of a job's name.
+    """
+
+    word: str
+    noun: str
+    shape: str
+    name_length: int
+
+
+@dataclass(frozen=True)
+class Submission:
+    """Everything a request is built from.
+
+    Attributes:
+        custom: the task template's ``custom``.
+        values: the inputs of the task as plain values.
+        name: name of the job to be.
+        deployment: where it runs.
+        tags: tags that identify the execution.
+    """
+
+    custom: Mapping[str, Any]
+    values: Mapping[str, Any]
+    name: str
+    deployment: Deployment
+    tags: Mapping[str, str]
+
+
+class JobConnector(AsyncConnectorBase):  # type: ignore[misc]
+    """Create, get and delete for one kind of job.
+
+    Blocking work runs in threads; any number of jobs may be handled at a time. Create raises only what Flyte should
+    try again; what cannot succeed becomes metadata whose first look reports the failure.
+    """
+
+    name = "SageMaker connector"
+    kind: JobKind
+
+    def __init__(self, task_type: str) -> None:
+        super().__init__(task_type_name=task_type, metadata_type=JobMetadata)
+
+    @abstractmethod
+    def build(self, submission: Submission) -> BuiltRequest:
+        """The request that creates the job; raises InvalidInput when the template or the inputs are not valid."""
+
+    @abstractmethod
+    def training_job(self, custom: Mapping[str, Any]) -> TrainingJob:
+        """The training job that the template carries."""
+
+    @abstractmethod
+    def finish(self, meta: JobMetadata, description: Mapping[str, Any], succeeded: bool) -> None:
+        """Write the deck of a job that ended and, when it succeeded, the outputs of the task."""
+
+    async def create(
+        self,
+        task_template: Any,
+        output_prefix: str,
+        inputs: Any = None,
+        task_execution_metadata: Any = None,
+        **_: Any,
+    ) -> JobMetadata:
+        """Create the job of a task execution, or find the one that an earlier call created.
+
+        Raises:
+            TransientError: when the service could not be reached or has no capacity; the call may be repeated.
+        """
+        return await in_thread(self._create, task_template, output_prefix, inputs, task_execution_metadata)
+
+    async def get(self, resource_meta: JobMetadata, **_: Any) -> Resource:
+        """The state of the job; never raises for throttling or an unreachable service."""
+        if resource_meta.failure:
+            return Resource(phase=TaskExecution.FAILED, message=resource_meta.failure)
+        return await in_thread(self._look, resource_meta)
+
+    async def delete(self, resource_meta: JobMetadata, **_: Any) -> None:
+        """Stop the job; a job that ended, or never was, is left as it is.
+
+        Raises:
+            TransientError: when the service could not be reached; the call may be repeated.
+        """
+        if not resource_meta.failure:
+            await in_thread(self._stop, resource_meta)
+
+    def _create(self, template: Any, output_prefix: str, inputs: Any, execution: Any) -> JobMetadata:
+        identity = _identity(template, execution)
+        meta = JobMetadata(identity.job_name(self.kind.name_length), output_prefix)
+        try:
+            config = self.training_job(template.custom).training_job_config
+            endpoint, deployment = aws.deployment(output_prefix, config.region)
+            meta.region, meta.endpoint_url, meta.role_arn = endpoint.region, endpoint.url, endpoint.role_arn
+            values = plain_values(inputs)
+            built = self.build(Submission(template.custom, values, meta.name, deployment, identity.tags()))
+            self._check(built, deployment)
+            self._submit(endpoint, built, identity)
+        except TransientError:
+            raise
+        except SageMakerError as error:
+            meta.failure = str(error)
+        return meta
+
+    def _check(self, built: BuiltRequest, deployment: Deployment) -> None:
+        findings = check_request(built.operation, built.parameters, uri_schemes=deployment.uri_schemes)
+        findings += Findings(tuple(data_problems(built.operation, built.parameters)))
+        for warning in (*built.warnings, *findings.warnings):
+            logger.warning("%s", warning)
+        findings.raise_problems(f"the {self.kind.word} job")
+
+    def _submit(self, endpoint: aws.Endpoint, built: BuiltRequest, identity: JobIdentity) -> None:
+        try:
+            aws.call(endpoint, f"create_{self.kind.noun}", **built.parameters)
+        except aws.RefusedByUserFault as error:
+            if error.code != "ResourceInUse":
+                raise
+            self._adopt(endpoint, built.parameters[f"{self.kind.shape}Name"], identity)
+
+    def _adopt(self, endpoint: aws.Endpoint, name: str, identity: JobIdentity) -> None:
+        """Accept an existing job of this name when its tags say that it belongs to this very attempt."""
+        description = self._describe(endpoint, name)
+        tags = aws.call(endpoint, "list_tags", ResourceArn=description[f"{self.kind.shape}Arn"])["Tags"]
+        found = {tag["Key"]: tag["Value"] for tag in tags}
+        if any(found.get(key) != value for key, value in identity.tags().items()):
+            owner = ", ".join(f"{key}={value}" for key, value in sorted(found.items())) or "no tags"
+            raise UserError(f"a {self.kind.word} job named {name!r} exists and is not of this execution ({owner})")
+
+    def _describe(self, endpoint: aws.Endpoint, name: str) -> Mapping[str, Any]:
+        return aws.call(endpoint, f"describe_{self.kind.noun}", **{f"{self.kind.shape}Name": name})
+
+    def _look(self, meta: JobMetadata) -> Resource:
+        links = task_logs(job_links(meta.endpoint, self.kind.word, meta.name))
+        try:
+            description = self._describe(meta.endpoint, meta.name)
+            return self._report(meta, description, links)
+        except TransientError as error:
+            return Resource(phase=TaskExecution.RUNNING, message=str(error), log_links=links)
+        except SageMakerError as error:
+            return Resource(phase=TaskExecution.FAILED, message=str(error), log_links=links)
+
+    def _report(self, meta: JobMetadata, description: Mapping[str, Any], links: list[Any]) -> Resource:
+        secondary = description.get("SecondaryStatus", "")
+        state, message = job_state(description[f"{self.kind.shape}Status"], secondary)
+        progress = progress_of(description)
+        if state.is_terminal:
+            self.finish(meta, description, state is JobState.SUCCEEDED)
+        if state in (JobState.FAILED, JobState.STOPPED):
+            reason = description.get("FailureReason", "")
+            phase = TaskExecution.FAILED
+            if whose_move(state, reason, secondary) is Move.NOBODY:
+                phase = TaskExecution.RETRYABLE_FAILED
+            message = f"{self.kind.word} job {meta.name}: {reason or message}"
+        else:
+            phase = _PHASES[state]
+        return Resource(phase=phase, message=message, log_links=links, custom_info=progress.to_dict())
+
+    def _stop(self, meta: JobMetadata) -> None:
+        try:
+            aws.call(meta.endpoint, f"stop_{self.kind.noun}", **{f"{self.kind.shape}Name": meta.name})
+        except (aws.RefusedByUserFault, aws.RefusedByService) as error:
+            # A job that ended or never was has nothing to stop: the service answers both with these codes.
+            if error.code not in ("ValidationException", "ResourceNotFound"):
+                raise
+
+
+def channel_uris(job: TrainingJob, values: Mapping[str, Any]) -> dict[str, str]:
+    """The URI of each channel that the inputs name; a path of this machine becomes a ``file://`` URI."""
+    uris, problems = {}, []
+    for channel in job.channels:
+        value = values.get(channel.name)
+        if isinstance(value, str):
+            uris[channel.name] = value if "://" in value else f"file://{Path(value).absolute()}"
+        elif value is not None:
+            problems.append(Problem(channel.name, value, "must be a directory or its URI"))
+        elif channel.required:
+            problems.append(Problem(channel.name, None, "is required"))
+    if problems:
+        raise InvalidInput("the input channels", problems)
+    return uris
+
+
+def _identity(template: Any, execution: Any) -> JobIdentity:
+    task = template.id.name if template.id else ""
+    version = template.id.version if template.id else ""
+    task_execution = getattr(execution, "task_execution_id", None)
+    if task_execution is None:  # outside a Flyte cluster nobody else knows the job, so any unique name will do
+        return JobIdentity("", "", task.rpartition(".")[2] or "task", uuid.uuid4().hex[:6], task, version)
+    node = task_execution.node_execution_id
+    return JobIdentity(
+        project=node.execution_id.project,
+        domain=node.execution_id.domain,
+        execution=node.execution_id.name,
+        node=node.node_id,
+        task=task_execution.task_id.name if task_execution.task_id else task,
+        version=task_execution.task_id.version if task_execution.task_id else version,
+        attempt=task_execution.retry_attempt,
+    )

@@ -1,0 +1,35 @@
+"""Looks at training data that lies on this machine, so that a mistake in it is reported together with all others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from flytekit_sagemaker.algorithms import identify_image
+from flytekit_sagemaker.algorithms.content import csv_problems
+from flytekit_sagemaker.errors import Problem
+from flytekit_sagemaker.requests.service_rules import definitions
+from flytekit_sagemaker.types import AlgorithmName
+
+_CSV_ALGORITHMS = {AlgorithmName.XGBOOST: True, AlgorithmName.KMEANS: False}  # whether the first column is a label
+
+
+def data_problems(operation: str, request: Mapping[str, Any]) -> Iterator[Problem]:
+    """What is wrong with the ``file://`` channels of a create request; other channels are not looked at."""
+    jobs = [request] if operation == "CreateTrainingJob" else [item for _, item in definitions(request)]
+    for job in jobs:
+        identity = identify_image(job.get("AlgorithmSpecification", {}).get("TrainingImage", ""))
+        for channel in job.get("InputDataConfig", ()):
+            uri = urlsplit(channel["DataSource"]["S3DataSource"]["S3Uri"])
+            if uri.scheme != "file":
+                continue
+            name, path = channel["ChannelName"], Path(unquote(uri.path))
+            is_csv = channel.get("ContentType", "").partition(";")[0] == "text/csv"
+            if identity and identity[0] in _CSV_ALGORITHMS and is_csv:
+                yield from csv_problems(path, channel=name, label_first=_CSV_ALGORITHMS[identity[0]])
+            elif not path.exists():
+                yield Problem(name, str(path), "does not exist")
+            elif path.is_dir() and not any(item.is_file() for item in path.rglob("*")):
+                yield Problem(name, str(path), "has no files")

@@ -1,0 +1,35 @@
+"""Writes what a finished job leaves for Flyte under the execution's output prefix.
+
+Files, since outputs that a connector returns in its answer hide the deck from Flyte's console.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from flyteidl.core import literals_pb2
+from flytekit.core.context_manager import FlyteContextManager
+
+from flytekit_sagemaker.connector.literals import output_map
+
+OUTPUTS = "outputs.pb"
+DECK = "deck.html"
+
+
+def write_outputs(prefix: str, outputs: Mapping[str, literals_pb2.Literal]) -> None:
+    """Write the outputs of the task where Flyte reads them."""
+    write(prefix, OUTPUTS, output_map(outputs))
+
+
+def write_deck(prefix: str, page: str) -> str:
+    """Write the report of the job where Flyte shows it, and return its path."""
+    return write(prefix, DECK, page.encode())
+
+
+def write(prefix: str, name: str, content: bytes) -> str:
+    """Write one file under the output prefix, through flytekit's own file systems and credentials; return its path."""
+    path = f"{prefix.rstrip('/')}/{name}"
+    file_system = FlyteContextManager.current_context().file_access.get_filesystem_for_path(path)
+    file_system.makedirs(path.rpartition("/")[0], exist_ok=True)
+    file_system.pipe_file(path, content)
+    return path

@@ -1,0 +1,67 @@
+"""Training jobs of built-in algorithms."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from flytekit_sagemaker.connector import literals
+from flytekit_sagemaker.connector.base import JobConnector, JobKind, Submission, channel_uris
+from flytekit_sagemaker.connector.links import job_links
+from flytekit_sagemaker.connector.metadata import JobMetadata
+from flytekit_sagemaker.connector.outputs import write_deck, write_outputs
+from flytekit_sagemaker.models.codec import from_wire
+from flytekit_sagemaker.models.training_job import StoppingCondition, TrainingJob
+from flytekit_sagemaker.requests.names import TRAINING_JOB_NAME_LENGTH
+from flytekit_sagemaker.requests.training import BuiltRequest, JobInputs, training_request
+
+TASK_TYPE = "sagemaker_training_job_task"
+
+
+class TrainingJobConnector(JobConnector):
+    """Runs ``SdkSimpleTrainingJobTask``."""
+
+    kind = JobKind("training", "training_job", "TrainingJob", TRAINING_JOB_NAME_LENGTH)
+
+    def __init__(self) -> None:
+        super().__init__(TASK_TYPE)
+
+    def training_job(self, custom: Mapping[str, Any]) -> TrainingJob:
+        return from_wire(TrainingJob, custom)
+
+    def build(self, submission: Submission) -> BuiltRequest:
+        job = self.training_job(submission.custom)
+        return training_request(
+            job,
+            job_inputs(job, submission.values),
+            name=submission.name,
+            deployment=submission.deployment,
+            tags=submission.tags,
+        )
+
+    def finish(self, meta: JobMetadata, description: Mapping[str, Any], succeeded: bool) -> None:
+        from flytekit_sagemaker.reporting.deck import training_page
+        from flytekit_sagemaker.reporting.records import training_record
+
+        record = training_record(description, links=job_links(meta.endpoint, self.kind.word, meta.name))
+        write_deck(meta.output_prefix, training_page(record))
+        if succeeded:
+            outputs = {
+                "model": literals.file(record.model_uri),
+                "training_job_name": literals.text(record.name),
+                "final_metrics": literals.dictionary(record.final_metrics),
+            }
+            write_outputs(meta.output_prefix, outputs)
+
+
+def job_inputs(job: TrainingJob, values: Mapping[str, Any]) -> JobInputs:
+    """What the inputs of a task give to its training job.
+
+    Raises:
+        InvalidInput: when an input is missing or not valid.
+    """
+    return JobInputs(
+        static_hyperparameters=values.get("static_hyperparameters") or {},
+        channels=channel_uris(job, values),
+        stopping_condition=from_wire(StoppingCondition, values["stopping_condition"]),
+    )

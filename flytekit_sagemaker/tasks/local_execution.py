@@ -1,0 +1,143 @@
+"""Runs a task of the connector in this process: the same connector code as in a cluster, with a driver of our own.
+
+flytekit's own driver sleeps a second before every look, fails inside a running event loop (every notebook has one) and
+loses the job when the user interrupts it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import signal
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from flyteidl.core import literals_pb2
+from flyteidl.core.execution_pb2 import TaskExecution
+from flytekit.configuration import ImageConfig, SerializationSettings
+from flytekit.core.context_manager import FlyteContextManager
+from flytekit.core.type_engine import TypeEngine
+from flytekit.extend.backend.base_connector import ConnectorRegistry
+from flytekit.extend.backend.utils import is_terminal_phase
+from flytekit.models.literals import LiteralMap
+from flytekit.tools.translator import get_serializable
+
+from flytekit_sagemaker import settings
+from flytekit_sagemaker.errors import ServiceError
+from flytekit_sagemaker.reporting.live import LiveDisplay
+from flytekit_sagemaker.reporting.progress import Progress
+
+_FIRST_LOOK_IN_SECONDS = 0.05
+_LONGEST_WAIT_IN_SECONDS = 1.0
+_SLOWDOWN = 1.3
+
+
+def run_locally(task: Any, inputs: dict[str, Any]) -> LiteralMap:
+    """Run a task through its connector and return its outputs, showing the progress meanwhile.
+
+    An interrupt (Ctrl-C) stops the job before it is raised.
+
+    Args:
+        task: a task whose type has a connector.
+        inputs: its inputs as Python values.
+
+    Raises:
+        ServiceError: with the job's own explanation, when it fails.
+    """
+    run = _LocalRun(task, inputs)
+    with settings.default_endpoint(settings.LOCAL):
+        context = contextvars.copy_context()
+    worker = threading.Thread(target=context.run, args=(run.drive,), name="sagemaker-task", daemon=True)
+    with run.stopped_by_interrupt():
+        worker.start()
+        while worker.is_alive():  # a join without limit would keep the signal handler from running
+            worker.join(0.2)
+    return run.result()
+
+
+class _LocalRun:
+    """One execution: driven in a thread of its own, since the caller's may have a running event loop."""
+
+    def __init__(self, task: Any, inputs: dict[str, Any]) -> None:
+        self._task = task
+        self._inputs = inputs
+        self._outputs: LiteralMap | None = None
+        self._error: BaseException | None = None
+        self._interrupted = False
+        self._stop: tuple[asyncio.AbstractEventLoop, asyncio.Event] | None = None
+
+    def drive(self) -> None:
+        try:
+            self._outputs = asyncio.run(self._run())
+        except BaseException as error:
+            self._error = error
+
+    def result(self) -> LiteralMap:
+        if self._error is not None:
+            raise self._error
+        if self._outputs is None:
+            raise KeyboardInterrupt
+        return self._outputs
+
+    @contextmanager
+    def stopped_by_interrupt(self) -> Iterator[None]:
+        """While this is open, Ctrl-C stops the job instead of losing it."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+
+        def stop(*_: Any) -> None:
+            self._interrupted = True
+            if self._stop is not None:
+                loop, event = self._stop
+                loop.call_soon_threadsafe(event.set)
+
+        previous = signal.signal(signal.SIGINT, stop)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, previous)
+
+    async def _run(self) -> LiteralMap | None:
+        interrupted = asyncio.Event()
+        self._stop = (asyncio.get_running_loop(), interrupted)
+        context = FlyteContextManager.current_context()
+        serialization = context.serialization_settings or SerializationSettings(ImageConfig())
+        template = get_serializable(OrderedDict(), serialization, self._task).template
+        literals = await TypeEngine._dict_to_literal_map(context, self._inputs, self._task.python_interface.inputs)
+        output_prefix = context.file_access.get_random_remote_directory()
+        connector = ConnectorRegistry.get_connector(template.type, template.task_type_version)
+        meta = await connector.create(task_template=template, output_prefix=output_prefix, inputs=literals)
+        if self._interrupted:
+            interrupted.set()
+        with LiveDisplay() as display:
+            succeeded = await self._follow(connector, meta, display, interrupted)
+        return _read_outputs(context, output_prefix) if succeeded else None
+
+    async def _follow(self, connector: Any, meta: Any, display: LiveDisplay, interrupted: asyncio.Event) -> bool:
+        """Wait for the end of the job; False when the user interrupted it."""
+        wait = _FIRST_LOOK_IN_SECONDS
+        while not interrupted.is_set():
+            resource = await connector.get(resource_meta=meta)
+            if resource.custom_info:
+                display.update(Progress.from_dict(resource.custom_info))
+            if is_terminal_phase(resource.phase):
+                if resource.phase != TaskExecution.SUCCEEDED:
+                    raise ServiceError(resource.message)
+                return True
+            try:
+                await asyncio.wait_for(interrupted.wait(), wait)
+            except asyncio.TimeoutError:
+                wait = min(wait * _SLOWDOWN, _LONGEST_WAIT_IN_SECONDS)
+        await connector.delete(resource_meta=meta)
+        return False
+
+
+def _read_outputs(context: Any, output_prefix: str) -> LiteralMap:
+    path = context.file_access.get_random_local_path()
+    context.file_access.get_data(f"{output_prefix}/outputs.pb", path)
+    with open(path, "rb") as file:
+        return LiteralMap.from_flyte_idl(literals_pb2.LiteralMap.FromString(file.read()))

@@ -1,0 +1,79 @@
+"""A training job of a built-in algorithm as a Flyte task."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from flytekit.types.file import FlyteFile
+
+from flytekit_sagemaker.models.training_job import (
+    AlgorithmSpecification,
+    Channel,
+    StoppingCondition,
+    TrainingJob,
+    TrainingJobConfig,
+)
+from flytekit_sagemaker.tasks.sagemaker_task import (
+    DEFAULT_STOPPING_CONDITION,
+    SageMakerTask,
+    channel_inputs,
+    declared_channels,
+)
+
+__all__ = ["SdkSimpleTrainingJobTask"]
+
+
+class SdkSimpleTrainingJobTask(SageMakerTask):
+    """Trains with one of SageMaker's built-in algorithms; no function, no container, no script.
+
+    Inputs of the task: ``static_hyperparameters`` (dict), one directory of CSV per channel, and ``stopping_condition``
+    (a day unless given). Outputs: ``model`` (file), ``training_job_name`` (str), ``final_metrics`` (dict).
+
+    Args:
+        training_job_config: on what it runs.
+        algorithm_specification: what runs.
+        name: full name of the task; ``<module>.<variable>`` where left out.
+        channels: names of the input channels, or :class:`Channel` objects that say more about them.
+        retries: attempts after the first, for failures that are not the user's.
+        cacheable: whether Flyte may reuse the outputs of an earlier run with the same inputs.
+        cache_version: version of the cache; required when cacheable.
+        interruptible: whether Flyte counts the task as interruptible.
+
+    Raises:
+        InvalidInput: listing every argument that breaks a rule.
+    """
+
+    TASK_TYPE = "sagemaker_training_job_task"
+
+    def __init__(
+        self,
+        training_job_config: TrainingJobConfig,
+        algorithm_specification: AlgorithmSpecification,
+        *,
+        name: str | None = None,
+        channels: Sequence[str | Channel] = ("train", "validation"),
+        retries: int = 0,
+        cacheable: bool = False,
+        cache_version: str = "",
+        interruptible: bool = False,
+    ) -> None:
+        self.training_job = TrainingJob(
+            algorithm_specification=algorithm_specification,
+            training_job_config=training_job_config,
+            channels=declared_channels(channels),
+        )
+        super().__init__(
+            self.TASK_TYPE,
+            self.training_job,
+            inputs={
+                "static_hyperparameters": dict,
+                **channel_inputs(self.training_job.channels),
+                "stopping_condition": (StoppingCondition, DEFAULT_STOPPING_CONDITION),
+            },
+            outputs={"model": FlyteFile, "training_job_name": str, "final_metrics": dict},
+            name=name,
+            retries=retries,
+            cacheable=cacheable,
+            cache_version=cache_version,
+            interruptible=interruptible,
+        )
