@@ -143,6 +143,11 @@ class Algorithm:
             problems += rule(given)
         return problems
 
+    def parse_hyperparameters(self, static: Mapping[str, str], *, version: str = "") -> dict[str, Any]:
+        """The values that the container makes of checked hyperparameters, under their canonical names."""
+        known = self._edition(version).hyperparameters
+        return {known[name][0].name: known[name][0].parse(text) for name, text in static.items()}
+
     def check_objective(self, metric_name: str, maximize: bool, *, version: str = "") -> list[Problem]:
         """What is wrong with a tuning job's objective (fields ``metric_name`` and ``objective_type``)."""
         known = self.objective_metrics(version)

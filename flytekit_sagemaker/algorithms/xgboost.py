@@ -168,6 +168,13 @@ def _class_count(given: Given) -> Iterator[Problem]:
             "Set num_class to the number of classes; the labels are 0 to num_class - 1.",
             "Require input for parameter 'num_class' for multi-classification",
         )
+    elif objective and not objective.startswith("multi:") and "num_class" in given:
+        yield Problem(
+            "num_class",
+            given.static.get("num_class"),
+            f"cannot be used with the objective {objective}: training would fail in its first round",
+            "Leave it out, or use multi:softmax or multi:softprob.",
+        )
 
 
 def _metric_fits_objective(given: Given) -> Iterator[Problem]:

@@ -1,0 +1,184 @@
+"""What every built-in container does around its training: find its files, obey SIGTERM, explain a failure.
+
+Source: https://docs.aws.amazon.com/sagemaker/latest/dg/your-algorithms-training-algo.html
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import re
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from flytekit_sagemaker.errors import Problem, UserError
+
+DEFAULT_BASE_DIR = "/opt/ml"
+BASE_DIR_VARIABLE = "SAGEMAKER_BASE_DIR"
+VERSION_VARIABLE = "FLYTEKIT_SAGEMAKER_ALGORITHM_VERSION"
+FAILURE_CHARACTERS = 1024
+"""So much of ``output/failure`` becomes the job's FailureReason."""
+
+
+class TrainingError(UserError):
+    """The user's hyperparameters or data do not let the job be trained; the message says what to change."""
+
+
+class _Terminated(BaseException):
+    """SageMaker stops the job and the program has saved what it has."""
+
+
+class Container:
+    """The directory tree and the configuration of one host of a training job.
+
+    Attributes:
+        base: what ``/opt/ml`` is for this job.
+        version: the image's version, empty for the newest.
+    """
+
+    def __init__(self, base: Path, version: str = "") -> None:
+        self.base = base
+        self.version = version
+
+    @classmethod
+    def from_environment(cls) -> Container:
+        """The container of this process, from ``SAGEMAKER_BASE_DIR`` and the version that the server names."""
+        return cls(Path(os.environ.get(BASE_DIR_VARIABLE) or DEFAULT_BASE_DIR), os.environ.get(VERSION_VARIABLE, ""))
+
+    @functools.cached_property
+    def hyperparameters(self) -> dict[str, str]:
+        """Name and value of every hyperparameter, all text."""
+        return {name: str(value) for name, value in self._config("hyperparameters").items()}
+
+    @functools.cached_property
+    def channels(self) -> dict[str, dict[str, Any]]:
+        """The configuration of every channel: ``ContentType``, ``TrainingInputMode``, ``S3DistributionType``."""
+        return self._config("inputdataconfig")
+
+    @functools.cached_property
+    def hosts(self) -> list[str]:
+        """The names of all hosts of the job; the first one is the master."""
+        return list(self._config("resourceconfig").get("hosts", ["algo-1"]))
+
+    @functools.cached_property
+    def current_host(self) -> str:
+        """The name of the host that this process is."""
+        return str(self._config("resourceconfig").get("current_host", self.hosts[0]))
+
+    @property
+    def is_master(self) -> bool:
+        """Whether this host saves the model."""
+        return self.current_host == self.hosts[0]
+
+    def data(self, channel: str) -> Path:
+        """Where the files of a channel are."""
+        return self.base / "input" / "data" / channel
+
+    @property
+    def model_dir(self) -> Path:
+        """What lies here becomes ``model.tar.gz``."""
+        return _created(self.base / "model")
+
+    @property
+    def output_data_dir(self) -> Path:
+        """What lies here becomes ``output.tar.gz``."""
+        return _created(self.base / "output" / "data")
+
+    @property
+    def checkpoint_dir(self) -> Path | None:
+        """The directory that SageMaker keeps in step with the job's checkpoint URI, when it has one."""
+        local_path = self._config("checkpointconfig").get("LocalPath")
+        if not local_path:
+            return None
+        path = Path(local_path)
+        if path.is_relative_to(DEFAULT_BASE_DIR):
+            path = self.base / path.relative_to(DEFAULT_BASE_DIR)
+        return _created(path)
+
+    @property
+    def threads(self) -> int | None:
+        """``OMP_NUM_THREADS``; OpenMP itself has read it long before, in the process that this one was forked from."""
+        text = os.environ.get("OMP_NUM_THREADS", "")
+        return int(text) if text.isdigit() and int(text) > 0 else None
+
+    def report_failure(self, message: str) -> None:
+        """Leave the text that becomes the job's FailureReason."""
+        failure = _created(self.base / "output") / "failure"
+        failure.write_text(message[:FAILURE_CHARACTERS], encoding="utf-8")
+
+    def _config(self, name: str) -> dict[str, Any]:
+        file = self.base / "input" / "config" / f"{name}.json"
+        if not file.is_file():
+            return {}
+        document = json.loads(file.read_text(encoding="utf-8"))
+        return dict(document)
+
+
+def log(message: str, level: str = "INFO") -> None:
+    """Print a line as the framework's logger does, at once."""
+    print(f"[{time.strftime('%Y-%m-%d %H:%M:%S')}:{level}] {message}", flush=True)
+
+
+def refuse(problems: Iterable[Problem]) -> None:
+    """Raise the problems that stop the container, in its words and ours; mention the others in the log.
+
+    Raises:
+        TrainingError: at least one of the problems has a constraint of the container.
+    """
+    fatal = []
+    for problem in problems:
+        if problem.constraint:
+            fatal.append(problem)
+        else:
+            log(str(problem), "WARNING")
+    if fatal:
+        raise TrainingError("\n".join(_in_container_words(problem) for problem in fatal))
+
+
+def _in_container_words(problem: Problem) -> str:
+    sentence = f"{problem.constraint.rstrip('.')}. {problem.remedy}".rstrip()
+    return sentence if len(sentence) <= 300 else str(problem)
+
+
+def run(train: Callable[[Container], None]) -> int:
+    """Train and return the exit code: 0, or 1 after the reason has been printed and left in ``output/failure``."""
+    container = Container.from_environment()
+    try:
+        train(container)
+    except _Terminated:
+        log("Training was stopped; the model of the last round is saved.")
+    except UserError as error:
+        return _fail(container, f"UserError: {error}")
+    except Exception as error:
+        traceback.print_exc(file=sys.stdout)
+        return _fail(container, f"AlgorithmError: {type(error).__name__}: {error}")
+    return 0
+
+
+def on_sigterm(save: Callable[[], None]) -> None:
+    """Have SIGTERM save and end the program with exit code 0; SageMaker allows 120 seconds for it."""
+
+    def terminate(number: int, frame: FrameType | None) -> None:
+        signal.signal(number, signal.SIG_IGN)
+        save()
+        raise _Terminated
+
+    signal.signal(signal.SIGTERM, terminate)
+
+
+def _fail(container: Container, message: str) -> int:
+    log(message, "ERROR")
+    container.report_failure(re.sub(r"\n+", "\n", message))
+    return 1
+
+
+def _created(directory: Path) -> Path:
+    directory.mkdir(parents=True, exist_ok=True)
+    return directory
