@@ -30,7 +30,7 @@ _LEGEND = {
     "failed": "failed",
     "beyond": "beyond the axis",
 }
-_WIDE, _NARROW, _SMALL = (1060, 320), (380, 260), (270, 205)
+_WIDE, _NARROW, _SMALL = (900, 290), (380, 260), (270, 205)
 
 
 def tuning_page(record: TuningRecord) -> str:

@@ -79,9 +79,9 @@ class _Surface(Protocol):
 
 
 class _Forgiving:
-    """A stream that may lack letters or be closed by its reader: neither is the job's concern.
+    """A stream that may lack letters, written as escapes then, or whose terminal may have hung up.
 
-    It matters most in a terminal, which is redrawn from a thread where nobody would catch the exception.
+    A terminal is redrawn from a thread, where nobody would catch the exception.
     """
 
     def __init__(self, stream: TextIO) -> None:

@@ -26,10 +26,10 @@ max-width:1120px;margin:0 auto;padding:28px 24px 48px;text-align:left}
 .smr .badge{display:inline-block;border:1.5px solid currentColor;border-radius:99px;font-size:13px;font-weight:600;
 padding:1px 11px;margin:10px 8px 0 0;color:var(--soft)}
 .smr .badge.done{color:var(--good)}.smr .badge.failed{color:var(--bad)}.smr .badge.running{color:var(--point)}
-.smr .tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(150px,1fr));gap:12px;margin:22px 0 0}
-.smr .tile{background:var(--card);border-radius:10px;padding:13px 16px;min-width:0}
-.smr .tile.lead{background:var(--tint);grid-column:span 2}
-.smr .tile b{display:block;font-size:22px;line-height:1.3;font-variant-numeric:tabular-nums;overflow-wrap:anywhere}
+.smr .tiles{display:flex;flex-wrap:wrap;gap:12px;margin:22px 0 0}
+.smr .tile{background:var(--card);border-radius:10px;padding:13px 15px;min-width:0;flex:1 1 150px}
+.smr .tile.lead{background:var(--tint);flex:1.8 1 200px}
+.smr .tile b{display:block;font-size:21px;line-height:1.3;font-variant-numeric:tabular-nums;overflow-wrap:anywhere}
 .smr .tile.lead b{font-size:32px;color:var(--best)}
 .smr .tile span{color:var(--soft);font-size:13px;overflow-wrap:anywhere}
 .smr .alert{border-left:4px solid var(--bad);background:var(--card);padding:10px 16px;margin:22px 0 0;
@@ -79,8 +79,9 @@ overflow-wrap:anywhere}
 margin:8px 0;max-width:560px}
 .smr .meter i{display:block;height:100%;background:var(--point)}
 .smr .meter i.failed{background:var(--bad)}.smr .meter i.stopped{background:var(--quiet)}
-@media(max-width:640px){.smr{padding:18px 14px 32px}.smr h1{font-size:20px}.smr .tiles{grid-template-columns:1fr 1fr}
+@media(max-width:640px){.smr{padding:18px 14px 32px}.smr h1{font-size:20px}.smr .tile{flex-basis:40%}.smr .tile.lead{flex-basis:100%}
 .smr .wide{display:none}.smr .narrow{display:block}.smr .multiples{grid-template-columns:1fr}
+
 .smr .tile b{font-size:19px}.smr .multiples svg text{font-size:9.5px}.smr .facts th{white-space:normal;min-width:104px}}
 """
 _BACKDROP = "html{color-scheme:light dark;background:#fff}body{margin:0}"
