@@ -79,8 +79,9 @@ overflow-wrap:anywhere}
 margin:8px 0;max-width:560px}
 .smr .meter i{display:block;height:100%;background:var(--point)}
 .smr .meter i.failed{background:var(--bad)}.smr .meter i.stopped{background:var(--quiet)}
+@media(max-width:900px){.smr .tile b{font-size:18px}}
 @media(max-width:640px){.smr{padding:18px 14px 32px}.smr h1{font-size:20px}
-.smr .tile{flex-basis:40%}.smr .tile.lead{flex-basis:100%}.smr .tile b{font-size:19px}
+.smr .tile{flex-basis:40%}.smr .tile.lead{flex-basis:100%}
 .smr .wide{display:none}.smr .narrow{display:block}.smr .multiples{grid-template-columns:1fr}
 .smr .multiples svg text{font-size:9.5px}.smr .facts th{white-space:normal;min-width:104px}}
 """
