@@ -77,27 +77,22 @@ def check_search(request: Mapping[str, Any]) -> None:
         if asked:
             raise Refused("ValidationException", f"{what} is not supported by the local SageMaker yet.")
     if "TrainingJobDefinition" not in request or "HyperParameterTuningJobObjective" not in config:
-        raise Refused("ValidationException", "TrainingJobDefinition and its HyperParameterTuningJobObjective are needed")
+        raise Refused(
+            "ValidationException", "TrainingJobDefinition and its HyperParameterTuningJobObjective are needed"
+        )
     if config["Strategy"] != "Grid" and (sentence := containers.missing_libraries("optuna")):
         raise Refused("ValidationException", sentence)
 
 
 def check_objective(request: Mapping[str, Any], runs: containers.Container) -> None:
-    """Check that the objective is a metric that the image reports.
+    """Check that the objective is a metric that a built-in algorithm reports.
 
     Raises:
-        Refused: it is not, or the metrics of a built-in algorithm are overridden.
+        Refused: it is not.
     """
-    given = request["TrainingJobDefinition"]["AlgorithmSpecification"].get("MetricDefinitions", ())
-    if given and runs.algorithm:
-        raise Refused(
-            "ValidationException",
-            "You can't override the metric definitions for Amazon SageMaker algorithms. Please retry the request "
-            "without specifying metric definitions.",
-        )
     metric = request["HyperParameterTuningJobConfig"]["HyperParameterTuningJobObjective"]["MetricName"]
-    known = [name for name, _ in runs.metric_definitions] or [each["Name"] for each in given]
-    if metric not in known:
+    known = [name for name, _ in runs.metric_definitions]
+    if known and metric not in known:
         raise Refused(
             "ValidationException",
             f"A metric is required for this hyperparameter tuning job objective: {metric!r} is none of those that the "

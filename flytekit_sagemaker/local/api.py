@@ -144,7 +144,7 @@ class Api:
         tuning_job = self._tuning_job(request)
         conditions: list[tuple[str, object]] = [("tuning_job = ?", tuning_job.name)]
         if request.get("SortBy") == "FinalObjectiveMetricValue":
-            conditions.append(("objective IS NOT NULL AND status = coalesce(?, status)", None))
+            conditions.append(("objective IS NOT ?", None))
         jobs, token = self._page(Kind.TRAINING, request, "Name", conditions)
         return {"TrainingJobSummaries": [descriptions.trial_summary(tuning_job, job) for job in jobs], **token}
 

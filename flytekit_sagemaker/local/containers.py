@@ -39,7 +39,7 @@ class Container:
 def container(specification: Mapping[str, Any], images: Mapping[str, Sequence[str]]) -> Container | None:
     """What runs an ``AlgorithmSpecification`` here, or None when nothing can."""
     from flytekit_sagemaker import algorithms
-    from flytekit_sagemaker.local import programs
+    from flytekit_sagemaker.local.programs import PROGRAMS
 
     image = specification.get("TrainingImage", "")
     arguments = specification.get("ContainerArguments", ())
@@ -48,11 +48,11 @@ def container(specification: Mapping[str, Any], images: Mapping[str, Sequence[st
     if command := images.get(image):
         return Container(argv=(*command, *arguments))
     known = algorithms.identify_image(image)
-    if known is None or known[0] not in getattr(programs, "PROGRAMS", {}):
+    if known is None or known[0] not in PROGRAMS:
         return None
     name, version = known
     definitions = tuple(algorithms.algorithm(name).metric_definitions(version))
-    return Container(programs.PROGRAMS[name], algorithm=name, version=version, metric_definitions=definitions)
+    return Container(PROGRAMS[name], algorithm=name, version=version, metric_definitions=definitions)
 
 
 def missing_libraries(*modules: str) -> str:

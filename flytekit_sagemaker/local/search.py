@@ -206,4 +206,4 @@ def _axes(ranges: Mapping[str, Sequence[Mapping[str, Any]]]) -> Iterator[_Axis]:
 
 def _is_logarithmic(definition: Mapping[str, Any], low: float, high: float) -> bool:
     scaling = definition.get("ScalingType", "Auto")
-    return scaling == "Logarithmic" or (scaling == "Auto" and 0 < low and high / low >= _LOGARITHMIC_FROM_RATIO)
+    return scaling == "Logarithmic" or (scaling == "Auto" and low > 0 and high / low >= _LOGARITHMIC_FROM_RATIO)

@@ -20,10 +20,10 @@ class Clock(Protocol):
 
 
 class SystemClock:
-    """The time of the operating system."""
+    """The time of the operating system, in whole milliseconds as the service shows it."""
 
     def time(self) -> float:
-        return time.time()
+        return round(time.time(), 3)
 
     async def sleep_until(self, deadline: float) -> None:
         while (remaining := deadline - time.time()) > 0:

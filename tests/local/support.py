@@ -35,6 +35,8 @@ if option("on_sigterm") == "ignore":
 print(option("print", ""))
 if "loss" in hyperparameters:
     for value in option("loss").split(","):
+        if value == "hang":
+            time.sleep(600)
         print(f"epoch: loss={value}; \\ttab={value}")
 if "x" in hyperparameters and option("silent") is None:
     print(f"loss={(float(option('x')) - 0.3) ** 2!r};")

@@ -1,0 +1,207 @@
+"""Tuning jobs as a boto3 user sees them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from flytekit_sagemaker.local.server import LocalSageMaker
+from flytekit_sagemaker.testing.clock import MovableClock
+
+from .support import Jobs, continuous, eventually, integer
+
+CHOICES = {
+    "CategoricalParameterRanges": [
+        {"Name": "x", "Values": ["0.1", "0.3"]},
+        {"Name": "booster", "Values": ["a", "b", "c"]},
+    ]
+}
+
+
+@pytest.mark.parametrize("strategy", ["Bayesian", "Random"])
+def test_a_search_tries_values_and_finds_the_best(jobs: Jobs, strategy: str) -> None:
+    name = f"search-{strategy.lower()}"
+    ranges = {
+        "ContinuousParameterRanges": [continuous("x", 0, 1), continuous("rate", 1e-5, 1, "Logarithmic")],
+        "IntegerParameterRanges": [integer("depth", 2, 9)],
+        "CategoricalParameterRanges": [{"Name": "booster", "Values": ["a", "b"]}],
+    }
+    jobs.tune(name, ranges, {"static": "kept"}, strategy=strategy, jobs=8, parallel=3)
+    tuning = jobs.tuning_ended(name)
+    trials = jobs.trials(name)
+
+    assert tuning["HyperParameterTuningJobStatus"] == "Completed"
+    assert tuning["TrainingJobStatusCounters"]["Completed"] == len(trials) == 8
+    assert tuning["ObjectiveStatusCounters"] == {"Succeeded": 8, "Pending": 0, "Failed": 0}
+    for trial in trials:
+        tuned = trial["TunedHyperParameters"]
+        assert 0 <= float(tuned["x"]) <= 1
+        assert 1e-5 <= float(tuned["rate"]) <= 1
+        assert tuned["depth"] in "23456789"
+        assert tuned["booster"] in "ab"
+        objective = trial["FinalHyperParameterTuningJobObjectiveMetric"]
+        assert objective["Value"] == (float(tuned["x"]) - 0.3) ** 2
+        assert (objective["Type"], objective["MetricName"]) == ("Minimize", "loss")
+    best = min(trials, key=lambda trial: trial["FinalHyperParameterTuningJobObjectiveMetric"]["Value"])
+    assert tuning["BestTrainingJob"]["TrainingJobName"] == best["TrainingJobName"]
+    job = jobs.describe(best["TrainingJobName"])
+    assert job["HyperParameters"] == {
+        "static": "kept",
+        "_tuning_objective_metric": "loss",
+        **best["TunedHyperParameters"],
+    }
+    assert job["TuningJobArn"] == tuning["HyperParameterTuningJobArn"]
+
+
+def test_a_grid_is_tried_once_each(jobs: Jobs) -> None:
+    jobs.tune("grid", CHOICES, strategy="Grid", jobs=6, parallel=2)
+    assert jobs.tuning_ended("grid")["HyperParameterTuningJobStatus"] == "Completed"
+    tried = [
+        (each["TunedHyperParameters"]["x"], each["TunedHyperParameters"]["booster"]) for each in jobs.trials("grid")
+    ]
+    assert tried == [(x, booster) for x in ("0.1", "0.3") for booster in "abc"]
+
+
+@pytest.mark.parametrize("strategy", ["Bayesian", "Random"])
+def test_a_seed_repeats_a_search_with_parallel_trials(jobs: Jobs, strategy: str) -> None:
+    seeds = {"one": 7, "two": 7, "three": 8}
+    for name, seed in seeds.items():
+        jobs.tune(f"seed-{name}-{strategy}", strategy=strategy, jobs=7, parallel=2, config={"RandomSeed": seed})
+    for name in seeds:
+        jobs.tuning_ended(f"seed-{name}-{strategy}")
+    one, two, three = (
+        [trial["TunedHyperParameters"] for trial in jobs.trials(f"seed-{name}-{strategy}")] for name in seeds
+    )
+    assert one == two
+    assert one != three
+
+
+def test_trials_carry_the_tags_of_their_tuning_job(jobs: Jobs) -> None:
+    jobs.tune("tagged", jobs=1, tags={"team": "blue"})
+    jobs.tuning_ended("tagged")
+    arn = jobs.trials("tagged")[0]["TrainingJobArn"]
+    assert jobs.client.list_tags(ResourceArn=arn)["Tags"] == [{"Key": "team", "Value": "blue"}]
+
+
+def test_no_more_trials_run_at_once_than_allowed(jobs: Jobs, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    jobs.tune("parallel", static={"wait_for": str(gate)}, jobs=4, parallel=2)
+    eventually(lambda: len(list(tmp_path.glob("gate.*"))), (2).__eq__)
+    tuning = jobs.describe_tuning("parallel")
+    assert tuning["TrainingJobStatusCounters"]["InProgress"] == 2
+    assert tuning["ObjectiveStatusCounters"]["Pending"] == 2
+    assert "BestTrainingJob" not in tuning
+    gate.touch()
+    assert jobs.tuning_ended("parallel")["TrainingJobStatusCounters"]["Completed"] == 4
+
+
+def test_maximizing_looks_for_the_largest(jobs: Jobs) -> None:
+    jobs.tune("largest", CHOICES, strategy="Grid", jobs=6, objective=("Maximize", "loss"))
+    assert jobs.tuning_ended("largest")["BestTrainingJob"]["TunedHyperParameters"]["x"] == "0.1"
+
+
+def test_stopping_stops_the_trials(jobs: Jobs, tmp_path: Path) -> None:
+    jobs.tune("halted", static={"wait_for": str(tmp_path / "never")}, jobs=5, parallel=2)
+    eventually(lambda: len(list(tmp_path.glob("never.*"))), (2).__eq__)
+    jobs.client.stop_hyper_parameter_tuning_job(HyperParameterTuningJobName="halted")
+    tuning = jobs.tuning_ended("halted")
+    assert tuning["HyperParameterTuningJobStatus"] == "Stopped"
+    assert tuning["TrainingJobStatusCounters"]["Stopped"] == len(jobs.trials("halted")) == 2
+
+
+def test_five_failures_in_a_row_fail_the_tuning_job(jobs: Jobs) -> None:
+    jobs.tune("doomed", static={"print": "bad depth", "exit": "1"}, jobs=20, parallel=2)
+    tuning = jobs.tuning_ended("doomed")
+    assert tuning["HyperParameterTuningJobStatus"] == "Failed"
+    assert tuning["FailureReason"].startswith("No training job succeeded after 5 attempts.")
+    assert "bad depth" in tuning["FailureReason"]
+    assert tuning["TrainingJobStatusCounters"]["NonRetryableError"] >= 5
+    assert len(jobs.trials("doomed")) <= 6
+
+
+def test_fewer_trials_than_five_have_to_fail_all(jobs: Jobs) -> None:
+    jobs.tune("small-doom", static={"exit": "1"}, jobs=2)
+    assert jobs.tuning_ended("small-doom")["FailureReason"].startswith("No training job succeeded after 2 attempts.")
+
+
+def test_trials_without_the_objective_metric_fail_the_tuning_job(jobs: Jobs) -> None:
+    jobs.tune("mute", static={"silent": "yes"}, jobs=3)
+    tuning = jobs.tuning_ended("mute")
+    assert tuning["HyperParameterTuningJobStatus"] == "Failed"
+    assert tuning["FailureReason"].startswith("No objective metrics found after running 3 training jobs")
+    assert tuning["TrainingJobStatusCounters"]["Completed"] == 3
+    assert tuning["ObjectiveStatusCounters"]["Failed"] == 3
+
+
+def test_one_failing_trial_does_not_stop_the_search(jobs: Jobs, tmp_path: Path) -> None:
+    ranges = {"CategoricalParameterRanges": [{"Name": "exit", "Values": ["1", "0"]}]}
+    jobs.tune("mixed", ranges, {"x": "0.5"}, strategy="Grid", jobs=2)
+    tuning = jobs.tuning_ended("mixed")
+    assert tuning["HyperParameterTuningJobStatus"] == "Completed"
+    # The first trial printed a good objective before it failed: it has none all the same.
+    assert tuning["ObjectiveStatusCounters"] == {"Succeeded": 1, "Pending": 0, "Failed": 1}
+    assert tuning["BestTrainingJob"]["TunedHyperParameters"] == {"exit": "0"}
+
+
+def test_a_target_ends_the_search(jobs: Jobs) -> None:
+    criteria = {"TuningJobCompletionCriteria": {"TargetObjectiveMetricValue": 0.01}}
+    jobs.tune("target", CHOICES, strategy="Grid", jobs=6, config=criteria)
+    tuning = jobs.tuning_ended("target")
+    assert tuning["HyperParameterTuningJobStatus"] == "Completed"
+    assert [each["TunedHyperParameters"]["x"] for each in jobs.trials("target")] == ["0.1", "0.1", "0.1", "0.3"]
+
+
+def test_a_search_that_no_longer_improves_ends(jobs: Jobs) -> None:
+    criteria = {"BestObjectiveNotImproving": {"MaxNumberOfTrainingJobsNotImproving": 3}}
+    ranges = {"CategoricalParameterRanges": [{"Name": "x", "Values": ["1.0", "0.7", "0.699", "0.9", "0.698", "0.3"]}]}
+    jobs.tune("stuck", ranges, strategy="Grid", jobs=6, config={"TuningJobCompletionCriteria": criteria})
+    assert jobs.tuning_ended("stuck")["HyperParameterTuningJobStatus"] == "Completed"
+    assert len(jobs.trials("stuck")) == 5
+
+
+def test_the_time_of_a_tuning_job_is_limited(new_server: Callable[..., LocalSageMaker], tmp_path: Path) -> None:
+    clock = MovableClock()
+    jobs = Jobs(new_server(clock=clock), tmp_path)
+    limits = {"MaxNumberOfTrainingJobs": 9, "MaxParallelTrainingJobs": 1, "MaxRuntimeInSeconds": 120}
+    jobs.tune("timed", static={"wait_for": str(tmp_path / "never")}, config={"ResourceLimits": limits})
+    eventually(lambda: list(tmp_path.glob("never.*")), bool)
+    clock.advance(120)
+    tuning = jobs.tuning_ended("timed")
+    assert tuning["HyperParameterTuningJobStatus"] == "Completed"
+    assert tuning["TrainingJobStatusCounters"]["Stopped"] == 1
+    assert tuning["ConsumedResources"]["RuntimeInSeconds"] == 120
+
+
+def test_early_stopping_ends_a_trial_that_falls_behind(jobs: Jobs) -> None:
+    ranges = {"CategoricalParameterRanges": [{"Name": "loss", "Values": ["3,2", "4,3", "3,1", "9,hang", "2,1"]}]}
+    early = {"TrainingJobEarlyStoppingType": "Auto"}
+    jobs.tune("early", ranges, strategy="Grid", jobs=5, config=early)
+    tuning = jobs.tuning_ended("early")
+    assert tuning["HyperParameterTuningJobStatus"] == "Completed"
+    statuses = [trial["TrainingJobStatus"] for trial in jobs.trials("early")]
+    assert statuses == ["Completed", "Completed", "Completed", "Stopped", "Completed"]
+    cut = jobs.trials("early")[3]
+    assert cut["ObjectiveStatus"] == "Succeeded"
+    assert cut["FinalHyperParameterTuningJobObjectiveMetric"]["Value"] == 9
+
+
+def test_trials_are_listed_in_the_order_asked_for(jobs: Jobs) -> None:
+    ranges = {"CategoricalParameterRanges": [{"Name": "x", "Values": ["1.0", "0.3", "0.7"]}]}
+    jobs.tune("order", ranges, strategy="Grid", jobs=3)
+    jobs.tuning_ended("order")
+    best_first = jobs.trials("order", SortBy="FinalObjectiveMetricValue", MaxResults=1)
+    assert [each["TunedHyperParameters"]["x"] for each in best_first] == ["0.3", "0.7", "1.0"]
+    latest_first = jobs.trials("order", SortBy="CreationTime", SortOrder="Descending", PaginationConfig={"PageSize": 2})
+    assert [each["TunedHyperParameters"]["x"] for each in latest_first] == ["0.7", "0.3", "1.0"]
+
+
+def test_a_tuning_job_is_listed(jobs: Jobs) -> None:
+    jobs.tune("listed-tuning", jobs=2)
+    jobs.tuning_ended("listed-tuning")
+    answer = jobs.client.list_hyper_parameter_tuning_jobs(NameContains="listed-tuning", StatusEquals="Completed")
+    [summary] = answer["HyperParameterTuningJobSummaries"]
+    assert summary["Strategy"] == "Bayesian"
+    assert summary["TrainingJobStatusCounters"]["Completed"] == 2
+    assert summary["ResourceLimits"]["MaxNumberOfTrainingJobs"] == 2

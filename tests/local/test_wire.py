@@ -1,0 +1,250 @@
+"""The protocol: errors in the service's codes and words, lists and their pages, tags, and who is served at all."""
+
+from __future__ import annotations
+
+import json
+import threading
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from .support import Jobs, boto3_client, channel
+
+
+def refusal(call: Any, **request: Any) -> tuple[str, str]:
+    with pytest.raises(ClientError) as caught:
+        call(**request)
+    error = caught.value.response["Error"]
+    return error["Code"], error["Message"]
+
+
+def post(url: str, body: bytes, **headers: str) -> tuple[int, dict[str, Any]]:
+    request = urllib.request.Request(url, body, {name.replace("_", "-"): value for name, value in headers.items()})
+    try:
+        with urllib.request.urlopen(request) as answer:
+            return answer.status, json.load(answer)
+    except urllib.error.HTTPError as error:
+        return error.code, json.load(error)
+
+
+def test_a_name_is_used_once(jobs: Jobs) -> None:
+    arn = jobs.train("once")
+    with pytest.raises(jobs.client.exceptions.ResourceInUse, match=f"already exists .{arn}"):
+        jobs.train("once")
+    jobs.tune("once", jobs=1)
+    with pytest.raises(jobs.client.exceptions.ResourceInUse, match="with the name, once, already exists"):
+        jobs.tune("once", jobs=1)
+
+
+def test_a_name_is_used_once_by_clients_at_the_same_time(jobs: Jobs) -> None:
+    outcomes: list[str] = []
+
+    def create() -> None:
+        other = Jobs(jobs.server, jobs.folder)
+        try:
+            other.train("contested")
+            outcomes.append("created")
+        except ClientError as error:
+            outcomes.append(error.response["Error"]["Code"])
+
+    threads = [threading.Thread(target=create) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(outcomes) == ["ResourceInUse"] * 3 + ["created"]
+    assert jobs.ended("contested")["TrainingJobStatus"] == "Completed"
+
+
+def test_what_does_not_exist(jobs: Jobs) -> None:
+    client = jobs.client
+    missing = ("ValidationException", "Requested resource not found.")
+    assert refusal(client.describe_training_job, TrainingJobName="nobody") == missing
+    assert refusal(client.stop_training_job, TrainingJobName="nobody") == missing
+    for call in (
+        client.describe_hyper_parameter_tuning_job,
+        client.stop_hyper_parameter_tuning_job,
+        client.list_training_jobs_for_hyper_parameter_tuning_job,
+    ):
+        assert refusal(call, HyperParameterTuningJobName="nobody")[0] == "ResourceNotFound"
+
+
+def test_what_has_ended_cannot_be_stopped(jobs: Jobs) -> None:
+    jobs.train("over", {"exit": "1"})
+    jobs.ended("over")
+    assert refusal(jobs.client.stop_training_job, TrainingJobName="over") == (
+        "ValidationException",
+        "The request was rejected because the training job is in status Failed.",
+    )
+    jobs.tune("over", jobs=1)
+    jobs.tuning_ended("over")
+    code, message = refusal(jobs.client.stop_hyper_parameter_tuning_job, HyperParameterTuningJobName="over")
+    assert code == "ValidationException"
+    assert "is in status Completed" in message
+
+
+def test_broken_rules_are_told_in_the_service_s_words_all_at_once(jobs: Jobs) -> None:
+    definition = jobs.definition(ResourceConfig={"InstanceType": "ml.m5.large", "InstanceCount": 1})
+    definition["RoleArn"] = "arn:aws:iam::1:role/short-account"
+    code, message = refusal(jobs.client.create_training_job, TrainingJobName="under_score", **definition)
+    assert code == "ValidationException"
+    assert message.startswith(
+        "2 validation errors detected: Value 'under_score' at 'trainingJobName' failed to satisfy"
+    )
+    assert "at 'roleArn' failed to satisfy constraint: Member must satisfy regular expression pattern" in message
+
+
+@pytest.mark.parametrize("name", ["../escape", "a/b", "..", "", "x" * 64, "a\0b"])
+def test_no_name_leaves_the_root(jobs: Jobs, name: str) -> None:
+    body = json.dumps({"TrainingJobName": name, **jobs.definition()}).encode()
+    status, answer = post(jobs.server.url, body, X_Amz_Target="SageMaker.CreateTrainingJob")
+    assert (status, answer["__type"]) == (400, "ValidationException")
+    assert "trainingJobName" in answer["message"]
+
+
+def test_unknown_members_are_named_with_the_one_that_was_meant(jobs: Jobs) -> None:
+    body = json.dumps({"TrainingJobName": "typo", "HyperParametres": {}, **jobs.definition()}).encode()
+    status, answer = post(jobs.server.url, body, X_Amz_Target="SageMaker.CreateTrainingJob")
+    assert status == 400
+    assert "HyperParametres" in answer["message"]
+    assert "Did you mean 'HyperParameters'?" in answer["message"]
+
+
+def test_an_unknown_operation(jobs: Jobs) -> None:
+    assert refusal(jobs.client.list_endpoints)[0] == "UnknownOperationException"
+    status, answer = post(jobs.server.url, b"{}")
+    assert (status, answer["__type"]) == (400, "UnknownOperationException")
+
+
+@pytest.mark.parametrize("body", [b"{", b"[]", b"\xff", b'{"TrainingJobName": "a"} x'])
+def test_a_body_that_is_no_json_object(jobs: Jobs, body: bytes) -> None:
+    status, answer = post(jobs.server.url, body, X_Amz_Target="SageMaker.DescribeTrainingJob")
+    assert (status, answer["__type"]) == (400, "SerializationException")
+
+
+def test_a_body_that_is_too_large(jobs: Jobs) -> None:
+    status, answer = post(jobs.server.url, b" " * (5 << 20), X_Amz_Target="SageMaker.ListTrainingJobs")
+    assert (status, answer["__type"]) == (413, "RequestEntityTooLargeException")
+
+
+@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example:80", "[::1]", ""])
+def test_other_hosts_names_are_refused(jobs: Jobs, host: str) -> None:
+    status, _ = post(jobs.server.url, b"{}", X_Amz_Target="SageMaker.ListTrainingJobs", Host=host)
+    assert status in (400, 403)
+
+
+def test_localhost_is_served(jobs: Jobs) -> None:
+    url = jobs.server.url.replace("127.0.0.1", "localhost")
+    assert post(url, b"{}", X_Amz_Target="SageMaker.ListTrainingJobs")[0] == 200
+
+
+def test_the_region_is_the_one_that_the_request_was_signed_for(jobs: Jobs) -> None:
+    elsewhere = Jobs(jobs.server, jobs.folder)
+    elsewhere.client = boto3_client(jobs.server.url, "cn-north-1")
+    assert elsewhere.train("Far-Away") == "arn:aws-cn:sagemaker:cn-north-1:000000000000:training-job/far-away"
+    assert jobs.train("near") == "arn:aws:sagemaker:us-east-1:000000000000:training-job/near"
+
+
+def test_data_that_is_not_there_is_refused(jobs: Jobs, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    for index, uri in enumerate(("empty", "nowhere/at/all")):
+        with pytest.raises(ClientError, match="no objects found under the prefix"):
+            jobs.train(f"no-data-{index}", InputDataConfig=[channel("train", tmp_path / uri)])
+
+
+def test_data_of_no_use_for_the_algorithm_is_refused(jobs: Jobs, tmp_path: Path) -> None:
+    (tmp_path / "train.csv").write_text("label,feature\n1,2\n0,3\n")
+    image = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:1.7-1"
+    with pytest.raises(ClientError, match="header"):
+        jobs.train("header", image=image, InputDataConfig=[channel("train", tmp_path, ContentType="text/csv")])
+
+
+def test_pipe_mode_is_refused(jobs: Jobs, tmp_path: Path) -> None:
+    (tmp_path / "data").touch()
+    with pytest.raises(ClientError, match="no Pipe mode"):
+        jobs.train("pipe", InputDataConfig=[channel("train", tmp_path / "data", InputMode="Pipe")])
+
+
+def test_an_image_that_cannot_be_run_here_is_refused_with_a_remedy(jobs: Jobs) -> None:
+    definition = jobs.definition(image="111122223333.dkr.ecr.us-east-1.amazonaws.com/mine:1")
+    code, message = refusal(jobs.client.create_training_job, TrainingJobName="no-image", **definition)
+    assert code == "ValidationException"
+    assert "mine:1" in message
+    assert "--image" in message
+
+
+def test_what_the_search_cannot_do_is_refused(jobs: Jobs) -> None:
+    band = {"StrategyConfig": {"HyperbandStrategyConfig": {"MinResource": 1, "MaxResource": 9}}}
+    with pytest.raises(ClientError, match="Hyperband is not supported"):
+        jobs.tune("band", strategy="Hyperband", config=band)
+
+
+def test_an_objective_that_the_algorithm_does_not_report_is_refused(jobs: Jobs, tmp_path: Path) -> None:
+    image = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:1.7-1"
+    with pytest.raises(ClientError, match="A metric is required"):
+        jobs.tune("objective", image=image, objective=("Minimize", "validation:beauty"))
+    with pytest.raises(ClientError, match="define the objective metric"):
+        jobs.tune("objective", objective=("Minimize", "accuracy"))
+
+
+def test_training_jobs_are_listed_page_by_page(jobs: Jobs) -> None:
+    for number in range(5):
+        jobs.train(f"page-{number}", {"exit": str(number % 2)})
+    for number in range(5):
+        jobs.ended(f"page-{number}")
+
+    def names(**filters: Any) -> list[str]:
+        pages = jobs.client.get_paginator("list_training_jobs").paginate(
+            NameContains="PAGE-", PaginationConfig={"PageSize": 2}, **filters
+        )
+        return [each["TrainingJobName"] for page in pages for each in page["TrainingJobSummaries"]]
+
+    everything = [f"page-{number}" for number in range(5)]
+    assert names() == everything
+    assert names(SortBy="Name", SortOrder="Descending") == everything[::-1]
+    assert names(StatusEquals="Failed") == ["page-1", "page-3"]
+    assert names(SortBy="Status") == ["page-0", "page-2", "page-4", "page-1", "page-3"]
+    third = jobs.describe("page-2")["CreationTime"]
+    assert names(CreationTimeBefore=jobs.describe("page-1")["CreationTime"]) == ["page-0"]
+    assert [name for name in names(CreationTimeAfter=third) if name > "page-2"] == ["page-3", "page-4"]
+    assert names(WarmPoolStatusEquals="Available") == []
+
+
+def test_a_page_has_ten_jobs_by_default_and_tokens_are_checked(jobs: Jobs) -> None:
+    for number in range(11):
+        jobs.train(f"default-{number}")
+    answer = jobs.client.list_training_jobs(NameContains="default-")
+    assert len(answer["TrainingJobSummaries"]) == 10
+    assert len(jobs.client.list_training_jobs(NextToken=answer["NextToken"])["TrainingJobSummaries"]) >= 1
+    assert refusal(jobs.client.list_training_jobs, NextToken="made-up")[0] == "ValidationException"
+    assert refusal(jobs.client.list_training_jobs, MaxResults=101)[0] == "ValidationException"
+
+
+def test_tags(jobs: Jobs) -> None:
+    client = jobs.client
+    arn = jobs.train("tags", Tags=[{"Key": "a", "Value": "1"}, {"Key": "b", "Value": ""}])
+    answer = client.add_tags(ResourceArn=arn, Tags=[{"Key": "a", "Value": "2"}, {"Key": "c", "Value": "3"}])
+    assert {"Key": "a", "Value": "2"} in answer["Tags"]
+    client.delete_tags(ResourceArn=arn, TagKeys=["b"])
+    pages = client.get_paginator("list_tags").paginate(ResourceArn=arn)
+    assert [tag for page in pages for tag in page["Tags"]] == [{"Key": "a", "Value": "2"}, {"Key": "c", "Value": "3"}]
+    assert "Tags" not in jobs.describe("tags")
+
+
+def test_the_metrics_of_a_built_in_algorithm_are_shown(jobs: Jobs, tmp_path: Path) -> None:
+    (tmp_path / "train.csv").write_text("1,2\n0,3\n1,4\n0,1\n")
+    image = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:1.7-1"
+    jobs.train(
+        "built-in",
+        {"num_round": "2", "eval_metric": "rmse"},
+        image=image,
+        InputDataConfig=[channel("train", tmp_path, ContentType="text/csv")],
+    )
+    job = jobs.ended("built-in")
+    assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
+    assert "train:rmse" in {each["MetricName"] for each in job["FinalMetricDataList"]}
+    assert any(each["Name"] == "validation:auc" for each in job["AlgorithmSpecification"]["MetricDefinitions"])
