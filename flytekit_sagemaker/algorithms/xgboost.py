@@ -199,18 +199,23 @@ def _metric_fits_objective(given: Given) -> Iterator[Problem]:
             constraint="Metric 'aft-nloglik' can only be applied for 'survival:aft' objective.",
         )
     several_classes = str(objective).startswith("multi:")
-    sources = dict.fromkeys(asked, "eval_metric") | {given.objective_metric: "metric_name"}
-    for name in sorted(sources):
-        if name.partition("@")[0] in (_ONE_PER_ROW if several_classes else _ONE_PER_CLASS):
-            fitting = _ONE_PER_CLASS if several_classes else ("error", "logloss", "auc")
+    unfit = _ONE_PER_ROW if several_classes else _ONE_PER_CLASS
+    fitting = "merror or mlogloss" if several_classes else "auc, error, logloss or rmse, or a multi: objective"
+    for name in asked:
+        if name.partition("@")[0] in unfit:
             yield Problem(
-                sources[name],
+                "eval_metric",
                 name,
                 f"cannot be computed {shown}: training would fail in its first round",
-                f"Use {', '.join(sorted(fitting))}, or a multi: objective."
-                if not several_classes
-                else f"Use {' or '.join(sorted(fitting))}.",
+                f"Use {fitting}.",
             )
+    if given.objective_metric in unfit and given.objective_metric not in asked:
+        yield Problem(
+            "objective",
+            objective,
+            f"does not go with the tuning objective {given.objective_metric}: training would fail in its first round",
+            f"Tune for {fitting}.",
+        )
 
 
 def _early_stopping_has_a_metric(given: Given) -> Iterator[Problem]:

@@ -1,0 +1,125 @@
+"""What is found in CSV training data before a job starts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from flytekit_sagemaker.algorithms.content import csv_problems, delimiter_of
+from flytekit_sagemaker.errors import Problem
+
+
+def look(path: Path, *, label_first: bool = True) -> list[Problem]:
+    problems = csv_problems(path, channel="train", label_first=label_first)
+    assert {problem.field for problem in problems} <= {"train"}
+    return problems
+
+
+def write(folder: Path, name: str, text: str) -> Path:
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    return path
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1,2,3\n0,4,5\n",
+        "1;2;3\n0;4;5\n",
+        "1\t2\n0\t3",
+        "1,,3\n0,nan,-1e5\n",
+        "12345\n67890\n",
+        "1, 2\n\n0, 3\n",
+        "\ufeff1,2\n",
+    ],
+)
+def test_good_files_pass(tmp_path: Path, text: str) -> None:
+    write(tmp_path, "a.csv", text)
+    assert look(tmp_path) == []
+
+
+def test_a_header_is_found_in_every_file(tmp_path: Path) -> None:
+    write(tmp_path, "a.csv", "label,age\n1,20\n")
+    write(tmp_path, "deep/b.csv", "label,age\n0,30\n")
+    problems = look(tmp_path)
+    assert [problem.value for problem in problems] == ["label,age", "label,age"]
+    assert f"{tmp_path / 'deep' / 'b.csv'}, line 1 is a header" in problems[1].rule
+
+
+def test_a_text_label_is_located(tmp_path: Path) -> None:
+    path = write(tmp_path, "a.csv", "1,2\nM,3\nB,4\n")
+    (problem,) = look(tmp_path)
+    assert problem.value == "M"
+    assert f"{path}, line 2, column 1 is the label" in problem.rule
+    assert "number the classes from 0" in problem.remedy
+
+
+def test_a_text_feature_is_located(tmp_path: Path) -> None:
+    path = write(tmp_path, "a.csv", "1,2,3\n0,4,red\n")
+    (problem,) = look(path)
+    assert (problem.value, f"{path}, line 2, column 3" in problem.rule) == ("red", True)
+
+
+@pytest.mark.parametrize("label", ["", "nan"])
+def test_a_missing_label_is_a_problem_only_where_there_are_labels(tmp_path: Path, label: str) -> None:
+    write(tmp_path, "a.csv", f"1,2\n{label},3\n")
+    assert len(look(tmp_path)) == 1
+    assert look(tmp_path, label_first=False) == []
+
+
+def test_ragged_rows_are_found_across_files(tmp_path: Path) -> None:
+    write(tmp_path, "a.csv", "1,2,3\n")
+    write(tmp_path, "b.csv", "1,2,3\n1,2\n")
+    (problem,) = look(tmp_path)
+    assert "3 columns" in problem.rule
+    assert f"{tmp_path / 'b.csv'}, line 2" in problem.rule
+
+
+def test_libsvm_in_a_csv_channel_is_recognised(tmp_path: Path) -> None:
+    write(tmp_path, "a.csv", "1 1:0.5 2:3\n0 1:0.7\n")
+    assert any("text/libsvm" in problem.remedy for problem in look(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("content", "said"), [(b"\x1f\x8b\x08rest", "gzip"), (b"PAR1rest", "Parquet"), (b"1,\x002", "text")]
+)
+def test_binary_files_are_not_read(tmp_path: Path, content: bytes, said: str) -> None:
+    (tmp_path / "a.csv").write_bytes(content)
+    (problem,) = look(tmp_path)
+    assert said in problem.rule
+
+
+def test_missing_path_and_missing_data(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    write(tmp_path, "blank/a.csv", "")
+    problems = csv_problems(
+        [tmp_path / "nowhere", f"file://{tmp_path}/empty", str(tmp_path / "blank")], channel="validation"
+    )
+    assert [(problem.field, problem.rule) for problem in problems] == [
+        ("validation", "must exist"),
+        ("validation", "must hold data"),
+        ("validation", "must hold data"),
+    ]
+
+
+def test_hidden_files_are_refused_and_marker_files_left_out(tmp_path: Path) -> None:
+    write(tmp_path, "a.csv", "1,2\n")
+    write(tmp_path, "_SUCCESS", "done")
+    write(tmp_path, ".ipynb_checkpoints/a.csv", "1,2\n")
+    (problem,) = look(tmp_path)
+    assert "Hidden file" in problem.constraint
+
+
+def test_only_the_beginning_of_a_large_file_is_read(tmp_path: Path) -> None:
+    path = write(tmp_path, "a.csv", "1,2\n" * 50 + "1,x\n")
+    assert csv_problems(path, channel="train", lines_per_file=50) == []
+    assert len(csv_problems(path, channel="train", lines_per_file=51)) == 1
+
+
+@pytest.mark.parametrize(
+    ("line", "delimiter"), [("1,2", ","), ("12345", ","), ("1.5 2", " "), ("1;2", ";"), ("a|b", "|")]
+)
+def test_delimiter(line: str, delimiter: str) -> None:
+    assert delimiter_of(line) == delimiter
