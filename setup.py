@@ -15,8 +15,10 @@ DEV = [
     *LOCAL,
     "flytekit[connector]>=1.16",
     "hypothesis",
+    "ipykernel",
     "moto[server]>=5",
     "mypy",
+    "nbclient",
     "pytest",
     "pytest-asyncio",
     "pytest-timeout",
@@ -32,7 +34,9 @@ setup(
     long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="Apache-2.0",
-    packages=find_packages(include=["flytekit_sagemaker", "flytekit_sagemaker.*"]),
+    # The examples are in the wheel too, so that `flytekit-sagemaker demo` works without a checkout.
+    packages=[*find_packages(include=["flytekit_sagemaker", "flytekit_sagemaker.*"]), "flytekit_sagemaker.examples"],
+    package_dir={"flytekit_sagemaker.examples": "examples"},
     package_data={"flytekit_sagemaker": ["py.typed", "_generated/**/*.pyi", "algorithms/*.json"]},
     python_requires=">=3.10,<3.13",
     install_requires=[

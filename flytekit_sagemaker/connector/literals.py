@@ -41,7 +41,8 @@ def dictionary(value: Mapping[str, Any]) -> literals_pb2.Literal:
 def file(uri: str) -> literals_pb2.Literal:
     """A file output that stays where it is."""
     kind = types_pb2.BlobType(dimensionality=types_pb2.BlobType.SINGLE)
-    blob = literals_pb2.Blob(metadata=literals_pb2.BlobMetadata(type=kind), uri=uri)
+    path = uri.removeprefix("file://")  # flytekit knows local files by their path alone
+    blob = literals_pb2.Blob(metadata=literals_pb2.BlobMetadata(type=kind), uri=path)
     return literals_pb2.Literal(scalar=literals_pb2.Scalar(blob=blob))
 
 

@@ -59,6 +59,7 @@ class SdkSimpleHPOJobTask(SageMakerTask):
             max_parallel_training_jobs=max_parallel_training_jobs,
             tunable_parameters=tunable_parameters or (),
         )
+        self.tunable_parameters = tuple(tuned.tunable_parameters)
         super().__init__(
             self.TASK_TYPE,
             tuned,
