@@ -1,0 +1,419 @@
+"""The XGBoost program as processes forked from a warm parent, which is how the local SageMaker starts them."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import xgboost
+from sklearn.datasets import load_breast_cancer, load_wine
+from sklearn.metrics import accuracy_score, roc_auc_score
+
+from flytekit_sagemaker.algorithms import algorithm
+from flytekit_sagemaker.types import AlgorithmName
+
+PROGRAM = "flytekit_sagemaker.local.programs.xgboost"
+BINARY = {"num_round": "8", "objective": "binary:logistic"}
+
+
+def _child(environment: dict[str, str], log: str) -> None:
+    descriptor = os.open(log, os.O_CREAT | os.O_WRONLY | os.O_APPEND)
+    os.dup2(descriptor, 1)
+    os.dup2(descriptor, 2)
+    os.environ.update(environment)
+    from flytekit_sagemaker.local.programs import xgboost as program
+
+    sys.exit(program.main())
+
+
+FORKS = multiprocessing.get_context("forkserver")
+FORKS.set_forkserver_preload([PROGRAM])
+
+
+@dataclass
+class Run:
+    """One execution of the program: its exit code, its log and the tree that it left."""
+
+    base: Path
+    code: int
+    log: str
+
+    @property
+    def failure(self) -> str:
+        return (self.base / "output" / "failure").read_text()
+
+    @property
+    def rounds(self) -> list[dict[str, float]]:
+        """The metrics of every printed round, as the service's own regexes read them."""
+        found = []
+        for line in self.log.replace("\t", "#011").splitlines():
+            values = {
+                n: m[1]
+                for n, regex in algorithm(AlgorithmName.XGBOOST).metric_definitions()
+                if (m := re.search(regex, line))
+            }
+            if values:
+                found.append({name: float(value) for name, value in values.items()})
+        return found
+
+    def model(self, name: str = "xgboost-model") -> xgboost.Booster:
+        booster = xgboost.Booster()
+        booster.load_model(self.base / "model" / name)
+        return booster
+
+
+class Job:
+    """Builds the ``/opt/ml`` tree of a job and runs the program in it."""
+
+    def __init__(self, base: Path) -> None:
+        self.base = base
+        self.channels: dict[str, dict[str, str]] = {}
+
+    def channel(self, name: str, content_type: str | None = "text/csv", **files: str) -> Job:
+        self.channels[name] = {"TrainingInputMode": "File", "S3DistributionType": "FullyReplicated"}
+        if content_type:
+            self.channels[name]["ContentType"] = content_type
+        folder = self.base / "input" / "data" / name
+        folder.mkdir(parents=True)
+        for file, text in files.items():
+            path = folder / file.replace("__", "/").replace("_csv", ".csv")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+        return self
+
+    def configure(self, hyperparameters: Mapping[str, str], **documents: Any) -> None:
+        config = self.base / "input" / "config"
+        config.mkdir(parents=True, exist_ok=True)
+        documents = {
+            "resourceconfig": {"current_host": "algo-1", "hosts": ["algo-1"]},
+            **documents,
+            "hyperparameters": dict(hyperparameters),
+            "inputdataconfig": self.channels,
+        }
+        for name, document in documents.items():
+            (config / f"{name}.json").write_text(json.dumps(document))
+
+    def environment(self, version: str) -> dict[str, str]:
+        return {
+            "SAGEMAKER_BASE_DIR": str(self.base),
+            "FLYTEKIT_SAGEMAKER_ALGORITHM_VERSION": version,
+            "OMP_NUM_THREADS": "1",
+        }
+
+    def run(self, hyperparameters: Mapping[str, str], version: str = "", **documents: Any) -> Run:
+        self.configure(hyperparameters, **documents)
+        log = self.base / "log"
+        process = FORKS.Process(target=_child, args=(self.environment(version), str(log)))
+        process.start()
+        process.join()
+        assert process.exitcode is not None
+        return Run(self.base, process.exitcode, log.read_text())
+
+
+def as_csv(features: np.ndarray[Any, Any], label: np.ndarray[Any, Any], *more: np.ndarray[Any, Any]) -> str:
+    rows = np.column_stack([label, *more, features])
+    return "\n".join(",".join(f"{value:g}" for value in row) for row in rows) + "\n"
+
+
+def as_libsvm(features: np.ndarray[Any, Any], label: np.ndarray[Any, Any]) -> str:
+    lines = zip(features, label, strict=True)
+    return "\n".join(f"{y:g} " + " ".join(f"{i}:{v:g}" for i, v in enumerate(x) if v) for x, y in lines) + "\n"
+
+
+def shuffled(load: Callable[..., Any]) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    features, label = load(return_X_y=True)
+    order = np.random.default_rng(0).permutation(len(label))
+    return features[order], label[order]
+
+
+CANCER, MALIGNANT = shuffled(load_breast_cancer)
+TRAIN, HELD_OUT = as_csv(CANCER[:400], MALIGNANT[:400]), as_csv(CANCER[400:], MALIGNANT[400:])
+
+
+@pytest.fixture
+def job(tmp_path: Path) -> Job:
+    return Job(tmp_path / "ml")
+
+
+@pytest.fixture
+def cancer(job: Job) -> Job:
+    return job.channel("train", part_csv=TRAIN).channel("validation", part_csv=HELD_OUT)
+
+
+def test_trains_prints_metrics_and_leaves_a_model_for_plain_xgboost(cancer: Job) -> None:
+    run = cancer.run({**BINARY, "eval_metric": "auc,logloss", "max_depth": "4", "eta": "0.5"})
+    assert run.code == 0, run.log
+    assert len(run.rounds) == 8
+    assert set(run.rounds[0]) == {f"{data}:{name}" for data in ("train", "validation") for name in ("auc", "logloss")}
+    assert re.search(r"^\[0\]\ttrain-auc:0\.\d{5}\ttrain-logloss:", run.log, re.M)
+    predicted = run.model().predict(xgboost.DMatrix(CANCER[400:]))
+    assert roc_auc_score(MALIGNANT[400:], predicted) == pytest.approx(run.rounds[-1]["validation:auc"], abs=1e-4)
+    assert run.rounds[-1]["validation:auc"] > 0.97
+    assert [path.name for path in (run.base / "model").iterdir()] == ["xgboost-model"]
+    assert not (run.base / "output" / "failure").exists()
+
+
+def test_runs_as_a_module_of_its_own(cancer: Job) -> None:
+    cancer.configure(BINARY)
+    done = subprocess.run(
+        [sys.executable, "-m", PROGRAM],
+        env={**os.environ, **cancer.environment("1.7-1")},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("validation-logloss") == 8
+
+
+def test_the_tuning_objective_is_added_to_the_metrics(cancer: Job) -> None:
+    run = cancer.run({**BINARY, "eval_metric": "logloss", "_tuning_objective_metric": "validation:auc"})
+    assert set(run.rounds[-1]) == {f"{data}:{name}" for data in ("train", "validation") for name in ("auc", "logloss")}
+
+
+def test_metrics_that_the_container_computes(cancer: Job) -> None:
+    names = "accuracy,balanced_accuracy,f1,f1_binary,f1_macro,precision,precision_micro,recall,recall_macro,mse,r2"
+    run = cancer.run({**BINARY, "eval_metric": f"auc,{names}"})
+    assert run.code == 0, run.log
+    last = run.rounds[-1]
+    assert {f"validation:{name}" for name in names.split(",")} <= set(last)
+    found = run.model().predict(xgboost.DMatrix(CANCER[400:])) > 0.5
+    assert last["validation:accuracy"] == pytest.approx(accuracy_score(MALIGNANT[400:], found), abs=1e-5)
+
+
+@pytest.mark.parametrize("objective", ["multi:softmax", "multi:softprob"])
+def test_several_classes(job: Job, objective: str) -> None:
+    wine, kind = shuffled(load_wine)
+    job.channel("train", a_csv=as_csv(wine[:120], kind[:120])).channel(
+        "validation", a_csv=as_csv(wine[120:], kind[120:])
+    )
+    run = job.run(
+        {"num_round": "6", "objective": objective, "num_class": "3", "eval_metric": "mlogloss,accuracy,f1_macro"}
+    )
+    assert run.code == 0, run.log
+    assert run.rounds[-1]["validation:accuracy"] > 0.85
+
+
+@pytest.mark.parametrize(
+    ("objective", "version", "metric"),
+    [
+        ("binary:logistic", "1.2-1", "error"),
+        ("binary:logistic", "1.3-1", "logloss"),
+        ("reg:linear", "0.72", "rmse"),
+        ("rank:pairwise", "0.72", "map"),
+    ],
+)
+def test_default_metric_is_that_of_the_version(cancer: Job, objective: str, version: str, metric: str) -> None:
+    run = cancer.run({"num_round": "2", "objective": objective}, version)
+    assert run.code == 0, run.log
+    assert set(run.rounds[-1]) == {f"train:{metric}", f"validation:{metric}"}
+
+
+def test_hyperparameters_that_the_library_lost_are_translated(cancer: Job) -> None:
+    legacy = {
+        "silent": "1",
+        "dsplit": "row",
+        "predictor": "gpu_predictor",
+        "sketch_eps": "0.03",
+        "tree_method": "gpu_hist",
+        "updater": "grow_histmaker,prune",
+        "lambda_bias": "0",
+    }
+    run = cancer.run({**BINARY, **legacy}, "1.0-1")
+    assert run.code == 0, run.log
+    for name in ("silent", "dsplit", "predictor", "sketch_eps", "gpu_hist", "lambda_bias"):
+        assert len([line for line in run.log.splitlines() if name in line]) == 1, run.log
+
+
+def test_the_version_decides_what_is_accepted(cancer: Job) -> None:
+    run = cancer.run({**BINARY, "silent": "1"}, "3.0-5")
+    assert run.code == 1
+    assert "Extraneous hyperparameter found: silent" in run.failure
+
+
+def test_early_stopping_keeps_the_best_model(cancer: Job) -> None:
+    run = cancer.run(
+        {**BINARY, "num_round": "200", "eta": "1", "eval_metric": "error,logloss", "early_stopping_rounds": "3"}
+    )
+    losses = [values["validation:logloss"] for values in run.rounds]
+    assert len(losses) < 200
+    assert run.model().num_boosted_rounds() == losses.index(min(losses)) + 1 == len(losses) - 3
+
+
+def test_early_stopping_without_a_metric_is_ignored_with_a_warning(cancer: Job) -> None:
+    run = cancer.run({**BINARY, "num_round": "40", "eta": "1", "early_stopping_rounds": "1"})
+    assert run.code == 0
+    assert len(run.rounds) == 40
+    assert "WARNING] early_stopping_rounds" in run.log
+
+
+def test_data_may_lie_in_several_files_and_folders(job: Job) -> None:
+    parts = [as_csv(CANCER[rows], MALIGNANT[rows]) for rows in (slice(0, 200), slice(200, 300), slice(300, 400))]
+    job.channel("train", a_csv=parts[0], day__b_csv=parts[1], day__hour__c_csv=parts[2], _SUCCESS="")
+    run = job.run(BINARY)
+    assert run.code == 0, run.log
+    assert "Train matrix has 400 rows and 30 columns" in run.log
+    assert set(run.rounds[-1]) == {"train:logloss"}
+
+
+def test_missing_values_and_other_delimiters(job: Job) -> None:
+    rows = TRAIN.replace(",", ";").splitlines()
+    rows[3] = ";".join(["1", "", *rows[3].split(";")[2:-1], ""])
+    run = job.channel("train", a_csv="\n".join(rows)).run(BINARY)
+    assert run.code == 0, run.log
+    assert "matrix has 400 rows and 30 columns" in run.log
+
+
+def test_csv_weights(job: Job) -> None:
+    only_first_class = (MALIGNANT[:400] == 0).astype(float) + 1e-6
+    job.channel("train", a_csv=as_csv(CANCER[:400], MALIGNANT[:400], only_first_class))
+    run = job.run({**BINARY, "csv_weights": "1"})
+    assert "matrix has 400 rows and 30 columns" in run.log
+    assert run.model().predict(xgboost.DMatrix(CANCER)).max() < 0.5
+
+
+def test_libsvm_is_the_default_content_type(job: Job) -> None:
+    job.channel("train", None, data=as_libsvm(CANCER[:400], MALIGNANT[:400]))
+    job.channel("validation", None, data=as_libsvm(CANCER[400:, :29], MALIGNANT[400:]))
+    run = job.run({**BINARY, "eval_metric": "auc"})
+    assert run.code == 0, run.log
+    assert run.rounds[-1]["train:auc"] > 0.97
+
+
+def test_kfold(cancer: Job) -> None:
+    run = cancer.run({**BINARY, "eval_metric": "auc", "_kfold": "3", "_num_cv_round": "2"})
+    assert run.code == 0, run.log
+    assert re.findall(r"^\[(\d+)\]", run.log, re.M)[-1] == "8"
+    assert {path.name for path in (run.base / "model").iterdir()} == {f"xgboost-model-{n}" for n in range(6)}
+    label, predicted = np.loadtxt(run.base / "output" / "data" / "predictions.csv", delimiter=",").T
+    assert len(label) == len(CANCER)
+    assert roc_auc_score(label, predicted) > 0.97
+
+
+def test_checkpoints_are_resumed(cancer: Job) -> None:
+    config = {"LocalPath": "/opt/ml/checkpoints", "S3Uri": "s3://bucket/checkpoints"}
+    first = cancer.run({**BINARY, "num_round": "4"}, checkpointconfig=config)
+    assert (cancer.base / "checkpoints" / "xgboost-checkpoint.3").is_file(), first.log
+    (cancer.base / "log").unlink()
+    second = cancer.run({**BINARY, "num_round": "10"}, checkpointconfig=config)
+    assert re.findall(r"^\[(\d+)\]", second.log, re.M) == ["4", "5", "6", "7", "8", "9"]
+    assert second.model().num_boosted_rounds() == 10
+    assert len(list((cancer.base / "checkpoints").iterdir())) == 5
+
+
+def test_sigterm_saves_the_model_of_the_last_round(cancer: Job, tmp_path: Path) -> None:
+    cancer.configure({**BINARY, "num_round": "1000000", "save_model_on_termination": "true"})
+    (cancer.base / "model").mkdir()
+    (cancer.base / "model" / "scratch").write_text("")
+    process = subprocess.Popen(
+        [sys.executable, "-m", PROGRAM], env={**os.environ, **cancer.environment("")}, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.startswith("[20]"):
+            process.send_signal(signal.SIGTERM)
+            break
+    process.stdout.read()
+    assert process.wait() == 0
+    run = Run(cancer.base, 0, "")
+    assert run.model().num_boosted_rounds() > 20
+    assert [path.name for path in (cancer.base / "model").iterdir()] == ["xgboost-model"]
+
+
+@pytest.mark.parametrize(("host", "files"), [("algo-1", ["xgboost-model"]), ("algo-2", [])])
+def test_one_host_of_several_trains(cancer: Job, host: str, files: list[str]) -> None:
+    run = cancer.run(BINARY, resourceconfig={"current_host": host, "hosts": ["algo-1", "algo-2"]})
+    assert run.code == 0, run.log
+    model = cancer.base / "model"
+    assert [path.name for path in model.iterdir()] == files if model.exists() else files == []
+
+
+@pytest.mark.parametrize(
+    ("train", "said"),
+    [
+        ("label,a,b\n1,2,3\n0,3,4\n", "part.csv, line 1 is a header"),
+        ("M,2,3\nB,3,4\n", "part.csv, line 1, column 1 is the label"),
+        ("1,2,3\n0,red,4\n", "part.csv, line 2, column 2"),
+        ("1,2,3\n0,3\n", "part.csv, line 2"),
+        ("1,2,3\n,3,4\n", "part.csv, line 2, column 1 is the label"),
+        ("1,2,3\n2,3,4\n", "label must be in [0,1] for logistic regression: the label is 2"),
+        ("1\n0\n", "at least one feature"),
+        ("1 1:2 2:3\n0 1:3\n", "text/libsvm"),
+        ("", "No data in training channel path"),
+    ],
+)
+def test_bad_training_data_is_located(job: Job, train: str, said: str) -> None:
+    run = job.channel("train", part_csv=train).run(BINARY)
+    assert run.code == 1
+    assert said in run.failure
+    assert said in run.log
+    assert "Traceback" not in run.log
+    assert len(run.failure) <= 1024
+
+
+@pytest.mark.parametrize(
+    ("hyperparameters", "said"),
+    [
+        ({"objective": "binary:logistic"}, "Missing required hyperparameter: num_round"),
+        ({**BINARY, "max_dept": "3"}, "Extraneous hyperparameter found: max_dept. Did you mean 'max_depth'?"),
+        ({**BINARY, "max_depth": "6.0"}, "Hyperparameter max_depth: could not parse value. Write '6'."),
+        ({**BINARY, "eta": "3.0"}, "Hyperparameter eta: 3.0 is not in [0, 1]"),
+        ({"num_round": "2", "objective": "multi:softmax"}, "Require input for parameter 'num_class'"),
+        ({"num_round": "2", "objective": "reg:gamma"}, "label must be positive"),
+        ({"num_round": "2", "objective": "survival:aft"}, "XGB train call failed with exception"),
+        ({**BINARY, "eval_metric": "mlogloss"}, "XGB train call failed with exception"),
+        ({**BINARY, "_kfold": "1000"}, "_kfold is 1000"),
+    ],
+)
+def test_bad_hyperparameters_are_refused_in_a_sentence(cancer: Job, hyperparameters: dict[str, str], said: str) -> None:
+    run = cancer.run(hyperparameters)
+    assert run.code == 1
+    assert said in run.failure
+    assert "Traceback" not in run.log
+    assert not (run.base / "model" / "xgboost-model").exists()
+
+
+def test_bad_channels_are_refused(job: Job) -> None:
+    run = job.channel("test", part_csv=TRAIN).run(BINARY)
+    assert run.code == 1
+    assert "Missing required channel: train" in run.failure
+    assert "Extraneous channel found: test" in run.failure
+
+
+def test_unlike_channels_are_refused(job: Job) -> None:
+    job.channel("train", a_csv=TRAIN).channel("validation", a_csv=as_csv(CANCER[400:, :12], MALIGNANT[400:]))
+    run = job.run(BINARY)
+    assert run.code == 1
+    assert "the train channel has 30 features" in run.failure
+
+
+def test_empty_validation_and_hidden_files_are_refused(job: Job) -> None:
+    job.channel("train", a_csv=TRAIN).channel("validation")
+    assert "No data in validation channel path" in job.run(BINARY).failure
+    (job.base / "input" / "data" / "validation" / ".hidden").write_text("1,2\n")
+    assert "Hidden file found in the data path!" in job.run(BINARY).failure
+
+
+def test_csv_in_a_libsvm_channel_is_located(job: Job) -> None:
+    run = job.channel("train", None, a_csv=TRAIN).run(BINARY)
+    assert run.code == 1
+    assert "a.csv, line 1" in run.failure
+    assert "text/csv" in run.failure
+
+
+@pytest.mark.parametrize("content_type", ["application/x-recordio-protobuf", "application/x-parquet"])
+def test_formats_that_cannot_be_read_say_so(job: Job, content_type: str) -> None:
+    run = job.channel("train", content_type, a_csv=TRAIN).run(BINARY)
+    assert run.code == 1
+    assert "channel train" in run.failure
+    assert "Traceback" not in run.log
