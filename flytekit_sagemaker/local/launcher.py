@@ -159,9 +159,7 @@ def _call(module: str) -> int:
 def _share_cores(threads: int) -> None:
     """OpenMP reads its environment when its library is loaded, which has happened in the parent: tell it again."""
     with contextlib.suppress(ImportError):
-        import threadpoolctl
-
-        threadpoolctl.threadpool_limits(threads)
+        importlib.import_module("threadpoolctl").threadpool_limits(threads)
 
 
 def _signal_group(pid: int, number: int) -> None:

@@ -105,7 +105,7 @@ class Launcher:
         with theirs:
             self._child = subprocess.Popen(
                 [sys.executable, "-m", "flytekit_sagemaker.local.launcher"],
-                stdin=theirs,
+                stdin=theirs.fileno(),
                 stdout=subprocess.PIPE,
                 cwd=self._directory,  # the interpreter imports from here first: nobody's folder but ours
                 env={"OPENBLAS_NUM_THREADS": "1", **os.environ, "PYTHONPATH": path},

@@ -120,7 +120,8 @@ def _ask(search: Search, axes: Mapping[str, _Axis], seed: str, history: Sequence
 class _Axis(Protocol):
     """A tuned hyperparameter on its way between SageMaker's strings and Optuna's numbers."""
 
-    name: str
+    @property
+    def name(self) -> str: ...
 
     def distribution(self) -> BaseDistribution: ...
 

@@ -15,6 +15,7 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from flytekit_sagemaker.local.containers import Container
 from flytekit_sagemaker.local.descriptions import region_of
@@ -222,9 +223,9 @@ class TrainingRun:
     async def _wait(self, processes: list[Process], began: float) -> Outcome | None:
         """Wait for the processes; the outcome is None when it is theirs to decide."""
         limit = self.job.description["StoppingCondition"]["MaxRuntimeInSeconds"]
-        stop = asyncio.ensure_future(self._stop.wait())
-        limit_reached = asyncio.ensure_future(self._at.clock.sleep_until(began + limit))
-        exits = {process.exit for process in processes}
+        stop: asyncio.Future[Any] = asyncio.ensure_future(self._stop.wait())
+        limit_reached: asyncio.Future[Any] = asyncio.ensure_future(self._at.clock.sleep_until(began + limit))
+        exits: set[asyncio.Future[Any]] = {process.exit for process in processes}
         try:
             while exits:
                 done, _ = await asyncio.wait({*exits, stop, limit_reached}, return_when=asyncio.FIRST_COMPLETED)
@@ -247,8 +248,9 @@ class TrainingRun:
     async def _terminate(self, processes: list[Process]) -> None:
         for process in processes:
             process.signal(signal.SIGTERM)
-        grace = asyncio.ensure_future(self._at.clock.sleep_until(self._at.clock.time() + STOP_GRACE_SECONDS))
-        exits = asyncio.ensure_future(asyncio.gather(*(process.exit for process in processes)))
+        deadline = self._at.clock.time() + STOP_GRACE_SECONDS
+        grace: asyncio.Future[Any] = asyncio.ensure_future(self._at.clock.sleep_until(deadline))
+        exits: asyncio.Future[Any] = asyncio.ensure_future(asyncio.gather(*(process.exit for process in processes)))
         try:
             await asyncio.wait({exits, grace}, return_when=asyncio.FIRST_COMPLETED)
             for process in processes:

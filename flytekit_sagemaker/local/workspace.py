@@ -192,10 +192,10 @@ def upload_artifacts(workspaces: Sequence[Workspace], job: Mapping[str, Any]) ->
                 objects.upload(path, f"{target}/{name}/{inner}")
     checkpoints = job.get("CheckpointConfig")
     if checkpoints and objects.local_path(checkpoints["S3Uri"]) is None:
-        for path in sorted(workspaces[0].checkpoints.rglob("*")):
+        folder = workspaces[0].checkpoints
+        for path in sorted(folder.rglob("*")):
             if path.is_file():
-                inner = path.relative_to(workspaces[0].checkpoints)
-                objects.upload(path, f"{checkpoints['S3Uri'].rstrip('/')}/{inner}")
+                objects.upload(path, f"{checkpoints['S3Uri'].rstrip('/')}/{path.relative_to(folder)}")
 
 
 def output_prefix(job: Mapping[str, Any]) -> str:

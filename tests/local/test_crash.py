@@ -17,9 +17,12 @@ from flytekit_sagemaker.local.server import LocalSageMaker
 
 from .support import IMAGE, Jobs, boto3_client, eventually
 
-SERVE = (
-    "import sys; from flytekit_sagemaker.local.server import serve; serve(int(sys.argv[1]), sys.argv[2], {images!r})"
-)
+SERVE = """
+import sys
+from flytekit_sagemaker.local.server import serve
+
+serve(int(sys.argv[1]), sys.argv[2], {images!r})
+"""
 
 
 class ServeProcess:

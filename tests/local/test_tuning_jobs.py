@@ -58,9 +58,8 @@ def test_a_search_tries_values_and_finds_the_best(jobs: Jobs, strategy: str) -> 
 def test_a_grid_is_tried_once_each(jobs: Jobs) -> None:
     jobs.tune("grid", CHOICES, strategy="Grid", jobs=6, parallel=2)
     assert jobs.tuning_ended("grid")["HyperParameterTuningJobStatus"] == "Completed"
-    tried = [
-        (each["TunedHyperParameters"]["x"], each["TunedHyperParameters"]["booster"]) for each in jobs.trials("grid")
-    ]
+    tuned = [trial["TunedHyperParameters"] for trial in jobs.trials("grid")]
+    tried = [(each["x"], each["booster"]) for each in tuned]
     assert tried == [(x, booster) for x in ("0.1", "0.3") for booster in "abc"]
 
 

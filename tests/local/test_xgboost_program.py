@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
 import re
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,18 +26,32 @@ PROGRAM = "flytekit_sagemaker.local.programs.xgboost"
 BINARY = {"num_round": "8", "objective": "binary:logistic"}
 
 
-def _child(environment: dict[str, str], log: str) -> None:
-    descriptor = os.open(log, os.O_CREAT | os.O_WRONLY | os.O_APPEND)
-    os.dup2(descriptor, 1)
-    os.dup2(descriptor, 2)
-    os.environ.update(environment)
-    from flytekit_sagemaker.local.programs import xgboost as program
+WARM_PARENT = """
+import json, os, sys
+from flytekit_sagemaker.local.programs import xgboost
+for line in sys.stdin:
+    order = json.loads(line)
+    pid = os.fork()
+    if pid == 0:
+        code = 70
+        try:
+            log = os.open(order["log"], os.O_CREAT | os.O_WRONLY | os.O_APPEND)
+            os.dup2(log, 1)
+            os.dup2(log, 2)
+            os.environ.update(order["environment"])
+            code = xgboost.main()
+        finally:
+            sys.stdout.flush()
+            os._exit(code)
+    print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)
+"""
 
-    sys.exit(program.main())
 
-
-FORKS = multiprocessing.get_context("forkserver")
-FORKS.set_forkserver_preload([PROGRAM])
+@pytest.fixture(scope="module")
+def warm_parent() -> Iterator[subprocess.Popen[str]]:
+    command = [sys.executable, "-c", WARM_PARENT]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as parent:
+        yield parent
 
 
 @dataclass
@@ -76,8 +89,9 @@ class Run:
 class Job:
     """Builds the ``/opt/ml`` tree of a job and runs the program in it."""
 
-    def __init__(self, base: Path) -> None:
+    def __init__(self, base: Path, warm_parent: subprocess.Popen[str]) -> None:
         self.base = base
+        self.warm_parent = warm_parent
         self.channels: dict[str, dict[str, str]] = {}
 
     def channel(self, name: str, content_type: str | None = "text/csv", **files: str) -> Job:
@@ -114,11 +128,11 @@ class Job:
     def run(self, hyperparameters: Mapping[str, str], version: str = "", **documents: Any) -> Run:
         self.configure(hyperparameters, **documents)
         log = self.base / "log"
-        process = FORKS.Process(target=_child, args=(self.environment(version), str(log)))
-        process.start()
-        process.join()
-        assert process.exitcode is not None
-        return Run(self.base, process.exitcode, log.read_text())
+        order = {"environment": self.environment(version), "log": str(log)}
+        assert self.warm_parent.stdin is not None
+        assert self.warm_parent.stdout is not None
+        print(json.dumps(order), file=self.warm_parent.stdin, flush=True)
+        return Run(self.base, int(self.warm_parent.stdout.readline()), log.read_text())
 
 
 def as_csv(features: np.ndarray[Any, Any], label: np.ndarray[Any, Any], *more: np.ndarray[Any, Any]) -> str:
@@ -142,13 +156,16 @@ TRAIN, HELD_OUT = as_csv(CANCER[:400], MALIGNANT[:400]), as_csv(CANCER[400:], MA
 
 
 @pytest.fixture
-def job(tmp_path: Path) -> Job:
-    return Job(tmp_path / "ml")
+def job(tmp_path: Path, warm_parent: subprocess.Popen[str]) -> Job:
+    return Job(tmp_path / "ml", warm_parent)
 
 
 @pytest.fixture
 def cancer(job: Job) -> Job:
     return job.channel("train", part_csv=TRAIN).channel("validation", part_csv=HELD_OUT)
+
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*Unknown file format")  # SageMaker's file name has no extension
 
 
 def test_trains_prints_metrics_and_leaves_a_model_for_plain_xgboost(cancer: Job) -> None:
