@@ -23,6 +23,10 @@ class TransientError(SageMakerError):
     """Nobody has to change anything: the same call may succeed a little later."""
 
 
+class JobFailed(SageMakerError):
+    """A job ended without success; the message is the job's own explanation, and says whose move it is."""
+
+
 @dataclass(frozen=True)
 class Problem:
     """One thing that is wrong with what the user gave.

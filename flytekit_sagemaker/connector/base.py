@@ -161,7 +161,8 @@ class JobConnector(AsyncConnectorBase):  # type: ignore[misc]
         return meta
 
     def _check(self, built: BuiltRequest, deployment: Deployment) -> None:
-        findings = check_request(built.operation, built.parameters, uri_schemes=deployment.uri_schemes)
+        findings = Findings(built.problems)
+        findings += check_request(built.operation, built.parameters, uri_schemes=deployment.uri_schemes)
         findings += Findings(tuple(data_problems(built.operation, built.parameters)))
         for warning in (*built.warnings, *findings.warnings):
             logger.warning("%s", warning)

@@ -6,7 +6,7 @@ Source: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateTrai
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from flytekit_sagemaker.algorithms import image_uri
@@ -49,6 +49,7 @@ CONTENT_TYPES = {
     InputContentType.RECORDIO: "application/x-recordio",
     InputContentType.IMAGE: "application/x-image",
 }
+_REGION_OF_ALL_ALGORITHMS = "us-east-1"
 # These learn without labels and take every CSV column as a feature only when told that no column is a label.
 _WITHOUT_LABELS = {AlgorithmName.KMEANS, AlgorithmName.PCA, AlgorithmName.RANDOMCUTFOREST}
 
@@ -75,12 +76,14 @@ class BuiltRequest:
     Attributes:
         operation: name of the API operation.
         parameters: its parameters as boto3 takes them.
+        problems: what could not be built as asked; the request must not be sent when there are any.
         warnings: sentences for the user about what was left out.
     """
 
     operation: str
     parameters: dict[str, Any]
-    warnings: tuple[str, ...] = field(default=())
+    problems: tuple[Problem, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 def training_request(
@@ -94,13 +97,10 @@ def training_request(
         name: name of the job, up to 63 characters.
         deployment: defaults for what the job leaves open.
         tags: tags that identify the execution; they win over the user's.
-
-    Raises:
-        InvalidInput: when the algorithm has no such version or region, or a hyperparameter has no text form.
     """
     place = deployment.for_job(job.training_job_config)
-    specification, warnings = algorithm_specification(job.algorithm_specification, place.region)
-    hyperparameters = hyperparameter_texts(inputs.static_hyperparameters)
+    specification, warnings, problems = algorithm_specification(job.algorithm_specification, place.region)
+    hyperparameters, without_text = hyperparameter_texts(inputs.static_hyperparameters)
     if job.training_job_config.distributed_protocol is DistributedProtocol.MPI:
         hyperparameters.setdefault("sagemaker_mpi_enabled", "true")
     parameters = {
@@ -111,33 +111,40 @@ def training_request(
         "Environment": dict(job.training_job_config.environment or {}),
         "Tags": tag_list(place.tags, tags),
     }
-    return BuiltRequest("CreateTrainingJob", _without_empty(parameters), warnings)
+    return BuiltRequest("CreateTrainingJob", _without_empty(parameters), problems + without_text, warnings)
 
 
 def algorithm_specification(
     specification: AlgorithmSpecification, region: str
-) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """The AlgorithmSpecification member, and warnings about what is left out of it.
-
-    Raises:
-        InvalidInput: when the algorithm has no such version or region, or a custom one has no image.
-    """
+) -> tuple[dict[str, Any], tuple[str, ...], tuple[Problem, ...]]:
+    """The AlgorithmSpecification member, warnings about what is left out of it, and why there is no such image."""
     name = specification.algorithm_name
-    image = specification.training_image
-    if not image and name is AlgorithmName.CUSTOM:
-        rule = "is required for a CUSTOM algorithm"
-        raise InvalidInput("AlgorithmSpecification", [Problem("training_image", image, rule, "Give the image's URI.")])
+    image, problems = _image(specification, region)
     member: dict[str, Any] = {
-        "TrainingImage": image or image_uri(name, specification.algorithm_version, region),
+        "TrainingImage": image,
         "TrainingInputMode": INPUT_MODES[specification.input_mode],
     }
     metrics = list(specification.metric_definitions or ())
     if metrics and name is not AlgorithmName.CUSTOM:
         names = ", ".join(metric.name for metric in metrics)
-        return member, (f"metric_definitions ({names}) are left out: {name.name} defines its own metrics.",)
+        return member, (f"metric_definitions ({names}) are left out: {name.name} defines its own metrics.",), problems
     if metrics:
         member["MetricDefinitions"] = [{"Name": metric.name, "Regex": metric.regex} for metric in metrics]
-    return member, ()
+    return member, (), problems
+
+
+def _image(specification: AlgorithmSpecification, region: str) -> tuple[str, tuple[Problem, ...]]:
+    """The image's URI; when there is none, the newest one, so that everything else can still be checked."""
+    name = specification.algorithm_name
+    if specification.training_image:
+        return specification.training_image, ()
+    if name is AlgorithmName.CUSTOM:
+        problem = Problem("training_image", "", "is required for a CUSTOM algorithm", "Give the image's URI.")
+        return "", (problem,)
+    try:
+        return image_uri(name, specification.algorithm_version, region), ()
+    except InvalidInput as error:
+        return image_uri(name, "", _REGION_OF_ALL_ALGORITHMS), error.problems
 
 
 def job_members(job: TrainingJob, inputs: JobInputs, place: Deployment) -> dict[str, Any]:
@@ -199,12 +206,8 @@ def channel_member(channel: Channel, uri: str, specification: AlgorithmSpecifica
     )
 
 
-def hyperparameter_texts(values: Mapping[str, Any]) -> dict[str, str]:
-    """Hyperparameters as the texts that SageMaker takes; a value of None is left out.
-
-    Raises:
-        InvalidInput: for every value that has no text form.
-    """
+def hyperparameter_texts(values: Mapping[str, Any]) -> tuple[dict[str, str], tuple[Problem, ...]]:
+    """Hyperparameters as the texts that SageMaker takes, and those that have no text; None is left out."""
     texts: dict[str, str] = {}
     problems: list[Problem] = []
     for name, value in values.items():
@@ -213,10 +216,8 @@ def hyperparameter_texts(values: Mapping[str, Any]) -> dict[str, str]:
         try:
             texts[str(name)] = text_of(value)
         except InvalidInput as error:
-            problems.extend(problem.under(str(name)) for problem in error.problems)
-    if problems:
-        raise InvalidInput("static_hyperparameters", problems)
-    return texts
+            problems.extend(problem.under(f"static_hyperparameters.{name}") for problem in error.problems)
+    return texts, tuple(problems)
 
 
 def tag_list(*tags: Mapping[str, str]) -> list[dict[str, str]]:

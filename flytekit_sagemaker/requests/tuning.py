@@ -77,16 +77,13 @@ def tuning_request(
         name: name of the job, up to 32 characters.
         deployment: defaults for what the job leaves open.
         tags: tags that identify the execution; they win over the user's.
-
-    Raises:
-        InvalidInput: when the algorithm has no such version or region, or a hyperparameter has no text form.
     """
     training_job = job.training_job
     place = deployment.for_job(training_job.training_job_config)
-    specification, warnings = algorithm_specification(training_job.algorithm_specification, place.region)
+    specification, warnings, problems = algorithm_specification(training_job.algorithm_specification, place.region)
     configured = config.hyperparameter_ranges.parameter_range_map if config.hyperparameter_ranges else {}
     tuned = {**configured, **ranges}
-    static = hyperparameter_texts(
+    static, without_text = hyperparameter_texts(
         {key: value for key, value in inputs.static_hyperparameters.items() if key not in tuned}
     )
     definition = {
@@ -107,7 +104,7 @@ def tuning_request(
             "ParentHyperParameterTuningJobs": [{"HyperParameterTuningJobName": parent} for parent in parents],
             "WarmStartType": WARM_START_TYPES[config.warm_start_config.warm_start_type],
         }
-    return BuiltRequest("CreateHyperParameterTuningJob", parameters, warnings)
+    return BuiltRequest("CreateHyperParameterTuningJob", parameters, problems + without_text, warnings)
 
 
 def parameter_ranges(ranges: Mapping[str, ParameterRangeOneOf]) -> dict[str, list[dict[str, Any]]]:

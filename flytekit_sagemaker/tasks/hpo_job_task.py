@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from flytekit.types.file import FlyteFile
 from flytekit.types.structured import StructuredDataset
 
+from flytekit_sagemaker.errors import InvalidInput, Problem
 from flytekit_sagemaker.models.hpo_job import HyperparameterTuningJob, HyperparameterTuningJobConfig
 from flytekit_sagemaker.models.parameter_ranges import ParameterRangeOneOf
 from flytekit_sagemaker.tasks.sagemaker_task import SageMakerTask
@@ -53,6 +54,9 @@ class SdkSimpleHPOJobTask(SageMakerTask):
         cache_version: str = "",
         interruptible: bool = False,
     ) -> None:
+        if not isinstance(training_job, SdkSimpleTrainingJobTask):
+            rule = "must be a training job task"
+            raise InvalidInput(type(self).__name__, [Problem("training_job", training_job, rule)])
         tuned = HyperparameterTuningJob(
             training_job=training_job.training_job,
             max_number_of_training_jobs=max_number_of_training_jobs,

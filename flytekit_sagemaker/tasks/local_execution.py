@@ -19,14 +19,13 @@ from flyteidl.core import literals_pb2
 from flyteidl.core.execution_pb2 import TaskExecution
 from flytekit.configuration import ImageConfig, SerializationSettings
 from flytekit.core.context_manager import FlyteContextManager
-from flytekit.core.type_engine import TypeEngine
 from flytekit.extend.backend.base_connector import ConnectorRegistry
 from flytekit.extend.backend.utils import is_terminal_phase
 from flytekit.models.literals import LiteralMap
 from flytekit.tools.translator import get_serializable
 
 from flytekit_sagemaker import settings
-from flytekit_sagemaker.errors import ServiceError
+from flytekit_sagemaker.errors import JobFailed
 from flytekit_sagemaker.reporting.live import LiveDisplay
 from flytekit_sagemaker.reporting.progress import Progress
 
@@ -35,17 +34,17 @@ _LONGEST_WAIT_IN_SECONDS = 1.0
 _SLOWDOWN = 1.3
 
 
-def run_locally(task: Any, inputs: dict[str, Any]) -> LiteralMap:
+def run_locally(task: Any, inputs: LiteralMap) -> LiteralMap:
     """Run a task through its connector and return its outputs, showing the progress meanwhile.
 
     An interrupt (Ctrl-C) stops the job before it is raised.
 
     Args:
         task: a task whose type has a connector.
-        inputs: its inputs as Python values.
+        inputs: its inputs.
 
     Raises:
-        ServiceError: with the job's own explanation, when it fails.
+        JobFailed: with the job's own explanation, when it fails.
     """
     run = _LocalRun(task, inputs)
     with settings.default_endpoint(settings.LOCAL):
@@ -61,7 +60,7 @@ def run_locally(task: Any, inputs: dict[str, Any]) -> LiteralMap:
 class _LocalRun:
     """One execution: driven in a thread of its own, since the caller's may have a running event loop."""
 
-    def __init__(self, task: Any, inputs: dict[str, Any]) -> None:
+    def __init__(self, task: Any, inputs: LiteralMap) -> None:
         self._task = task
         self._inputs = inputs
         self._outputs: LiteralMap | None = None
@@ -107,10 +106,9 @@ class _LocalRun:
         context = FlyteContextManager.current_context()
         serialization = context.serialization_settings or SerializationSettings(ImageConfig())
         template = get_serializable(OrderedDict(), serialization, self._task).template
-        literals = await TypeEngine._dict_to_literal_map(context, self._inputs, self._task.python_interface.inputs)
         output_prefix = context.file_access.get_random_remote_directory()
         connector = ConnectorRegistry.get_connector(template.type, template.task_type_version)
-        meta = await connector.create(task_template=template, output_prefix=output_prefix, inputs=literals)
+        meta = await connector.create(task_template=template, output_prefix=output_prefix, inputs=self._inputs)
         if self._interrupted:
             interrupted.set()
         with LiveDisplay() as display:
@@ -126,7 +124,7 @@ class _LocalRun:
                 display.update(Progress.from_dict(resource.custom_info))
             if is_terminal_phase(resource.phase):
                 if resource.phase != TaskExecution.SUCCEEDED:
-                    raise ServiceError(resource.message)
+                    raise JobFailed(resource.message)
                 return True
             try:
                 await asyncio.wait_for(interrupted.wait(), wait)

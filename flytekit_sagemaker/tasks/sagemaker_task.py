@@ -94,9 +94,15 @@ class SageMakerTask(PythonTask):  # type: ignore[misc]
         given = dict(zip(self.python_interface.inputs, args, strict=False)) | kwargs
         return super().__call__(**self._accepted(given))
 
-    def execute(self, **kwargs: Any) -> Any:
-        """Run the job through the connector and return the outputs that it wrote."""
-        return run_locally(self, kwargs)
+    def dispatch_execute(self, ctx: Any, input_literal_map: Any) -> Any:
+        """Run the job through the connector and return the outputs that it wrote.
+
+        The connector works on literals, so nothing is converted to Python values (or downloaded) on the way.
+
+        Raises:
+            JobFailed: with the job's own explanation.
+        """
+        return run_locally(self, input_literal_map)
 
     def _accepted(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """The inputs as flytekit takes them, the defaults filled in (flytekit does so for workflow nodes only)."""
