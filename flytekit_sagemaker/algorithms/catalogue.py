@@ -176,8 +176,15 @@ class Algorithm:
             )
         ]
 
-    def check_channels(self, content_types: Mapping[str, str | None]) -> list[Problem]:
-        """What is wrong with the channels of a job, given as name and content type (None when it names none)."""
+    def check_channels(
+        self, content_types: Mapping[str, str | None], *, objective_metric: str | None = None
+    ) -> list[Problem]:
+        """What is wrong with the channels of a job; the field of each problem is the channel's name.
+
+        Args:
+            content_types: every channel's name and content type, None when it names none.
+            objective_metric: the tuning job's objective; ``validation:auc`` takes a channel ``validation``.
+        """
         if not self.has_rules:
             return []
         channels = {channel.name: channel for channel in _RULES[self.name].channels}
@@ -192,6 +199,16 @@ class Algorithm:
             for name, channel in channels.items()
             if channel.required and name not in content_types
         ]
+        measured = (objective_metric or "").partition(":")[0]
+        if measured in channels and measured not in content_types and not channels[measured].required:
+            problems.append(
+                Problem(
+                    measured,
+                    None,
+                    f"is needed to measure {objective_metric}: without it no trial has an objective value",
+                    f"Add a channel {measured!r}.",
+                )
+            )
         for name, content_type in content_types.items():
             if name not in channels:
                 problems.append(

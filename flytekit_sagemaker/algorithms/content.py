@@ -141,6 +141,8 @@ def _channel_problems(
         yield from reader.problems(file, limit)
         if left is not None:
             left -= reader.lines_read
+    if files and reader.only_blank_lines:
+        yield Problem(channel, str(files[0]), "must hold data", "Put at least one row there.")
 
 
 class _Reader:
@@ -153,6 +155,7 @@ class _Reader:
         self._columns: int | None = None
         self._complained: set[int] = set()
         self.lines_read = 0
+        self.only_blank_lines = True
 
     def problems(self, file: Path, limit: int | None) -> Iterator[Problem]:
         self.lines_read = 0
@@ -160,6 +163,7 @@ class _Reader:
             start = stream.read(4096)
         kind = next((name for magic, name in _BINARY_FORMATS.items() if start.startswith(magic)), None)
         if kind or b"\0" in start:
+            self.only_blank_lines = False
             yield self._problem(
                 str(file), f"must be a text file, not {kind or 'a binary one'}", "Write it as plain CSV."
             )
@@ -178,6 +182,7 @@ class _Reader:
     def _rows(self, file: Path, rows: Iterator[list[str]]) -> Iterator[Problem]:
         numbered = ((number, row) for number, row in enumerate(rows, start=1) if row and any(map(str.strip, row)))
         head = list(itertools.islice(numbered, 2))
+        self.only_blank_lines = self.only_blank_lines and not head
         if head and _is_header(head[0][1], head[1][1] if len(head) > 1 else None):
             number, row = head.pop(0)
             yield self._problem(

@@ -104,6 +104,12 @@ def test_missing_path_and_missing_data(tmp_path: Path) -> None:
     ]
 
 
+def test_blank_lines_are_no_data(tmp_path: Path) -> None:
+    write(tmp_path, "a.csv", "\n\n")
+    (problem,) = look(tmp_path)
+    assert problem.rule == "must hold data"
+
+
 def test_hidden_files_are_refused_and_marker_files_left_out(tmp_path: Path) -> None:
     write(tmp_path, "a.csv", "1,2\n")
     write(tmp_path, "_SUCCESS", "done")

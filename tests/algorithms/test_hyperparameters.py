@@ -247,6 +247,13 @@ def test_channels(channels: dict[str, str | None], said: str | None) -> None:
         assert only(problems).constraint.startswith(said)
 
 
+def test_the_tuning_objective_needs_the_channel_that_it_is_measured_on() -> None:
+    problem = only(XGBOOST.check_channels({"train": "text/csv"}, objective_metric="validation:auc"))
+    assert problem.field == "validation"
+    assert XGBOOST.check_channels({"train": None, "validation": None}, objective_metric="validation:auc") == []
+    assert only(KMEANS.check_channels({"train": None}, objective_metric="test:msd")).field == "test"
+
+
 def test_content_type_with_a_parameter_says_what_to_write() -> None:
     assert only(XGBOOST.check_channels({"train": "text/csv; label_size=1"})).remedy == "Use 'text/csv'."
 

@@ -193,6 +193,24 @@ def test_runs_as_a_module_of_its_own(cancer: Job) -> None:
     assert done.stdout.count("validation-logloss") == 8
 
 
+def test_a_metric_without_a_value_is_explained(job: Job) -> None:
+    job.channel("train", a_csv=TRAIN).channel("validation", a_csv=as_csv(CANCER[:9], np.ones(9)))
+    run = job.run({**BINARY, "eval_metric": "auc"})
+    assert run.code == 0
+    assert run.log.count("validation-auc is not defined on this data") == 1
+    assert set(run.rounds[-1]) == {"train:auc"}
+
+
+def test_ranking_with_query_groups(job: Job) -> None:
+    lines = as_libsvm(CANCER[:200], MALIGNANT[:200]).splitlines()
+    grouped = [line.replace(" ", f" qid:{number // 20} ", 1) for number, line in enumerate(lines)]
+    run = job.channel("train", "text/libsvm", data="\n".join(grouped)).run(
+        {"num_round": "5", "objective": "rank:ndcg", "eval_metric": "ndcg"}
+    )
+    assert run.code == 0, run.log
+    assert run.rounds[-1]["train:ndcg"] > 0.9
+
+
 def test_the_tuning_objective_is_added_to_the_metrics(cancer: Job) -> None:
     run = cancer.run({**BINARY, "eval_metric": "logloss", "_tuning_objective_metric": "validation:auc"})
     assert set(run.rounds[-1]) == {f"{data}:{name}" for data in ("train", "validation") for name in ("auc", "logloss")}
@@ -365,6 +383,7 @@ def test_one_host_of_several_trains(cancer: Job, host: str, files: list[str]) ->
         ("1,2,3\n,3,4\n", "part.csv, line 2, column 1 is the label"),
         ("1,2,3\n2,3,4\n", "label must be in [0,1] for logistic regression: the label is 2"),
         ("1\n0\n", "at least one feature"),
+        ("1,2,3\n0,inf,3\n", "Failed to load the data"),
         ("1 1:2 2:3\n0 1:3\n", "text/libsvm"),
         ("", "No data in training channel path"),
     ],

@@ -40,7 +40,7 @@ class Table:
         """Where an example comes from, for a sentence."""
         for file, rows in self.files:
             if row < rows:
-                return f"{file}, line {row + 1}"
+                return f"{file}, row {row + 1}"
             row -= rows
         raise IndexError(row)
 

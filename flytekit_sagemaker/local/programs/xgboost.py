@@ -101,7 +101,8 @@ def _checkpoint_saver(directory: Path) -> Callable[[Any, int], None]:
 def _train(container: Container) -> None:
     rules = algorithm(AlgorithmName.XGBOOST)
     training = Training(container)
-    refuse(rules.check_channels({name: config.get("ContentType") for name, config in container.channels.items()}))
+    content_types = {name: config.get("ContentType") for name, config in container.channels.items()}
+    refuse(rules.check_channels(content_types, objective_metric=training.given.get("_tuning_objective_metric")))
     if len(container.hosts) > 1:
         if not container.is_master:
             log(f"Host {container.current_host} takes no part: {container.hosts[0]} trains and saves the model.")

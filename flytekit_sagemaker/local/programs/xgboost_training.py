@@ -9,9 +9,11 @@ https://github.com/aws/sagemaker-xgboost-container.
 
 from __future__ import annotations
 
+import contextlib
+import math
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +51,6 @@ _GONE = frozenset(
         "lambda_bias",
         "predictor",
         "prob_buffer_row",
-        "sampling_method",
         "single_precision_histogram",
         "sketch_eps",
         "use_dask_gpu_training",
@@ -72,7 +73,12 @@ class Monitor(TrainingCallback):
         self._first_round = first_round
 
     def after_iteration(self, model: Any, epoch: int, evals_log: TrainingCallback.EvalsLog) -> bool:
-        print(metric_line(self._first_round + epoch, last_values(evals_log)), flush=True)
+        values = last_values(evals_log)
+        print(metric_line(self._first_round + epoch, values), flush=True)
+        if epoch == 0:
+            for dataset, named in values.items():
+                for name in (name for name, value in named.items() if math.isnan(value)):
+                    log(f"{dataset}-{name} is not defined on this data; are all labels of one class?", "WARNING")
         return False
 
 
@@ -171,7 +177,7 @@ class Training:
         Raises:
             TrainingError: the library refuses; the message is its own first sentence.
         """
-        try:
+        with _in_a_sentence("XGB train call failed with exception:\n "):
             return xgboost.train(
                 self.params,
                 train,
@@ -182,8 +188,6 @@ class Training:
                 xgb_model=start,
                 verbose_eval=False,
             )
-        except (xgboost.core.XGBoostError, ValueError) as error:
-            raise TrainingError(f"XGB train call failed with exception:\n {_sentence(str(error))}") from None
 
 
 def _metric_names(given: Mapping[str, Any]) -> list[str]:
@@ -234,6 +238,14 @@ def _library_params(given: Mapping[str, Any], container: Container) -> dict[str,
     return params
 
 
+@contextlib.contextmanager
+def _in_a_sentence(prefix: str) -> Iterator[None]:
+    try:
+        yield
+    except (xgboost.core.XGBoostError, ValueError) as error:
+        raise TrainingError(f"{prefix}{_sentence(str(error))}") from None
+
+
 def _sentence(message: str) -> str:
     first = message.split("\nStack trace")[0].strip().splitlines()[0]
     first = re.sub(r"^\[[\d:]+\] \S+:\d+: ", "", first)
@@ -241,8 +253,15 @@ def _sentence(message: str) -> str:
 
 
 def matrix(table: data.Table, threads: int | None) -> Any:
-    """The library's own form of a table."""
-    return xgboost.DMatrix(table.features, label=table.label, weight=table.weight, qid=table.groups, nthread=threads)
+    """The library's own form of a table.
+
+    Raises:
+        TrainingError: the library refuses the data.
+    """
+    with _in_a_sentence(f"Failed to load the data of {table.files[0][0].parent} with exception:\n "):
+        return xgboost.DMatrix(
+            table.features, label=table.label, weight=table.weight, qid=table.groups, nthread=threads
+        )
 
 
 def save_model(booster: xgboost.Booster, file: Path) -> None:
