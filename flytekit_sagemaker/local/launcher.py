@@ -124,14 +124,11 @@ class Launcher:
 
     def _reap(self) -> None:
         while self._processes:
-            ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-            if ended is None:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+            if not pid:
                 return
-            # Before the pid is free for others, end what the process has left behind in its group.
-            _signal_group(ended.si_pid, signal.SIGKILL)
-            _, status = os.waitpid(ended.si_pid, 0)
-            key = self._processes.pop(ended.si_pid)
-            self._report(key=key, code=os.waitstatus_to_exitcode(status))
+            _signal_group(pid, signal.SIGKILL)  # what the process has left behind, as the end of a container does
+            self._report(key=self._processes.pop(pid), code=os.waitstatus_to_exitcode(status))
 
     def _report(self, **report: object) -> None:
         os.write(self._reports, json.dumps(report).encode() + b"\n")

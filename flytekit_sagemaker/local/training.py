@@ -174,7 +174,7 @@ class TrainingRun:
             try:
                 for workspace in self._workspaces:
                     await asyncio.to_thread(workspace.prepare, job)
-            except (OSError, ValueError, KeyError, ImportError) as fault:
+            except Exception as fault:
                 return failed(f"ClientError: Data download failed: {fault}")
         if self._stop.is_set():
             return Outcome("Stopped", "Stopped")
@@ -184,7 +184,7 @@ class TrainingRun:
         if outcome.status != "Failed":
             try:
                 await asyncio.to_thread(upload_artifacts, self._workspaces, job)
-            except (OSError, ValueError, ImportError) as fault:
+            except Exception as fault:
                 return failed(f"ClientError: Artifact upload failed: {fault}")
             if outcome.status == "Completed":
                 for workspace in self._workspaces:

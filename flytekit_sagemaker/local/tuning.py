@@ -143,14 +143,14 @@ class TuningRun:
 
     async def _launch_next(self) -> None:
         index = len(self._trials)
-        known = self._known_to_next() if self._is_reproducible() else self._trials
+        known = len(self._known_to_next()) if self._is_reproducible() else index
         history = [
             search.Observation(
                 trial.memory["tuned"],
                 trial.objective if descriptions.objective_status(trial) == "Succeeded" else None,
-                running=trial not in known or not trial.ended,
+                running=number >= known or not trial.ended,
             )
-            for trial in self._trials
+            for number, trial in enumerate(self._trials)
         ]
         values = await asyncio.to_thread(search.suggest, self._search, index, history)
         if self._stop.is_set():
