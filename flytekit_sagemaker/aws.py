@@ -184,7 +184,7 @@ def _translated(make: Callable[[], Any], operation: str) -> Any:
 
     try:
         return make()
-    except ClientError as error:
+    except exceptions.ClientError as error:
         code = error.response.get("Error", {}).get("Code", "")
         message = error.response.get("Error", {}).get("Message", "") or str(error)
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
@@ -196,11 +196,11 @@ def _translated(make: Callable[[], Any], operation: str) -> Any:
         refused = kind(f"{operation} was refused: {message} ({code})")
         refused.code = code
         raise refused from error
-    except (ParamValidationError, NoCredentialsError) as error:
+    except (exceptions.ParamValidationError, exceptions.NoCredentialsError) as error:
         raise RefusedByUserFault(f"{operation} cannot be called: {error}") from error
-    except HTTPClientError as error:
+    except (exceptions.HTTPClientError, exceptions.ConnectionError) as error:
         raise RefusedForNow(f"{operation} got no answer: {error}") from error
-    except BotoCoreError as error:
+    except exceptions.BotoCoreError as error:
         raise RefusedByService(f"{operation} failed: {error}") from error
 
 

@@ -1,0 +1,47 @@
+"""Data and a local SageMaker that the tests of several packages use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_breast_cancer
+
+from flytekit_sagemaker.local.server import LocalSageMaker
+
+
+@dataclass(frozen=True)
+class CsvData:
+    """Folders of SageMaker CSV: label first, no header."""
+
+    train: Path
+    validation: Path
+
+
+@pytest.fixture(scope="session")
+def csv_data(tmp_path_factory: pytest.TempPathFactory) -> CsvData:
+    """scikit-learn's breast-cancer data as two channels."""
+    features, labels = load_breast_cancer(return_X_y=True)
+    rows = np.column_stack([labels, features])
+    root = tmp_path_factory.mktemp("csv")
+    for name, part in (("train", rows[:300]), ("validation", rows[300:])):
+        (root / name).mkdir()
+        np.savetxt(root / name / "data.csv", part, delimiter=",", fmt="%.6g")
+    return CsvData(root / "train", root / "validation")
+
+
+@pytest.fixture(scope="session")
+def sagemaker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalSageMaker]:
+    """A local SageMaker that outlives the single test; job names have to be a test's own."""
+    with LocalSageMaker(tmp_path_factory.mktemp("sagemaker")) as server:
+        yield server
+
+
+@pytest.fixture
+def use_sagemaker(sagemaker: LocalSageMaker, monkeypatch: pytest.MonkeyPatch) -> LocalSageMaker:
+    """Sends everything that asks the settings to the local SageMaker of the tests."""
+    monkeypatch.setenv("FLYTEKIT_SAGEMAKER_ENDPOINT_URL", sagemaker.url)
+    return sagemaker

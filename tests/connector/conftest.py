@@ -1,0 +1,106 @@
+"""flytekit's connector service on a real gRPC port, and executions as propeller describes them."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+from flyteidl.admin.agent_pb2 import (
+    CreateTaskRequest,
+    DeleteTaskRequest,
+    GetTaskRequest,
+    Resource,
+    TaskCategory,
+    TaskExecutionMetadata,
+)
+from flyteidl.core import identifier_pb2, literals_pb2
+from flyteidl.service.agent_pb2_grpc import AsyncAgentServiceStub, add_AsyncAgentServiceServicer_to_server
+from flytekit.configuration import ImageConfig, SerializationSettings
+from flytekit.core.context_manager import FlyteContextManager
+from flytekit.core.type_engine import TypeEngine
+from flytekit.extend.backend.connector_service import AsyncConnectorService
+from flytekit.extend.backend.utils import is_terminal_phase
+from flytekit.tools.translator import get_serializable
+
+
+def execution(name: str | None = None, attempt: int = 0) -> TaskExecutionMetadata:
+    """What propeller says about an attempt."""
+    return TaskExecutionMetadata(
+        task_execution_id=identifier_pb2.TaskExecutionIdentifier(
+            task_id=identifier_pb2.Identifier(project="p", domain="d", name="m.task", version="v1"),
+            node_execution_id=identifier_pb2.NodeExecutionIdentifier(
+                node_id="n0",
+                execution_id=identifier_pb2.WorkflowExecutionIdentifier(
+                    project="p", domain="d", name=name or f"f{uuid.uuid4().hex[:19]}"
+                ),
+            ),
+            retry_attempt=attempt,
+        )
+    )
+
+
+@dataclass
+class Flyte:
+    """What propeller does with a task, over gRPC."""
+
+    stub: Any
+    folder: Path
+    prefixes: dict[bytes, Path] = field(default_factory=dict)
+
+    async def create(self, task: Any, inputs: dict[str, Any], who: Any = None) -> bytes:
+        settings = SerializationSettings(ImageConfig(), project="p", domain="d", version="v1")
+        template = get_serializable({}, settings, task).template.to_flyte_idl()
+        context = FlyteContextManager.current_context()
+        values = task._accepted(inputs)
+        literals = await TypeEngine._dict_to_literal_map(context, values, task.python_interface.inputs)
+        prefix = self.folder / uuid.uuid4().hex
+        request = CreateTaskRequest(
+            template=template,
+            inputs=literals.to_flyte_idl(),
+            output_prefix=str(prefix),
+            task_execution_metadata=who or execution(),
+        )
+        meta = (await self.stub.CreateTask(request)).resource_meta
+        self.prefixes[meta] = prefix
+        return bytes(meta)
+
+    async def get(self, task: Any, meta: bytes) -> Resource:
+        request = GetTaskRequest(task_category=TaskCategory(name=task.task_type), resource_meta=meta)
+        return (await self.stub.GetTask(request)).resource
+
+    async def delete(self, task: Any, meta: bytes) -> None:
+        await self.stub.DeleteTask(
+            DeleteTaskRequest(task_category=TaskCategory(name=task.task_type), resource_meta=meta)
+        )
+
+    async def end(self, task: Any, meta: bytes) -> Resource:
+        """The first report of a terminal phase."""
+        while True:
+            resource = await self.get(task, meta)
+            if is_terminal_phase(resource.phase):
+                return resource
+            await asyncio.sleep(0.05)
+
+    def outputs(self, meta: bytes) -> dict[str, literals_pb2.Literal]:
+        content = (self.prefixes[meta] / "outputs.pb").read_bytes()
+        return dict(literals_pb2.LiteralMap.FromString(content).literals)
+
+    def deck(self, meta: bytes) -> str:
+        return (self.prefixes[meta] / "deck.html").read_text()
+
+
+@pytest.fixture
+async def flyte(tmp_path: Path, use_sagemaker: Any) -> AsyncIterator[Flyte]:
+    server = grpc.aio.server()
+    add_AsyncAgentServiceServicer_to_server(AsyncConnectorService(), server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+        yield Flyte(AsyncAgentServiceStub(channel), tmp_path)
+    await server.stop(None)

@@ -1,0 +1,225 @@
+"""The life of both kinds of job as propeller drives it: over gRPC, through boto3, to a SageMaker that trains."""
+
+from __future__ import annotations
+
+import json
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import boto3
+import grpc
+import pytest
+import xgboost
+from flyteidl.core import literals_pb2
+from flyteidl.core.execution_pb2 import TaskExecution
+from flytekit.models.literals import LiteralMap
+
+from flytekit_sagemaker import SdkSimpleHPOJobTask, SdkSimpleTrainingJobTask
+from flytekit_sagemaker.connector.literals import plain_values
+from flytekit_sagemaker.models.training_job import AlgorithmSpecification, TrainingJobConfig
+from flytekit_sagemaker.types import AlgorithmName
+
+from .conftest import Flyte, execution
+
+TRAIN = SdkSimpleTrainingJobTask(
+    training_job_config=TrainingJobConfig(instance_type="ml.m5.xlarge", volume_size_in_gb=10, tags={"team": "ml"}),
+    algorithm_specification=AlgorithmSpecification(algorithm_name=AlgorithmName.XGBOOST, algorithm_version="1.7-1"),
+)
+TUNE = SdkSimpleHPOJobTask(
+    training_job=TRAIN, max_number_of_training_jobs=4, max_parallel_training_jobs=2, tunable_parameters=["eta"]
+)
+STATIC = {"num_round": 5, "objective": "binary:logistic"}
+ENDLESS = {"num_round": 1_000_000, "objective": "binary:logistic"}
+
+
+@pytest.fixture
+def inputs(csv_data: Any) -> dict[str, Any]:
+    return {
+        "static_hyperparameters": STATIC,
+        "train": str(csv_data.train),
+        "validation": str(csv_data.validation),
+        "stopping_condition": {"max_runtime_in_seconds": 600},
+    }
+
+
+@pytest.fixture
+def tuning_inputs(inputs: dict[str, Any]) -> dict[str, Any]:
+    objective = {"objective_type": "MAXIMIZE", "metric_name": "validation:auc"}
+    return {
+        **inputs,
+        "hyperparameter_tuning_job_config": {"tuning_strategy": "RANDOM", "tuning_objective": objective},
+        "eta": {"continuous_parameter_range": {"min_value": 0.1, "max_value": 0.5}},
+    }
+
+
+@pytest.fixture
+def boto(use_sagemaker: Any) -> Any:
+    keys = {"aws_access_key_id": "local", "aws_secret_access_key": "local"}
+    return boto3.client("sagemaker", region_name="us-east-1", endpoint_url=use_sagemaker.url, **keys)
+
+
+def plain_outputs(flyte: Flyte, meta: bytes) -> dict[str, Any]:
+    return plain_values(LiteralMap.from_flyte_idl(literals_pb2.LiteralMap(literals=flyte.outputs(meta))))
+
+
+async def test_training_job_brings_back_its_model(flyte: Flyte, inputs: dict[str, Any], boto: Any) -> None:
+    meta = await flyte.create(TRAIN, inputs)
+    resource = await flyte.end(TRAIN, meta)
+
+    assert resource.phase == TaskExecution.SUCCEEDED
+    assert not resource.outputs.literals  # returned outputs would hide the deck
+    outputs = plain_outputs(flyte, meta)
+    assert list(TRAIN.python_interface.outputs) == ["model", "training_job_name", "final_metrics"]
+    assert set(outputs) == set(TRAIN.python_interface.outputs)
+    assert 0 < outputs["final_metrics"]["validation:logloss"] < 1
+    with tarfile.open(outputs["model"]) as archive:
+        content = archive.extractfile("xgboost-model").read()
+    assert xgboost.Booster(model_file=bytearray(content)).num_boosted_rounds() == 5
+    assert outputs["training_job_name"] in flyte.deck(meta)
+
+    job = boto.describe_training_job(TrainingJobName=outputs["training_job_name"])
+    assert job["HyperParameters"] == {"num_round": "5", "objective": "binary:logistic"}
+    tags = {tag["Key"]: tag["Value"] for tag in boto.list_tags(ResourceArn=job["TrainingJobArn"])["Tags"]}
+    assert tags["team"] == "ml"
+    assert tags["flyte-project"] == "p"
+    assert tags["flyte-task"] == "m.task"
+
+
+async def test_tuning_job_brings_back_the_best_trial(flyte: Flyte, tuning_inputs: dict[str, Any], boto: Any) -> None:
+    meta = await flyte.create(TUNE, tuning_inputs)
+    resource = await flyte.end(TUNE, meta)
+
+    assert resource.phase == TaskExecution.SUCCEEDED
+    outputs = plain_outputs(flyte, meta)
+    assert set(outputs) == set(TUNE.python_interface.outputs)
+    tuning = boto.describe_hyper_parameter_tuning_job(HyperParameterTuningJobName=outputs["hpo_job_name"])
+    best = tuning["BestTrainingJob"]
+    assert outputs["best_job_name"] == best["TrainingJobName"]
+    assert outputs["best_objective"] == pytest.approx(best["FinalHyperParameterTuningJobObjectiveMetric"]["Value"])
+    assert outputs["best_hyperparameters"] == {**STATIC, **best["TunedHyperParameters"], "num_round": "5"}
+    assert outputs["training_image"].endswith("sagemaker-xgboost:1.7-1")
+    assert outputs["model_artifact_url"].removeprefix("file://") == outputs["model"]
+    assert Path(outputs["model"]).exists()
+    table = (Path(outputs["trials"]) / ".csv").read_text().splitlines()
+    assert len(table) == 1 + 4
+    deck = flyte.deck(meta)
+    assert all(row.split(",")[1].removeprefix(f"{outputs['hpo_job_name']}-") in deck for row in table[1:])
+
+
+async def test_progress_comes_with_every_report(flyte: Flyte, tuning_inputs: dict[str, Any]) -> None:
+    meta = await flyte.create(TUNE, tuning_inputs)
+    resource = await flyte.end(TUNE, meta)
+
+    progress = dict(resource.custom_info)
+    assert progress["total"] == 4
+    assert progress["done"] == 4
+    assert progress["objective_metric"] == "validation:auc"
+
+
+async def test_one_attempt_never_makes_two_jobs(flyte: Flyte, inputs: dict[str, Any], boto: Any) -> None:
+    who = execution()
+    first = await flyte.create(TRAIN, inputs, who)
+    again = await flyte.create(TRAIN, inputs, who)
+    retried = await flyte.create(TRAIN, inputs, execution(who.task_execution_id.node_execution_id.execution_id.name, 1))
+
+    assert json.loads(first)["name"] == json.loads(again)["name"] != json.loads(retried)["name"]
+    assert (await flyte.end(TRAIN, again)).phase == TaskExecution.SUCCEEDED
+    prefix = json.loads(first)["name"].rpartition("-0-")[0]
+    assert len(boto.list_training_jobs(NameContains=prefix)["TrainingJobSummaries"]) == 2
+
+
+async def test_a_strangers_job_is_not_adopted(flyte: Flyte, inputs: dict[str, Any], boto: Any) -> None:
+    who = execution()
+    name = json.loads(await flyte.create(TRAIN, inputs, who))["name"]
+    job = boto.describe_training_job(TrainingJobName=name)
+    boto.add_tags(ResourceArn=job["TrainingJobArn"], Tags=[{"Key": "flyte-project", "Value": "somebody-else"}])
+
+    resource = await flyte.get(TRAIN, await flyte.create(TRAIN, inputs, who))
+
+    assert resource.phase == TaskExecution.FAILED
+    assert "flyte-project=somebody-else" in resource.message
+
+
+async def test_delete_stops_a_job_and_leaves_others_as_they_are(
+    flyte: Flyte, inputs: dict[str, Any], boto: Any
+) -> None:
+    meta = await flyte.create(TRAIN, {**inputs, "static_hyperparameters": ENDLESS})
+    await flyte.delete(TRAIN, meta)
+    resource = await flyte.end(TRAIN, meta)
+    assert resource.phase == TaskExecution.FAILED
+    assert "stopped on request" in resource.message
+    await flyte.delete(TRAIN, meta)
+    assert boto.describe_training_job(TrainingJobName=json.loads(meta)["name"])["TrainingJobStatus"] == "Stopped"
+
+    never = await flyte.create(TRAIN, {**inputs, "static_hyperparameters": {}})
+    await flyte.delete(TRAIN, never)
+
+
+async def test_delete_stops_a_tuning_job_with_its_trials(
+    flyte: Flyte, tuning_inputs: dict[str, Any], boto: Any
+) -> None:
+    meta = await flyte.create(TUNE, {**tuning_inputs, "static_hyperparameters": ENDLESS})
+    name = json.loads(meta)["name"]
+    while not boto.list_training_jobs_for_hyper_parameter_tuning_job(HyperParameterTuningJobName=name)[
+        "TrainingJobSummaries"
+    ]:
+        await flyte.get(TUNE, meta)
+    await flyte.delete(TUNE, meta)
+    assert (await flyte.end(TUNE, meta)).phase == TaskExecution.FAILED
+    trials = boto.list_training_jobs_for_hyper_parameter_tuning_job(HyperParameterTuningJobName=name)
+    assert {trial["TrainingJobStatus"] for trial in trials["TrainingJobSummaries"]} == {"Stopped"}
+
+
+async def test_what_cannot_succeed_fails_at_the_first_look_with_every_problem(
+    flyte: Flyte, inputs: dict[str, Any], tmp_path: Path, boto: Any
+) -> None:
+    (tmp_path / "train").mkdir()
+    (tmp_path / "train" / "data.csv").write_text("label,age\n1,2\n")
+    wrong = {"num_roun": 5, "eta": 3}
+    meta = await flyte.create(TRAIN, {**inputs, "static_hyperparameters": wrong, "train": str(tmp_path / "train")})
+    resource = await flyte.get(TRAIN, meta)
+
+    assert resource.phase == TaskExecution.FAILED
+    for fragment in ("'num_round'?", "eta = '3'", "num_round = None", "line 1 is a header"):
+        assert fragment in resource.message
+    assert not boto.list_training_jobs(NameContains=json.loads(meta)["name"])["TrainingJobSummaries"]
+
+
+async def test_a_failed_job_explains_itself(flyte: Flyte, inputs: dict[str, Any], tmp_path: Path) -> None:
+    (tmp_path / "train").mkdir()
+    (tmp_path / "train" / "data.csv").write_text("7,1\n8,2\n")  # binary:logistic wants labels 0 and 1
+    meta = await flyte.create(TRAIN, {**inputs, "train": str(tmp_path / "train")})
+    resource = await flyte.end(TRAIN, meta)
+
+    assert resource.phase == TaskExecution.FAILED
+    assert "AlgorithmError" in resource.message
+    assert "AlgorithmError" in flyte.deck(meta)
+
+
+async def test_an_unreachable_service_is_no_failure(
+    flyte: Flyte, inputs: dict[str, Any], unused_tcp_port: int
+) -> None:
+    meta = json.loads(await flyte.create(TRAIN, inputs))
+    meta["endpoint_url"] = f"http://127.0.0.1:{unused_tcp_port}"
+
+    assert (await flyte.get(TRAIN, json.dumps(meta).encode())).phase == TaskExecution.RUNNING
+
+
+async def test_a_job_that_is_gone_is_a_failure(flyte: Flyte, inputs: dict[str, Any]) -> None:
+    meta = json.loads(await flyte.create(TRAIN, inputs))
+    meta["name"] = "never-created"
+
+    resource = await flyte.get(TRAIN, json.dumps(meta).encode())
+    assert resource.phase == TaskExecution.FAILED
+    assert "not found" in resource.message
+
+
+@pytest.mark.parametrize("junk", [b"", b"\x80\x04\x95junk", b"[1]", b'{"name": 5}', b'{"format": 99}', b"{" * 100_000])
+async def test_hostile_metadata_gives_an_error_and_nothing_else(
+    flyte: Flyte, inputs: dict[str, Any], junk: bytes
+) -> None:
+    with pytest.raises(grpc.aio.AioRpcError, match="resource metadata"):
+        await flyte.get(TRAIN, junk)
+    meta = await flyte.create(TRAIN, inputs)
+    assert (await flyte.get(TRAIN, meta)).phase != TaskExecution.FAILED
