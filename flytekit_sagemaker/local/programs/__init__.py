@@ -8,5 +8,8 @@ from collections.abc import Mapping
 
 from flytekit_sagemaker.types import AlgorithmName
 
-PROGRAMS: Mapping[AlgorithmName, str] = {AlgorithmName.XGBOOST: f"{__name__}.xgboost"}
+PROGRAMS: Mapping[AlgorithmName, str] = {
+    AlgorithmName.XGBOOST: f"{__name__}.xgboost",
+    AlgorithmName.KMEANS: f"{__name__}.kmeans",
+}
 """Module path of the local training program of each algorithm that has one."""

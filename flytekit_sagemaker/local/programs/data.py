@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ class Table:
 
     Attributes:
         features: one row per example.
-        label: one number per example, or None for a format without labels.
+        label: one number per example.
         weight: one weight per example, or None.
         files: every file with its number of rows, in the order of the rows.
         groups: query id per example, or None.
@@ -36,13 +37,29 @@ class Table:
     weight: np.ndarray[Any, Any] | None = None
     groups: np.ndarray[Any, Any] | None = None
 
-    def place(self, row: int) -> str:
-        """Where an example comes from, for a sentence."""
-        for file, rows in self.files:
-            if row < rows:
-                return f"{file}, row {row + 1}"
-            row -= rows
-        raise IndexError(row)
+
+def place(files: Iterable[tuple[Path, int]], row: int) -> str:
+    """Where an example comes from, for a sentence; ``files`` are the files with their numbers of rows."""
+    for file, rows in files:
+        if row < rows:
+            return f"{file}, row {row + 1}"
+        row -= rows
+    raise IndexError(row)
+
+
+def find(root: Path, channel: str) -> list[Path]:
+    """The files of a channel that hold data.
+
+    Raises:
+        TrainingError: there are none, or there is a hidden one.
+    """
+    if root.is_dir() and (hidden := hidden_files(root)):
+        raise TrainingError(f"Hidden file found in the data path! Remove that before training. ({hidden[0]})")
+    files = [file for file in data_files(root) if file.stat().st_size > 0] if root.exists() else []
+    if not files:
+        kind = "training" if channel == "train" else channel
+        raise TrainingError(f"No data in {kind} channel path {root}")
+    return files
 
 
 def read(root: Path, content_type: str, channel: str, *, weights: bool = False) -> Table:
@@ -57,15 +74,10 @@ def read(root: Path, content_type: str, channel: str, *, weights: bool = False) 
     Raises:
         TrainingError: there is no data, or it is not what the content type says; names file, line and column.
     """
-    if root.is_dir() and (hidden := hidden_files(root)):
-        raise TrainingError(f"Hidden file found in the data path! Remove that before training. ({hidden[0]})")
-    files = [file for file in data_files(root) if file.stat().st_size > 0] if root.exists() else []
-    if not files:
-        kind = "training" if channel == "train" else channel
-        raise TrainingError(f"No data in {kind} channel path {root}")
     flavour = content_type.split("/")[-1].removeprefix("x-")
     if flavour == "csv":
-        return _read_csv(root, files, channel, weights)
+        return _read_labelled_csv(root, channel, weights)
+    files = find(root, channel)
     if flavour == "libsvm":
         return _read_libsvm(files, channel)
     if flavour == "parquet":
@@ -75,31 +87,38 @@ def read(root: Path, content_type: str, channel: str, *, weights: bool = False) 
     )
 
 
-def _read_csv(root: Path, files: list[Path], channel: str, weights: bool) -> Table:
+def read_csv(
+    root: Path, channel: str, *, label_first: bool
+) -> tuple[np.ndarray[Any, Any], tuple[tuple[Path, int], ...]]:
+    """All rows of a CSV channel, with every file and its number of rows; an empty field is NaN.
+
+    Raises:
+        TrainingError: there is no data, or it is no table of numbers; names file, line and column.
+    """
+    files = find(root, channel)
     with files[0].open(encoding="utf-8-sig", errors="replace") as stream:
         delimiter = delimiter_of(stream.readline())
     log(f"Determined delimiter of CSV input is '{delimiter}'")
     try:
         parts = [_csv_array(file, delimiter) for file in files]
         array = np.vstack(parts)
-        doubtful = bool(np.isnan(array[:, 0]).any() or np.isnan(array[:, -1]).any())
-    except (ValueError, UnicodeDecodeError) as error:
-        _refuse_csv(root, channel)
+    except ValueError as error:
+        _refuse_csv(root, channel, label_first)
         raise TrainingError(f"Failed to load csv data with exception:\n{error}") from None
-    if doubtful:
-        _refuse_csv(root, channel)
+    if np.isnan(array[:, -1]).any() or (label_first and np.isnan(array[:, 0]).any()):
+        _refuse_csv(root, channel, label_first)  # pandas fills up a row that is too short
+    return array, tuple((file, len(part)) for file, part in zip(files, parts, strict=True))
+
+
+def _read_labelled_csv(root: Path, channel: str, weights: bool) -> Table:
+    array, files = read_csv(root, channel, label_first=True)
     first_feature = 2 if weights else 1
     if array.shape[1] <= first_feature:
         raise TrainingError(
-            f"Failed to load csv data with exception:\n{files[0]} has {array.shape[1]} column(s): "
+            f"Failed to load csv data with exception:\n{files[0][0]} has {array.shape[1]} column(s): "
             f"the label{', the weight' if weights else ''} and at least one feature are needed (channel {channel})."
         )
-    return Table(
-        array[:, first_feature:],
-        array[:, 0],
-        tuple((file, len(part)) for file, part in zip(files, parts, strict=True)),
-        weight=array[:, 1] if weights else None,
-    )
+    return Table(array[:, first_feature:], array[:, 0], files, weight=array[:, 1] if weights else None)
 
 
 def _csv_array(file: Path, delimiter: str) -> np.ndarray[Any, Any]:
@@ -115,8 +134,8 @@ def _csv_array(file: Path, delimiter: str) -> np.ndarray[Any, Any]:
     return np.asarray(frame.to_numpy())
 
 
-def _refuse_csv(root: Path, channel: str) -> None:
-    problems = csv_problems(root, channel=channel, lines_per_file=None, lines_per_channel=None)
+def _refuse_csv(root: Path, channel: str, label_first: bool) -> None:
+    problems = csv_problems(root, channel=channel, label_first=label_first, lines_per_file=None, lines_per_channel=None)
     if problems:
         raise TrainingError(
             "Failed to load csv data with exception:\n" + "\n".join(str(problem) for problem in problems)

@@ -48,8 +48,8 @@ def _check_labels(training: Training, table: data.Table, channel: str) -> None:
             if len(wrong):
                 row = int(wrong[0])
                 raise TrainingError(
-                    f"{words}: the label is {table.label[row]:g} in {table.place(row)} (channel {channel}), "
-                    f"and {len(wrong)} of {len(table.label)} labels are wrong."
+                    f"{words}: the label is {table.label[row]:g} in {data.place(table.files, row)}, "
+                    f"{len(wrong)} of {len(table.label)} labels are wrong."
                 )
 
 
