@@ -33,7 +33,7 @@ class Problem:
 
     Attributes:
         field: path of the offending value, such as ``training_job_config.instance_count``.
-        value: what was given; shown with ``repr``, cut when long.
+        value: what was given, None for nothing; shown with ``repr``, cut when long.
         rule: what a legal value looks like, as the rest of a sentence ("must be at least 1").
         remedy: what to do about it, a whole sentence, or empty where the rule says it all.
         constraint: the words in which the SageMaker service states the same rule, where it has any.
@@ -49,7 +49,11 @@ class Problem:
         shown = repr(self.value)
         if len(shown) > 80:
             shown = f"{shown[:77]}..."
-        sentence = f"{self.field} = {shown}: {self.rule}"
+        if self.value is None and self.field:
+            subject = self.field
+        else:
+            subject = f"{self.field} = {shown}:" if self.field else f"{shown}:"
+        sentence = f"{subject} {self.rule}"
         return f"{sentence}. {self.remedy}" if self.remedy else sentence
 
     def under(self, parent: str) -> Problem:

@@ -13,6 +13,7 @@ import json
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping
+from numbers import Integral, Real
 from typing import Any, ClassVar, TypeAlias, TypeVar
 
 from typing_extensions import Self, dataclass_transform
@@ -41,6 +42,7 @@ def rule(
     pattern: str | None = None,
     like: str | None = None,
     length: tuple[int, int] | None = None,
+    item: Callable[[Any], Any] | None = None,
 ) -> Any:
     """A dataclass field with the limits of its value.
 
@@ -50,8 +52,17 @@ def rule(
         pattern: regular expression that the whole text, or every item of a list of texts, has to match.
         like: an example of a text that matches ``pattern``, for the error message.
         length: fewest and most characters of a text, items of a list, entries of a map.
+        item: turns each item that was given for a list into the item that is stored, or raises InvalidInput; left out,
+            only values of the items' own type are taken.
     """
-    limits = {"at_least": at_least, "at_most": at_most, "pattern": pattern, "like": like, "length": length}
+    limits = {
+        "at_least": at_least,
+        "at_most": at_most,
+        "pattern": pattern,
+        "like": like,
+        "length": length,
+        "item": item,
+    }
     metadata = {name: value for name, value in limits.items() if value is not None}
     if default is dataclasses.MISSING:
         return dataclasses.field(metadata=metadata)
@@ -150,7 +161,7 @@ class Model:
             elif _is_repeated(field):
                 value = tuple(value)
             values[cls.ONEOF if cls.ONEOF and field.containing_oneof else field.name] = value
-        return cls(**values)
+        return cls._complete(values, [])
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON-able values under the fields' names; fields that are not set are left out, enums are names."""
@@ -177,11 +188,20 @@ class Model:
         for name, value in given.items():
             hint = did_you_mean(str(name), members) or f"It takes {', '.join(members)}."
             problems.append(Problem(str(name), value, f"is not a field of {cls.__name__}", hint))
-        required = [field.name for field in fields if field.default is dataclasses.MISSING]
+        return cls._complete(known, problems)
+
+    @classmethod
+    def _complete(cls, values: Mapping[str, Any], problems: list[Problem]) -> Self:
+        """The model of values by field name; what is missing joins ``problems``, unless it is a list or a map."""
+        members = cls.MESSAGE.DESCRIPTOR.fields_by_name
+        fields = dataclasses.fields(cls)  # type: ignore[arg-type]
+        absent = [field.name for field in fields if field.default is dataclasses.MISSING and field.name not in values]
+        missing = [name for name in absent if name == cls.ONEOF or not _is_repeated(members[name])]
+        problems.extend(Problem(name, None, "is required") for name in missing)
         try:
-            model = cls(**{**dict.fromkeys(required), **known})
+            model = cls(**dict.fromkeys(absent), **values)
         except InvalidInput as error:
-            problems.extend(error.problems)
+            problems.extend(problem for problem in error.problems if problem.field not in missing)
         if problems:
             raise InvalidInput(cls.__name__, problems)
         return model
@@ -237,40 +257,6 @@ def model_of(message_name: str) -> type[Model]:
 def all_models() -> tuple[type[Model], ...]:
     """Every model class, by name of its message."""
     return tuple(_models[name] for name in sorted(_models))
-
-
-def text_of(value: object) -> str:
-    """The exact text of a scalar, as SageMaker's string-only maps carry it.
-
-    Whole floats lose their ``.0``: Flyte's struct encoding turns every integer into a float, and an algorithm that
-    reads ``int("23.0")`` fails.
-
-    Raises:
-        InvalidInput: for anything that is not a text, a finite number, a boolean, a list or a dictionary.
-    """
-    if isinstance(value, str):
-        return value
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, enum.Enum):
-        return text_of(value.value)
-    if isinstance(value, int):
-        return str(int(value))
-    if isinstance(value, float) and math.isfinite(value):
-        return str(int(value)) if value.is_integer() and abs(value) < 2**53 else repr(float(value))
-    if isinstance(value, (list, tuple, Mapping)):
-        return json.dumps(_whole_numbers(value))
-    raise _wrong("", value, "must be a text, a finite number, a boolean, a list or a dictionary")
-
-
-def _whole_numbers(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {str(key): _whole_numbers(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_whole_numbers(item) for item in value]
-    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
-        return int(value)
-    return value
 
 
 def _wrong(field: str, value: object, text: str, remedy: str = "") -> InvalidInput:
@@ -329,10 +315,11 @@ def _broken_limits(name: str, value: Any, limits: Mapping[str, Any]) -> Iterable
         fewest, most = limits["length"]
         unit = "characters" if isinstance(value, str) else "entries"
         if not fewest <= len(value) <= most:
-            yield Problem(name, value, f"must have {fewest} to {most} {unit}, has {len(value)}")
+            allowed = f"{fewest} to {most}" if fewest else f"at most {most}"
+            yield Problem(name, value, f"must have {allowed} {unit}, has {len(value)}")
     if "pattern" in limits:
         for item in (value,) if isinstance(value, str) else value:
-            if not re.fullmatch(limits["pattern"], item):
+            if not re.fullmatch(limits["pattern"], item, re.ASCII):
                 yield Problem(name, item, f"must look like {limits['like']!r}")
 
 
@@ -340,16 +327,18 @@ def _readers(cls: type[Model]) -> dict[str, Reader]:
     """For each field of a model, the function that turns what was given into what is stored."""
     fields = cls.MESSAGE.DESCRIPTOR.fields_by_name
     return {
-        field.name: _one_of_reader(cls.MESSAGE.DESCRIPTOR) if field.name == cls.ONEOF else _reader(fields[field.name])
+        field.name: _one_of_reader(cls.MESSAGE.DESCRIPTOR)
+        if field.name == cls.ONEOF
+        else _reader(fields[field.name], field.metadata.get("item"))
         for field in dataclasses.fields(cls)  # type: ignore[arg-type]
     }
 
 
-def _reader(field: FieldDescriptor) -> Reader:
+def _reader(field: FieldDescriptor, own: Callable[[Any], Any] | None) -> Reader:
     if _is_map(field):
-        item = _item_reader(field.message_type.fields_by_name["value"])
-        return lambda value, _: _read_map(value, item)
-    item = _item_reader(field)
+        entry = own or _item_reader(field.message_type.fields_by_name["value"])
+        return lambda value, _: _read_map(value, entry)
+    item = own or _item_reader(field)
     if _is_repeated(field):
         return lambda value, _: _read_list(value, item)
     return lambda value, optional: None if value is None and optional else item(value)
@@ -443,16 +432,19 @@ def _bool(value: Any) -> bool:
 
 
 def _int(value: Any) -> int:
-    whole = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
+    whole = isinstance(value, Integral) or (isinstance(value, float) and value.is_integer())
     if isinstance(value, bool) or not whole or not -(2**63) <= value < 2**63:
         raise _wrong("", value, "must be a whole number")
     return int(value)
 
 
 def _float(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-        raise _wrong("", value, "must be a finite number")
-    return float(value)
+    try:
+        if isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(number := float(value)):
+            return number
+    except OverflowError:
+        pass
+    raise _wrong("", value, "must be a finite number")
 
 
 # The keys are protobuf's CPPTYPE numbers, which are part of its public format.

@@ -12,7 +12,8 @@ from typing_extensions import Self
 
 from flytekit_sagemaker._generated import parameter_ranges_pb2 as pb
 from flytekit_sagemaker.errors import InvalidInput, Problem
-from flytekit_sagemaker.models.codec import Model, rule, text_of
+from flytekit_sagemaker.models.codec import Model, rule
+from flytekit_sagemaker.models.text import text_of
 from flytekit_sagemaker.types import HyperparameterScalingType
 
 __all__ = [
@@ -78,12 +79,7 @@ class CategoricalParameterRange(Model, message=pb.CategoricalParameterRange):
         values: the choices; numbers and booleans are taken and become text.
     """
 
-    values: Sequence[str] = rule(length=(1, 30))
-
-    def __post_init__(self) -> None:
-        if isinstance(self.values, Iterable) and not isinstance(self.values, (str, Mapping)):
-            object.__setattr__(self, "values", tuple(text_of(value) for value in self.values))
-        super().__post_init__()
+    values: Sequence[str] = rule(length=(1, 30), item=text_of)
 
     def broken_rules(self) -> Iterable[Problem]:
         if len(set(self.values)) < len(self.values):

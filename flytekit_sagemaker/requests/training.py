@@ -11,7 +11,7 @@ from typing import Any
 
 from flytekit_sagemaker.algorithms import image_uri
 from flytekit_sagemaker.errors import InvalidInput, Problem
-from flytekit_sagemaker.models.codec import text_of
+from flytekit_sagemaker.models.text import text_of
 from flytekit_sagemaker.models.training_job import (
     AlgorithmSpecification,
     Channel,

@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from flytekit_sagemaker.models.codec import text_of
 from flytekit_sagemaker.models.hpo_job import HyperparameterTuningJob, HyperparameterTuningJobConfig
 from flytekit_sagemaker.models.parameter_ranges import (
     CategoricalParameterRange,
     IntegerParameterRange,
     ParameterRangeOneOf,
 )
+from flytekit_sagemaker.models.text import text_of
 from flytekit_sagemaker.requests.deployment import Deployment
 from flytekit_sagemaker.requests.training import (
     BuiltRequest,
