@@ -1,13 +1,10 @@
-"""The K-Means program as a process of its own."""
+"""The K-Means program: the centers it finds, the lines it prints, and what it says to bad input."""
 
 from __future__ import annotations
 
-import json
-import os
 import re
 import subprocess
-import sys
-from collections.abc import Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +13,8 @@ import pytest
 from flytekit_sagemaker.algorithms import algorithm
 from flytekit_sagemaker.types import AlgorithmName
 
+from .program_jobs import Job, warm_parent
+
 RANDOM = np.random.default_rng(0)
 CENTERS = np.array([[0.0, 0.0], [10.0, 0.0], [0.0, 10.0]])
 POINTS = CENTERS[RANDOM.integers(0, 3, 600)] + RANDOM.normal(0, 0.1, (600, 2))
@@ -23,46 +22,38 @@ CSV = "\n".join(f"{x:g},{y:g}" for x, y in POINTS) + "\n"
 UNLABELLED = "text/csv;label_size=0"
 
 
-def train(
-    base: Path, hyperparameters: Mapping[str, str], channels: Mapping[str, str], content_type: str = UNLABELLED
-) -> subprocess.CompletedProcess[str]:
-    config = base / "input" / "config"
-    config.mkdir(parents=True)
-    for name, text in channels.items():
-        folder = base / "input" / "data" / name
-        folder.mkdir(parents=True)
-        (folder / "part.csv").write_text(text)
-    (config / "hyperparameters.json").write_text(json.dumps(hyperparameters))
-    data_config = {name: {"ContentType": content_type, "TrainingInputMode": "File"} for name in channels}
-    (config / "inputdataconfig.json").write_text(json.dumps(data_config))
-    return subprocess.run(
-        [sys.executable, "-m", "flytekit_sagemaker.local.programs.kmeans"],
-        env={**os.environ, "SAGEMAKER_BASE_DIR": str(base), "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-    )
+@pytest.fixture(scope="module")
+def parent() -> Iterator[subprocess.Popen[str]]:
+    with warm_parent() as process:
+        yield process
 
 
-def test_finds_the_centers_and_prints_metrics(tmp_path: Path) -> None:
-    done = train(tmp_path, {"k": "3", "feature_dim": "2", "eval_metrics": '["msd","ssd"]'}, {"train": CSV, "test": CSV})
-    assert done.returncode == 0, done.stdout + done.stderr
-    with (tmp_path / "model" / "model_algo-1").open("rb") as file:
+@pytest.fixture
+def job(tmp_path: Path, parent: subprocess.Popen[str]) -> Job:
+    return Job(tmp_path / "ml", "flytekit_sagemaker.local.programs.kmeans", parent)
+
+
+def test_finds_the_centers_and_prints_metrics(job: Job) -> None:
+    job.channel("train", UNLABELLED, part_csv=CSV).channel("test", UNLABELLED, part_csv=CSV)
+    run = job.run({"k": "3", "feature_dim": "2", "eval_metrics": '["msd","ssd"]'})
+    assert run.code == 0, run.log
+    with (run.base / "model" / "model_algo-1").open("rb") as file:
         centers = np.load(file)
     assert np.allclose(sorted(map(tuple, centers)), sorted(map(tuple, CENTERS)), atol=0.1)
     found = {
         name: float(match[1])
         for name, regex in algorithm(AlgorithmName.KMEANS).metric_definitions()
-        if (match := re.search(regex, done.stdout))
+        if (match := re.search(regex, run.log))
     }
     assert found["test:msd"] == pytest.approx(0.02, abs=0.005)
     assert found["test:ssd"] == pytest.approx(found["test:msd"] * 600)
     assert {"train:msd", "train:throughput", "train:progress"} <= set(found)
 
 
-def test_the_label_column_is_left_out(tmp_path: Path) -> None:
+def test_the_label_column_is_left_out(job: Job) -> None:
     labelled = "\n".join(f"7,{line}" for line in CSV.splitlines())
-    done = train(tmp_path, {"k": "3", "feature_dim": "2"}, {"train": labelled}, "text/csv")
-    assert done.returncode == 0, done.stdout + done.stderr
+    run = job.channel("train", "text/csv", part_csv=labelled).run({"k": "3", "feature_dim": "2"})
+    assert run.code == 0, run.log
 
 
 @pytest.mark.parametrize(
@@ -77,9 +68,9 @@ def test_the_label_column_is_left_out(tmp_path: Path) -> None:
     ],
 )
 def test_what_is_wrong_is_said_in_a_sentence(
-    tmp_path: Path, hyperparameters: dict[str, str], text: str, content_type: str, said: str
+    job: Job, hyperparameters: dict[str, str], text: str, content_type: str, said: str
 ) -> None:
-    done = train(tmp_path, hyperparameters, {"train": text}, content_type)
-    assert done.returncode == 1
-    assert said in (tmp_path / "output" / "failure").read_text()
-    assert "Traceback" not in done.stdout + done.stderr
+    run = job.channel("train", content_type, part_csv=text).run(hyperparameters)
+    assert run.code == 1
+    assert said in run.failure
+    assert "Traceback" not in run.log

@@ -1,15 +1,13 @@
-"""The XGBoost program as processes forked from a warm parent, which is how the local SageMaker starts them."""
+"""The XGBoost program: what it prints, what it leaves behind, and what it says to bad input."""
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,117 +20,38 @@ from sklearn.metrics import accuracy_score, roc_auc_score
 from flytekit_sagemaker.algorithms import algorithm
 from flytekit_sagemaker.types import AlgorithmName
 
+from .program_jobs import Job, Run, warm_parent
+
 PROGRAM = "flytekit_sagemaker.local.programs.xgboost"
+METRICS = algorithm(AlgorithmName.XGBOOST).metric_definitions()
 BINARY = {"num_round": "8", "objective": "binary:logistic"}
 
 
-WARM_PARENT = """
-import json, os, sys
-from flytekit_sagemaker.local.programs import xgboost
-for line in sys.stdin:
-    order = json.loads(line)
-    pid = os.fork()
-    if pid == 0:
-        code = 70
-        try:
-            log = os.open(order["log"], os.O_CREAT | os.O_WRONLY | os.O_APPEND)
-            os.dup2(log, 1)
-            os.dup2(log, 2)
-            os.environ.update(order["environment"])
-            code = xgboost.main()
-        finally:
-            sys.stdout.flush()
-            os._exit(code)
-    print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)
-"""
-
-
 @pytest.fixture(scope="module")
-def warm_parent() -> Iterator[subprocess.Popen[str]]:
-    command = [sys.executable, "-c", WARM_PARENT]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as parent:
-        yield parent
+def parent() -> Iterator[subprocess.Popen[str]]:
+    with warm_parent() as process:
+        yield process
 
 
-@dataclass
-class Run:
-    """One execution of the program: its exit code, its log and the tree that it left."""
-
-    base: Path
-    code: int
-    log: str
-
-    @property
-    def failure(self) -> str:
-        return (self.base / "output" / "failure").read_text()
-
-    @property
-    def rounds(self) -> list[dict[str, float]]:
-        """The metrics of every printed round, as the service's own regexes read them."""
-        found = []
-        for line in self.log.replace("\t", "#011").splitlines():
-            values = {
-                n: m[1]
-                for n, regex in algorithm(AlgorithmName.XGBOOST).metric_definitions()
-                if (m := re.search(regex, line))
-            }
-            if values:
-                found.append({name: float(value) for name, value in values.items()})
-        return found
-
-    def model(self, name: str = "xgboost-model") -> xgboost.Booster:
-        booster = xgboost.Booster()
-        booster.load_model(self.base / "model" / name)
-        return booster
+@pytest.fixture
+def job(tmp_path: Path, parent: subprocess.Popen[str]) -> Job:
+    return Job(tmp_path / "ml", PROGRAM, parent)
 
 
-class Job:
-    """Builds the ``/opt/ml`` tree of a job and runs the program in it."""
+def rounds_of(run: Run) -> list[dict[str, float]]:
+    """The metrics of every printed round, as the service's own regexes read them."""
+    found = []
+    for line in run.log.replace("\t", "#011").splitlines():
+        values = {name: m[1] for name, regex in METRICS if (m := re.search(regex, line))}
+        if values:
+            found.append({name: float(value) for name, value in values.items()})
+    return found
 
-    def __init__(self, base: Path, warm_parent: subprocess.Popen[str]) -> None:
-        self.base = base
-        self.warm_parent = warm_parent
-        self.channels: dict[str, dict[str, str]] = {}
 
-    def channel(self, name: str, content_type: str | None = "text/csv", **files: str) -> Job:
-        self.channels[name] = {"TrainingInputMode": "File", "S3DistributionType": "FullyReplicated"}
-        if content_type:
-            self.channels[name]["ContentType"] = content_type
-        folder = self.base / "input" / "data" / name
-        folder.mkdir(parents=True)
-        for file, text in files.items():
-            path = folder / file.replace("__", "/").replace("_csv", ".csv")
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text)
-        return self
-
-    def configure(self, hyperparameters: Mapping[str, str], **documents: Any) -> None:
-        config = self.base / "input" / "config"
-        config.mkdir(parents=True, exist_ok=True)
-        documents = {
-            "resourceconfig": {"current_host": "algo-1", "hosts": ["algo-1"]},
-            **documents,
-            "hyperparameters": dict(hyperparameters),
-            "inputdataconfig": self.channels,
-        }
-        for name, document in documents.items():
-            (config / f"{name}.json").write_text(json.dumps(document))
-
-    def environment(self, version: str) -> dict[str, str]:
-        return {
-            "SAGEMAKER_BASE_DIR": str(self.base),
-            "FLYTEKIT_SAGEMAKER_ALGORITHM_VERSION": version,
-            "OMP_NUM_THREADS": "1",
-        }
-
-    def run(self, hyperparameters: Mapping[str, str], version: str = "", **documents: Any) -> Run:
-        self.configure(hyperparameters, **documents)
-        log = self.base / "log"
-        order = {"environment": self.environment(version), "log": str(log)}
-        assert self.warm_parent.stdin is not None
-        assert self.warm_parent.stdout is not None
-        print(json.dumps(order), file=self.warm_parent.stdin, flush=True)
-        return Run(self.base, int(self.warm_parent.stdout.readline()), log.read_text())
+def model_of(run: Run) -> xgboost.Booster:
+    booster = xgboost.Booster()
+    booster.load_model(run.base / "model" / "xgboost-model")
+    return booster
 
 
 def as_csv(features: np.ndarray[Any, Any], label: np.ndarray[Any, Any], *more: np.ndarray[Any, Any]) -> str:
@@ -156,11 +75,6 @@ TRAIN, HELD_OUT = as_csv(CANCER[:400], MALIGNANT[:400]), as_csv(CANCER[400:], MA
 
 
 @pytest.fixture
-def job(tmp_path: Path, warm_parent: subprocess.Popen[str]) -> Job:
-    return Job(tmp_path / "ml", warm_parent)
-
-
-@pytest.fixture
 def cancer(job: Job) -> Job:
     return job.channel("train", part_csv=TRAIN).channel("validation", part_csv=HELD_OUT)
 
@@ -171,12 +85,14 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*Unknown file format")  # SageM
 def test_trains_prints_metrics_and_leaves_a_model_for_plain_xgboost(cancer: Job) -> None:
     run = cancer.run({**BINARY, "eval_metric": "auc,logloss", "max_depth": "4", "eta": "0.5"})
     assert run.code == 0, run.log
-    assert len(run.rounds) == 8
-    assert set(run.rounds[0]) == {f"{data}:{name}" for data in ("train", "validation") for name in ("auc", "logloss")}
+    assert len(rounds_of(run)) == 8
+    assert set(rounds_of(run)[0]) == {
+        f"{data}:{name}" for data in ("train", "validation") for name in ("auc", "logloss")
+    }
     assert re.search(r"^\[0\]\ttrain-auc:0\.\d{5}\ttrain-logloss:", run.log, re.M)
-    predicted = run.model().predict(xgboost.DMatrix(CANCER[400:]))
-    assert roc_auc_score(MALIGNANT[400:], predicted) == pytest.approx(run.rounds[-1]["validation:auc"], abs=1e-4)
-    assert run.rounds[-1]["validation:auc"] > 0.97
+    predicted = model_of(run).predict(xgboost.DMatrix(CANCER[400:]))
+    assert roc_auc_score(MALIGNANT[400:], predicted) == pytest.approx(rounds_of(run)[-1]["validation:auc"], abs=1e-4)
+    assert rounds_of(run)[-1]["validation:auc"] > 0.97
     assert [path.name for path in (run.base / "model").iterdir()] == ["xgboost-model"]
     assert not (run.base / "output" / "failure").exists()
 
@@ -198,7 +114,7 @@ def test_a_metric_without_a_value_is_explained(job: Job) -> None:
     run = job.run({**BINARY, "eval_metric": "auc"})
     assert run.code == 0
     assert run.log.count("validation-auc is not defined on this data") == 1
-    assert set(run.rounds[-1]) == {"train:auc"}
+    assert set(rounds_of(run)[-1]) == {"train:auc"}
 
 
 def test_ranking_with_query_groups(job: Job) -> None:
@@ -208,21 +124,23 @@ def test_ranking_with_query_groups(job: Job) -> None:
         {"num_round": "5", "objective": "rank:ndcg", "eval_metric": "ndcg"}
     )
     assert run.code == 0, run.log
-    assert run.rounds[-1]["train:ndcg"] > 0.9
+    assert rounds_of(run)[-1]["train:ndcg"] > 0.9
 
 
 def test_the_tuning_objective_is_added_to_the_metrics(cancer: Job) -> None:
     run = cancer.run({**BINARY, "eval_metric": "logloss", "_tuning_objective_metric": "validation:auc"})
-    assert set(run.rounds[-1]) == {f"{data}:{name}" for data in ("train", "validation") for name in ("auc", "logloss")}
+    assert set(rounds_of(run)[-1]) == {
+        f"{data}:{name}" for data in ("train", "validation") for name in ("auc", "logloss")
+    }
 
 
 def test_metrics_that_the_container_computes(cancer: Job) -> None:
     names = "accuracy,balanced_accuracy,f1,f1_binary,f1_macro,precision,precision_micro,recall,recall_macro,mse,r2"
     run = cancer.run({**BINARY, "eval_metric": f"auc,{names}"})
     assert run.code == 0, run.log
-    last = run.rounds[-1]
+    last = rounds_of(run)[-1]
     assert {f"validation:{name}" for name in names.split(",")} <= set(last)
-    found = run.model().predict(xgboost.DMatrix(CANCER[400:])) > 0.5
+    found = model_of(run).predict(xgboost.DMatrix(CANCER[400:])) > 0.5
     assert last["validation:accuracy"] == pytest.approx(accuracy_score(MALIGNANT[400:], found), abs=1e-5)
 
 
@@ -236,7 +154,7 @@ def test_several_classes(job: Job, objective: str) -> None:
         {"num_round": "6", "objective": objective, "num_class": "3", "eval_metric": "mlogloss,accuracy,f1_macro"}
     )
     assert run.code == 0, run.log
-    assert run.rounds[-1]["validation:accuracy"] > 0.85
+    assert rounds_of(run)[-1]["validation:accuracy"] > 0.85
 
 
 @pytest.mark.parametrize(
@@ -251,7 +169,7 @@ def test_several_classes(job: Job, objective: str) -> None:
 def test_default_metric_is_that_of_the_version(cancer: Job, objective: str, version: str, metric: str) -> None:
     run = cancer.run({"num_round": "2", "objective": objective}, version)
     assert run.code == 0, run.log
-    assert set(run.rounds[-1]) == {f"train:{metric}", f"validation:{metric}"}
+    assert set(rounds_of(run)[-1]) == {f"train:{metric}", f"validation:{metric}"}
 
 
 def test_hyperparameters_that_the_library_lost_are_translated(cancer: Job) -> None:
@@ -280,15 +198,15 @@ def test_early_stopping_keeps_the_best_model(cancer: Job) -> None:
     run = cancer.run(
         {**BINARY, "num_round": "200", "eta": "1", "eval_metric": "error,logloss", "early_stopping_rounds": "3"}
     )
-    losses = [values["validation:logloss"] for values in run.rounds]
+    losses = [values["validation:logloss"] for values in rounds_of(run)]
     assert len(losses) < 200
-    assert run.model().num_boosted_rounds() == losses.index(min(losses)) + 1 == len(losses) - 3
+    assert model_of(run).num_boosted_rounds() == losses.index(min(losses)) + 1 == len(losses) - 3
 
 
 def test_early_stopping_without_a_metric_is_ignored_with_a_warning(cancer: Job) -> None:
     run = cancer.run({**BINARY, "num_round": "40", "eta": "1", "early_stopping_rounds": "1"})
     assert run.code == 0
-    assert len(run.rounds) == 40
+    assert len(rounds_of(run)) == 40
     assert "WARNING] early_stopping_rounds" in run.log
 
 
@@ -298,7 +216,7 @@ def test_data_may_lie_in_several_files_and_folders(job: Job) -> None:
     run = job.run(BINARY)
     assert run.code == 0, run.log
     assert "Train matrix has 400 rows and 30 columns" in run.log
-    assert set(run.rounds[-1]) == {"train:logloss"}
+    assert set(rounds_of(run)[-1]) == {"train:logloss"}
 
 
 def test_missing_values_and_other_delimiters(job: Job) -> None:
@@ -314,7 +232,7 @@ def test_csv_weights(job: Job) -> None:
     job.channel("train", a_csv=as_csv(CANCER[:400], MALIGNANT[:400], only_first_class))
     run = job.run({**BINARY, "csv_weights": "1"})
     assert "matrix has 400 rows and 30 columns" in run.log
-    assert run.model().predict(xgboost.DMatrix(CANCER)).max() < 0.5
+    assert model_of(run).predict(xgboost.DMatrix(CANCER)).max() < 0.5
 
 
 def test_libsvm_is_the_default_content_type(job: Job) -> None:
@@ -322,7 +240,7 @@ def test_libsvm_is_the_default_content_type(job: Job) -> None:
     job.channel("validation", None, data=as_libsvm(CANCER[400:, :29], MALIGNANT[400:]))
     run = job.run({**BINARY, "eval_metric": "auc"})
     assert run.code == 0, run.log
-    assert run.rounds[-1]["train:auc"] > 0.97
+    assert rounds_of(run)[-1]["train:auc"] > 0.97
 
 
 def test_kfold(cancer: Job) -> None:
@@ -342,7 +260,7 @@ def test_checkpoints_are_resumed(cancer: Job) -> None:
     (cancer.base / "log").unlink()
     second = cancer.run({**BINARY, "num_round": "10"}, checkpointconfig=config)
     assert re.findall(r"^\[(\d+)\]", second.log, re.M) == ["4", "5", "6", "7", "8", "9"]
-    assert second.model().num_boosted_rounds() == 10
+    assert model_of(second).num_boosted_rounds() == 10
     assert len(list((cancer.base / "checkpoints").iterdir())) == 5
 
 
@@ -361,7 +279,7 @@ def test_sigterm_saves_the_model_of_the_last_round(cancer: Job, tmp_path: Path) 
     process.stdout.read()
     assert process.wait() == 0
     run = Run(cancer.base, 0, "")
-    assert run.model().num_boosted_rounds() > 20
+    assert model_of(run).num_boosted_rounds() > 20
     assert [path.name for path in (cancer.base / "model").iterdir()] == ["xgboost-model"]
 
 
