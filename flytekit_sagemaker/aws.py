@@ -174,13 +174,7 @@ def pages(endpoint: Endpoint, operation: str, member: str, **parameters: Any) ->
 
 
 def _translated(make: Callable[[], Any], operation: str) -> Any:
-    from botocore.exceptions import (
-        BotoCoreError,
-        ClientError,
-        HTTPClientError,
-        NoCredentialsError,
-        ParamValidationError,
-    )
+    from botocore import exceptions
 
     try:
         return make()
