@@ -120,6 +120,7 @@ _HYPERPARAMETERS: tuple[Hyperparameter, ...] = (
     categorical("single_precision_histogram", "true false", since="1.2-1", until="1.7-1"),
     categorical("deterministic_histogram", "true false", since="1.2-1"),
     categorical("sampling_method", "uniform gradient_based", since="1.2-1"),
+    continuous("prob_buffer_row", "[1, inf)", until="0.72"),
     integer("prob_buffer_row", "(1, inf)", since="1.2-1"),
     # the dart booster
     categorical("sample_type", "uniform weighted"),

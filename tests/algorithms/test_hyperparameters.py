@@ -95,6 +95,7 @@ def test_every_problem_is_listed_at_once() -> None:
         ({"silent": "1"}, "0.72", True),
         ({"silent": "1"}, "1.0-1", True),
         ({"silent": "1"}, "1.2-1", False),
+        ({"prob_buffer_row": "1.0", "dsplit": "row", "updater": "grow_colmaker,prune"}, "0.72", True),
         ({"verbosity": "1"}, "0.72", False),
         ({"verbosity": "1"}, "0.90-1", True),
         ({"save_model_on_termination": "true"}, "0.90-2", False),
