@@ -416,7 +416,7 @@ def _member(choices: type[enum.IntEnum], value: Any) -> enum.IntEnum:
         return choices(int(value))
     names = [member.name for member in choices]
     hint = did_you_mean(value, names) if isinstance(value, str) else ""
-    raise _wrong("", value, f"must be a {choices.__name__}: {', '.join(names)}", hint)
+    raise _wrong("", value, f"must be one of {', '.join(names)}", hint)
 
 
 def _text(value: Any) -> str:

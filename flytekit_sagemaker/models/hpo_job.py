@@ -110,6 +110,8 @@ class HyperparameterTuningJob(Model, message=pb.HyperparameterTuningJob):
     tunable_parameters: Sequence[str] = rule(default=(), length=(0, 30))
 
     def broken_rules(self) -> Iterable[Problem]:
+        for name in sorted({name for name in self.tunable_parameters if self.tunable_parameters.count(name) > 1}):
+            yield Problem("tunable_parameters", name, "must not be named twice")
         if self.max_parallel_training_jobs > self.max_number_of_training_jobs:
             limit = f"must not exceed max_number_of_training_jobs ({self.max_number_of_training_jobs})"
             yield Problem("max_parallel_training_jobs", self.max_parallel_training_jobs, limit)

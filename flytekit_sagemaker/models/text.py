@@ -28,6 +28,8 @@ def text_of(value: object) -> str:
     try:
         if isinstance(value, enum.Enum):
             return text_of(value.value)
+        if value is None:
+            raise TypeError
         plain = _plain(value)
         return json.dumps(plain, allow_nan=False) if isinstance(plain, (list, dict)) else repr(plain)
     except (TypeError, ValueError):

@@ -1,0 +1,251 @@
+"""A broken rule is refused with the field, the value and the rule; all of them in one error."""
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+from flytekit_sagemaker import types
+from flytekit_sagemaker.errors import InvalidInput
+from flytekit_sagemaker.models import hpo_job, parameter_ranges, training_job
+from flytekit_sagemaker.models.codec import Model, from_wire
+from flytekit_sagemaker.testing import builders
+
+LONG = "x" * 513
+CONTINUOUS = {"continuous_parameter_range": {"min_value": 0, "max_value": 1}}
+
+
+def ranges(count: int) -> dict[str, Any]:
+    return {"parameter_range_map": {f"h{index}": CONTINUOUS for index in range(count)}}
+
+
+VALID: dict[str, dict[str, Any]] = {
+    "MetricDefinition": {"name": "validation:error", "regex": "error:(.*)"},
+    "AlgorithmSpecification": {"algorithm_name": "XGBOOST"},
+    "TrainingJobConfig": {"instance_type": "ml.m5.xlarge", "volume_size_in_gb": 1},
+    "StoppingCondition": {"max_runtime_in_seconds": 60},
+    "Channel": {"name": "train"},
+    "TrainingJob": builders.training_job().to_dict(),
+    "ContinuousParameterRange": {"min_value": 0.0, "max_value": 1.0},
+    "IntegerParameterRange": {"min_value": 0, "max_value": 9},
+    "CategoricalParameterRange": {"values": ["a", "b"]},
+    "ParameterRangeOneOf": CONTINUOUS,
+    "ParameterRanges": ranges(1),
+    "HyperparameterTuningObjective": {"objective_type": "MINIMIZE", "metric_name": "validation:error"},
+    "WarmStartConfig": {"warm_start_type": "TRANSFER_LEARNING", "parent_hyperparameter_tuning_jobs": ["parent"]},
+    "HyperparameterTuningJobConfig": builders.tuning_config().to_dict(),
+    "HyperparameterTuningJob": builders.tuning_job().to_dict(),
+}
+
+# class, what to change, field of the problem, words of its rule
+BROKEN: list[tuple[str, dict[str, Any], str, str]] = [
+    ("MetricDefinition", {"name": ""}, "name", "1 to 255 characters, has 0"),
+    ("MetricDefinition", {"regex": "x" * 501}, "regex", "1 to 500 characters, has 501"),
+    ("MetricDefinition", {"regex": "("}, "regex", "must be a regular expression"),
+    ("AlgorithmSpecification", {"algorithm_name": "XGBOST"}, "algorithm_name", "must be one of CUSTOM, XGBOOST"),
+    ("AlgorithmSpecification", {"input_mode": 9}, "input_mode", "FILE, PIPE, FASTFILE"),
+    ("AlgorithmSpecification", {"input_mode": types.AlgorithmName.CUSTOM}, "input_mode", "must be one of"),
+    ("AlgorithmSpecification", {"metric_definitions": [VALID["MetricDefinition"]] * 41}, "metric_definitions", "40"),
+    ("AlgorithmSpecification", {"metric_definitions": "error"}, "metric_definitions", "must be a list"),
+    ("AlgorithmSpecification", {"training_image": LONG}, "training_image", "at most 255 characters, has 513"),
+    ("TrainingJobConfig", {"instance_type": "m5.xlarge"}, "instance_type", "'ml.m5.xlarge'"),
+    ("TrainingJobConfig", {"instance_type": 5}, "instance_type", "must be a text"),
+    ("TrainingJobConfig", {"volume_size_in_gb": -1}, "volume_size_in_gb", "between 1 and 16384"),
+    ("TrainingJobConfig", {"volume_size_in_gb": "3"}, "volume_size_in_gb", "must be a whole number"),
+    ("TrainingJobConfig", {"volume_size_in_gb": 1.5}, "volume_size_in_gb", "must be a whole number"),
+    ("TrainingJobConfig", {"volume_size_in_gb": math.nan}, "volume_size_in_gb", "must be a whole number"),
+    ("TrainingJobConfig", {"volume_size_in_gb": 2**63}, "volume_size_in_gb", "must be a whole number"),
+    ("TrainingJobConfig", {"instance_count": 0}, "instance_count", "at least 1"),
+    ("TrainingJobConfig", {"instance_count": True}, "instance_count", "must be a whole number"),
+    ("TrainingJobConfig", {"role_arn": "SageMakerRole"}, "role_arn", "arn:aws:iam::"),
+    ("TrainingJobConfig", {"role_arn": "arn:aws:iam::١٢٣456789012:role/x"}, "role_arn", "arn:aws:iam::"),
+    ("TrainingJobConfig", {"region": "Virginia"}, "region", "'us-east-1'"),
+    ("TrainingJobConfig", {"keep_alive_period_in_seconds": 21601}, "keep_alive_period_in_seconds", "0 and 21600"),
+    ("TrainingJobConfig", {"subnets": ["subnet-1"]}, "security_group_ids", "other half of the VPC"),
+    ("TrainingJobConfig", {"security_group_ids": ["sg-1"]}, "subnets", "other half of the VPC"),
+    ("TrainingJobConfig", {"subnets": ["sub net"]}, "subnets", "'subnet-0a1b2c3d'"),
+    ("TrainingJobConfig", {"output_path": "bucket/prefix"}, "output_path", "'s3://bucket/prefix'"),
+    ("TrainingJobConfig", {"checkpoint_local_path": "/opt/x"}, "checkpoint_s3_uri", "with checkpoint_local_path"),
+    ("TrainingJobConfig", {"enable_network_isolation": 1}, "enable_network_isolation", "True or False"),
+    ("TrainingJobConfig", {"tags": {"a": 1}}, "tags['a']", "must be a text"),
+    ("TrainingJobConfig", {"tags": {1: "a"}}, "tags[1]", "must be a text"),
+    ("TrainingJobConfig", {"tags": ["a"]}, "tags", "must be a dictionary"),
+    ("TrainingJobConfig", {"tags": {str(n): "" for n in range(51)}}, "tags", "at most 50 entries, has 51"),
+    ("TrainingJobConfig", {"max_retry_attempts": 31}, "max_retry_attempts", "between 1 and 30"),
+    ("StoppingCondition", {"max_runtime_in_seconds": 0}, "max_runtime_in_seconds", "between 1 and 2419200"),
+    ("StoppingCondition", {"max_wait_time_in_seconds": 59}, "max_wait_time_in_seconds", "at least max_runtime"),
+    ("Channel", {"name": "my channel"}, "name", "'validation'"),
+    ("Channel", {"name": "x" * 65}, "name", "'validation'"),
+    ("Channel", {"attribute_names": ["a"]}, "attribute_names", "AUGMENTED_MANIFEST_FILE"),
+    ("Channel", {"s3_data_type": "AUGMENTED_MANIFEST_FILE", "input_mode": "FILE"}, "input_mode", "must be PIPE"),
+    ("Channel", {"shuffle_seed": -1}, "shuffle_seed", "at least 0"),
+    ("TrainingJob", {"channels": [{"name": "train"}] * 2}, "channels", "declared twice"),
+    ("TrainingJob", {"channels": [{"name": f"c{n}"} for n in range(21)]}, "channels", "at most 20 entries"),
+    (
+        "TrainingJob",
+        {"algorithm_specification": {"algorithm_name": "CUSTOM", "algorithm_version": "1"}},
+        "algorithm_specification.algorithm_version",
+        "built-in algorithms only",
+    ),
+    ("ContinuousParameterRange", {"min_value": 2}, "min_value", "must not exceed max_value (1.0)"),
+    ("ContinuousParameterRange", {"min_value": math.nan}, "min_value", "finite number"),
+    ("ContinuousParameterRange", {"max_value": math.inf}, "max_value", "finite number"),
+    ("ContinuousParameterRange", {"max_value": 10**400}, "max_value", "finite number"),
+    ("ContinuousParameterRange", {"max_value": False}, "max_value", "finite number"),
+    ("ContinuousParameterRange", {"scaling_type": "LOGARITHMIC"}, "min_value", "above 0 with LOGARITHMIC"),
+    ("ContinuousParameterRange", {"scaling_type": "REVERSELOGARITHMIC"}, "scaling_type", "bounds in [0, 1)"),
+    ("IntegerParameterRange", {"min_value": 10}, "min_value", "must not exceed max_value (9)"),
+    ("IntegerParameterRange", {"scaling_type": "LOGARITHMIC"}, "min_value", "above 0 with LOGARITHMIC"),
+    ("IntegerParameterRange", {"scaling_type": "REVERSELOGARITHMIC"}, "scaling_type", "continuous ranges only"),
+    ("CategoricalParameterRange", {"values": []}, "values", "1 to 30 entries, has 0"),
+    ("CategoricalParameterRange", {"values": list(range(31))}, "values", "1 to 30 entries, has 31"),
+    ("CategoricalParameterRange", {"values": [1, "1"]}, "values", "must not repeat"),
+    ("CategoricalParameterRange", {"values": "abc"}, "values", "must be a list"),
+    ("CategoricalParameterRange", {"values": ["a", math.nan]}, "values[1]", "finite number"),
+    ("ParameterRanges", ranges(31), "parameter_range_map", "at most 30 entries, has 31"),
+    ("HyperparameterTuningObjective", {"objective_type": "Minimise"}, "objective_type", "MINIMIZE, MAXIMIZE"),
+    ("HyperparameterTuningObjective", {"metric_name": ""}, "metric_name", "1 to 255 characters"),
+    ("WarmStartConfig", {"parent_hyperparameter_tuning_jobs": []}, "parent_hyperparameter_tuning_jobs", "1 to 5"),
+    ("WarmStartConfig", {"parent_hyperparameter_tuning_jobs": ["a_b"]}, "parent_hyperparameter_tuning_jobs", "like"),
+    ("HyperparameterTuningJobConfig", {"max_runtime_in_seconds": 119}, "max_runtime_in_seconds", "120 and 15768000"),
+    ("HyperparameterTuningJobConfig", {"random_seed": -1}, "random_seed", "between 0"),
+    ("HyperparameterTuningJobConfig", {"hyperband_max_resource": 9}, "hyperband_max_resource", "HYPERBAND strategy"),
+    (
+        "HyperparameterTuningJobConfig",
+        {"tuning_strategy": "HYPERBAND", "training_job_early_stopping_type": "AUTO"},
+        "training_job_early_stopping_type",
+        "must be OFF with HYPERBAND",
+    ),
+    (
+        "HyperparameterTuningJobConfig",
+        {"max_number_of_training_jobs_not_improving": 2},
+        "max_number_of_training_jobs_not_improving",
+        "at least 3",
+    ),
+    ("HyperparameterTuningJob", {"max_number_of_training_jobs": 10001}, "max_number_of_training_jobs", "10000"),
+    ("HyperparameterTuningJob", {"max_parallel_training_jobs": 5}, "max_parallel_training_jobs", "not exceed"),
+    ("HyperparameterTuningJob", {"tunable_parameters": ["a"] * 31}, "tunable_parameters", "at most 30"),
+    ("HyperparameterTuningJob", {"tunable_parameters": ["eta", "eta"]}, "tunable_parameters", "named twice"),
+]
+
+
+def model_class(name: str) -> type[Model]:
+    found: type[Model] = next(
+        getattr(module, name) for module in (training_job, hpo_job, parameter_ranges) if hasattr(module, name)
+    )
+    return found
+
+
+@pytest.mark.parametrize("name", VALID)
+def test_what_the_broken_cases_start_from_is_valid(name: str) -> None:
+    model_class(name).from_dict(VALID[name])
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "field", "words"), BROKEN, ids=[f"{name}-{field}-{words}" for name, _, field, words in BROKEN]
+)
+def test_a_broken_rule_is_refused(name: str, change: dict[str, Any], field: str, words: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        model_class(name).from_dict({**VALID[name], **change})
+    (problem,) = caught.value.problems
+    assert problem.field == field
+    assert words in problem.rule
+    assert name in str(caught.value)
+
+
+def test_every_problem_is_in_one_error_under_its_whole_path() -> None:
+    with pytest.raises(InvalidInput) as caught:
+        hpo_job.HyperparameterTuningJob.from_dict(
+            {
+                "training_job": {
+                    "algorithm_specification": {"algorithm_name": "XGBOOST", "metric_definitions": [{"name": "x"}]},
+                    "training_job_config": {"instance_type": "large", "instance_count": 0},
+                    "chanels": [],
+                },
+                "max_number_of_training_jobs": 0,
+                "max_parallel_training_jobs": 1,
+            }
+        )
+    assert {problem.field for problem in caught.value.problems} == {
+        "training_job.algorithm_specification.metric_definitions[0].regex",
+        "training_job.training_job_config.instance_type",
+        "training_job.training_job_config.instance_count",
+        "training_job.training_job_config.volume_size_in_gb",
+        "training_job.chanels",
+        "max_number_of_training_jobs",
+    }
+    assert "6 problems" in str(caught.value)
+    assert "training_job.training_job_config.volume_size_in_gb is required" in str(caught.value)
+    assert "Did you mean 'channels'?" in str(caught.value)
+
+
+@pytest.mark.parametrize("read", [lambda cls, values: cls.from_dict(values), from_wire])
+@pytest.mark.parametrize(
+    ("cls", "field"),
+    [
+        (training_job.TrainingJob, "algorithm_specification"),
+        (hpo_job.HyperparameterTuningJob, "training_job"),
+        (hpo_job.HyperparameterTuningJobConfig, "tuning_objective"),
+    ],
+)
+def test_a_missing_part_is_named(read: Any, cls: type[Model], field: str) -> None:
+    with pytest.raises(InvalidInput, match=f"{field} is required"):
+        read(cls, {})
+
+
+@pytest.mark.parametrize(
+    "values",
+    [{}, {**CONTINUOUS, "categorical_parameter_range": {"values": ["a"]}}, {"param": CONTINUOUS}, {"range": 1}],
+)
+def test_a_range_has_exactly_one_kind(values: dict[str, Any]) -> None:
+    with pytest.raises(InvalidInput):
+        parameter_ranges.ParameterRangeOneOf.from_dict(values)
+
+
+def test_a_bare_range_is_taken_for_one_of_the_three() -> None:
+    bare = parameter_ranges.IntegerParameterRange(min_value=1, max_value=2)
+    wrapped = parameter_ranges.ParameterRangeOneOf(param=bare)
+    for given in (bare, bare.to_flyte_idl(), wrapped, wrapped.to_flyte_idl(), wrapped.to_dict()):
+        assert parameter_ranges.ParameterRanges(parameter_range_map={"x": given}).parameter_range_map["x"] == wrapped
+
+
+@pytest.mark.parametrize(
+    "spelling", [types.InputMode.FASTFILE, 2, 2.0, "FASTFILE", "FastFile", "fast_file", "fastfile", "Fast File"]
+)
+def test_an_enum_is_taken_in_any_spelling(spelling: Any) -> None:
+    specification = training_job.AlgorithmSpecification(algorithm_name="XGBoost", input_mode=spelling)  # type: ignore[arg-type]
+    assert specification.input_mode is types.InputMode.FASTFILE
+    assert specification.algorithm_name is types.AlgorithmName.XGBOOST
+
+
+def test_a_misspelled_enum_is_answered_with_the_right_word() -> None:
+    with pytest.raises(InvalidInput, match="Did you mean 'XGBOOST'"):
+        training_job.AlgorithmSpecification(algorithm_name="xgbost")  # type: ignore[arg-type]
+
+
+def test_camel_case_names_are_taken() -> None:
+    assert training_job.StoppingCondition.from_dict({"maxRuntimeInSeconds": 60}).max_runtime_in_seconds == 60
+
+
+def test_numbers_of_numpy_are_numbers() -> None:
+    values = np.array([1, 3])
+    assert parameter_ranges.IntegerParameterRange(min_value=values[0], max_value=values[1]).max_value == 3
+    rates = np.array([0.25, 0.5], dtype=np.float32)
+    assert parameter_ranges.ContinuousParameterRange(min_value=rates[0], max_value=rates[1]).min_value == 0.25
+    assert parameter_ranges.CategoricalParameterRange(values=values).values == ("1", "3")
+
+
+@pytest.mark.parametrize("text", ["", "[]", "3", "{", '"eta"'])
+def test_json_that_is_no_object_is_refused(text: str) -> None:
+    with pytest.raises(InvalidInput, match="StoppingCondition|value"):
+        training_job.StoppingCondition.from_json(text)
+
+
+@pytest.mark.parametrize(
+    "wire",
+    [{"maxRuntimeInSeconds": "soon"}, {"maxRuntimeInSeconds": [1]}, {"maxRuntimeInSeconds": 1.5}],
+)
+def test_what_is_no_message_is_refused_on_the_wire(wire: dict[str, Any]) -> None:
+    with pytest.raises(InvalidInput, match="protobuf JSON"):
+        from_wire(training_job.StoppingCondition, wire)
