@@ -87,6 +87,7 @@ class Launcher:
         else:
             if pid == 0:
                 self._become(order, log)
+            _lead_group(pid)
             self._processes[pid] = order["key"]
             self._report(key=order["key"], pid=pid)
         finally:
@@ -95,7 +96,7 @@ class Launcher:
     def _become(self, order: dict[str, Any], log: int) -> NoReturn:
         code = 1
         try:
-            os.setsid()
+            _lead_group(0)
             if self._libc:
                 self._libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
             signal.set_wakeup_fd(-1)
@@ -157,6 +158,12 @@ def _share_cores(threads: int) -> None:
     """OpenMP reads its environment when its library is loaded, which has happened in the parent: tell it again."""
     with contextlib.suppress(ImportError):
         importlib.import_module("threadpoolctl").threadpool_limits(threads)
+
+
+def _lead_group(pid: int) -> None:
+    """Give a process a group of its own; both it and its parent do so, since either may need the group first."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.setpgid(pid, pid)
 
 
 def _signal_group(pid: int, number: int) -> None:
