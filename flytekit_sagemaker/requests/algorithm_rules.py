@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from flytekit_sagemaker.algorithms import TunedRange, algorithm, identify_image
 from flytekit_sagemaker.errors import Problem
-from flytekit_sagemaker.requests.service_rules import TUNING_CONFIG, definitions, ranges
+from flytekit_sagemaker.requests.service_rules import TUNING_CONFIG, definitions, entries, ranges, struct
 
 Request = Mapping[str, Any]
 _KINDS = {
@@ -16,16 +17,24 @@ _KINDS = {
     "CategoricalParameterRanges": "categorical",
 }
 
+_OBJECTIVE_MEMBERS = {
+    "metric_name": f"{TUNING_CONFIG}.HyperParameterTuningJobObjective.MetricName",
+    "objective_type": f"{TUNING_CONFIG}.HyperParameterTuningJobObjective.Type",
+}
+
 
 def problems(operation: str, request: Request) -> Iterator[Problem]:
-    """Every rule of the request's built-in algorithms that it breaks; a custom image has none."""
+    """Every rule of the request's built-in algorithms that it breaks; the user's own code has none.
+
+    Members of a wrong type are passed over: they are problems of the request, not of the algorithm.
+    """
     if operation == "CreateTrainingJob":
-        yield from _job(request, "", "HyperParameters", {}, None)
+        yield from _job(request, "", "HyperParameters", {}, {})
     elif operation == "CreateHyperParameterTuningJob":
-        config = request.get(TUNING_CONFIG, {})
+        config = struct(request, TUNING_CONFIG)
         for path, definition in definitions(request):
-            holder = definition.get("HyperParameterRanges", config.get("ParameterRanges", {}))
-            objective = definition.get("TuningObjective", config.get("HyperParameterTuningJobObjective"))
+            holder = struct(definition, "HyperParameterRanges") or struct(config, "ParameterRanges")
+            objective = struct(definition, "TuningObjective") or struct(config, "HyperParameterTuningJobObjective")
             yield from _job(definition, f"{path}.", "StaticHyperParameters", _tuned(holder), objective)
 
 
@@ -35,33 +44,44 @@ def _tuned(holder: Request) -> dict[str, TunedRange]:
             kind=_KINDS[kind],  # type: ignore[arg-type]
             min_value=str(item.get("MinValue", "")),
             max_value=str(item.get("MaxValue", "")),
-            values=tuple(item.get("Values", ())),
+            values=tuple(str(value) for value in entries(item, "Values")),
         )
         for kind, _, item in ranges(holder)
     }
 
 
+def _runs_own_code(job: Request, hyperparameters: Request) -> bool:
+    """Whether the image of a built-in algorithm only serves as the environment of the user's script."""
+    return bool(
+        "sagemaker_program" in hyperparameters
+        or "SAGEMAKER_PROGRAM" in struct(job, "Environment")
+        or entries(struct(job, "AlgorithmSpecification"), "ContainerEntrypoint")
+    )
+
+
 def _job(
-    job: Request, prefix: str, static_member: str, tuned: Mapping[str, TunedRange], objective: Request | None
+    job: Request, prefix: str, static_member: str, tuned: Mapping[str, TunedRange], objective: Request
 ) -> Iterator[Problem]:
-    image = job.get("AlgorithmSpecification", {}).get("TrainingImage", "")
-    identity = identify_image(image)
-    if identity is None:
+    given = struct(job, static_member)
+    identity = identify_image(str(struct(job, "AlgorithmSpecification").get("TrainingImage", "")))
+    if identity is None or _runs_own_code(job, given):
         return
     name, version = identity
     rules = algorithm(name)
-    static = {key: value for key, value in job.get(static_member, {}).items() if isinstance(value, str)}
-    metric = objective.get("MetricName") if objective else None
+    static = {str(key): value for key, value in given.items() if isinstance(value, str)}
+    metric = str(objective.get("MetricName") or "")
     for problem in rules.check_hyperparameters(static, tuned, version=version, objective_metric=metric):
-        holder = "ParameterRanges" if problem.field in tuned else static_member
-        yield problem.under(holder if static_member == "HyperParameters" else f"{prefix}{holder}")
-    if objective and metric:
+        holder = f"{TUNING_CONFIG}.ParameterRanges" if problem.field in tuned else f"{prefix}{static_member}"
+        yield problem.under(holder)
+    if metric:
         maximize = objective.get("Type") == "Maximize"
-        yield from rules.check_objective(metric, maximize, version=version)
+        for problem in rules.check_objective(metric, maximize, version=version):
+            yield replace(problem, field=_OBJECTIVE_MEMBERS[problem.field])
     channels = {
-        str(channel.get("ChannelName")): channel.get("ContentType")
-        for channel in job.get("InputDataConfig", ())
+        str(channel.get("ChannelName")): content_type if isinstance(content_type, str) else None
+        for channel in entries(job, "InputDataConfig")
         if isinstance(channel, Mapping)
+        for content_type in [channel.get("ContentType")]
     }
     for problem in rules.check_channels(channels):
         yield problem.under(f"{prefix}InputDataConfig")

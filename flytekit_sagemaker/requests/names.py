@@ -53,4 +53,4 @@ class JobIdentity:
 
 def _tag_value(text: str) -> str:
     # https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html
-    return re.sub(r"[^\w\s.:/=+\-@]", "-", text)[:256]
+    return re.sub(r"[^\w .:/=+\-@]", "-", text)[:256]

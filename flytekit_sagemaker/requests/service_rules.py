@@ -23,6 +23,8 @@ MAX_TRIALS = {"Random": 10000}
 MAX_TRIALS_OTHERWISE = 750
 MAX_PARALLEL_TRIALS = 100
 RANGE_KINDS = ("IntegerParameterRanges", "ContinuousParameterRanges", "CategoricalParameterRanges")
+# Hyperband reads the most resources of a trial from the first of these that it finds.
+EPOCHS = ("epochs", "numepochs", "n-epochs", "n_epochs", "num_epochs")
 TUNING_CONFIG = "HyperParameterTuningJobConfig"
 
 
@@ -39,10 +41,10 @@ def problems(operation: str, request: Request) -> Iterator[Problem]:
 
 def definitions(request: Request) -> list[tuple[str, Request]]:
     """The training job definitions of a tuning request with their paths; a well-formed request has at least one."""
-    found = [("TrainingJobDefinition", _struct(request, "TrainingJobDefinition"))]
-    several = _list(request, "TrainingJobDefinitions")
+    found = [("TrainingJobDefinition", struct(request, "TrainingJobDefinition"))]
+    several = entries(request, "TrainingJobDefinitions")
     found += [(f"TrainingJobDefinitions[{index}]", item) for index, item in enumerate(several)]
-    return [(path, item) for path, item in found if item]
+    return [(path, item) for path, item in found if isinstance(item, Mapping) and item]
 
 
 def ranges(parameter_ranges: Request) -> list[tuple[str, int, Request]]:
@@ -50,17 +52,19 @@ def ranges(parameter_ranges: Request) -> list[tuple[str, int, Request]]:
     return [
         (kind, index, item)
         for kind in RANGE_KINDS
-        for index, item in enumerate(_list(parameter_ranges, kind))
+        for index, item in enumerate(entries(parameter_ranges, kind))
         if isinstance(item, Mapping)
     ]
 
 
-def _struct(holder: Request, name: str) -> Request:
+def struct(holder: Request, name: str) -> Request:
+    """A structure inside another; empty when it is not there, or is none."""
     value = holder.get(name)
     return value if isinstance(value, Mapping) else {}
 
 
-def _list(holder: Request, name: str) -> Sequence[Any]:
+def entries(holder: Request, name: str) -> Sequence[Any]:
+    """A list inside a structure; empty when it is not there, or is none."""
     value = holder.get(name)
     return value if isinstance(value, (list, tuple)) else ()
 
@@ -70,7 +74,7 @@ def _number(value: Any, default: float = 0) -> float:
 
 
 def _tags(request: Request) -> Iterator[Problem]:
-    keys = [tag.get("Key") for tag in _list(request, "Tags") if isinstance(tag, Mapping)]
+    keys = [tag.get("Key") for tag in entries(request, "Tags") if isinstance(tag, Mapping)]
     for index, key in enumerate(keys):
         if isinstance(key, str) and key.lower().startswith("aws:"):
             yield Problem(f"Tags[{index}].Key", key, "must not start with aws:, which is reserved")
@@ -85,7 +89,7 @@ def _training_job(request: Request) -> Iterator[Problem]:
 
 def _job(job: Request, path: str) -> Iterator[Problem]:
     """The rules that a training job and a training job definition of a tuning job share."""
-    yield from _algorithm(_struct(job, "AlgorithmSpecification"), f"{path}AlgorithmSpecification")
+    yield from _algorithm(struct(job, "AlgorithmSpecification"), f"{path}AlgorithmSpecification")
     yield from _stopping(job, path)
     yield from _resources(job, path)
     yield from _channels(job, path)
@@ -100,7 +104,7 @@ def _algorithm(specification: Request, path: str) -> Iterator[Problem]:
 
 
 def _stopping(job: Request, path: str) -> Iterator[Problem]:
-    stopping = _struct(job, "StoppingCondition")
+    stopping = struct(job, "StoppingCondition")
     if not stopping:
         yield Problem(f"{path}StoppingCondition", None, "is required")
         return
@@ -120,7 +124,7 @@ def _stopping(job: Request, path: str) -> Iterator[Problem]:
 
 def _resources(job: Request, path: str) -> Iterator[Problem]:
     field = f"{path}ResourceConfig"
-    resources = _struct(job, "ResourceConfig")
+    resources = struct(job, "ResourceConfig")
     if not resources:
         if "HyperParameterTuningResourceConfig" not in job:
             yield Problem(field, None, "is required")
@@ -142,18 +146,18 @@ def _resources(job: Request, path: str) -> Iterator[Problem]:
 
 
 def _channels(job: Request, path: str) -> Iterator[Problem]:
-    default_mode = _struct(job, "AlgorithmSpecification").get("TrainingInputMode")
+    default_mode = struct(job, "AlgorithmSpecification").get("TrainingInputMode")
     names: Counter[Any] = Counter()
-    for index, channel in enumerate(_list(job, "InputDataConfig")):
+    for index, channel in enumerate(entries(job, "InputDataConfig")):
         if not isinstance(channel, Mapping):
             continue
         field = f"{path}InputDataConfig[{index}]"
         names[channel.get("ChannelName")] += 1
-        source = _struct(channel, "DataSource")
+        source = struct(channel, "DataSource")
         if len(source) != 1:
             yield Problem(f"{field}.DataSource", dict(source), "must have exactly one source")
         mode = channel.get("InputMode", default_mode)
-        s3 = _struct(source, "S3DataSource")
+        s3 = struct(source, "S3DataSource")
         if s3.get("S3DataType") == "AugmentedManifestFile":
             if mode != "Pipe":
                 yield Problem(f"{field}.InputMode", mode, "must be Pipe for an AugmentedManifestFile")
@@ -167,7 +171,7 @@ def _channels(job: Request, path: str) -> Iterator[Problem]:
 
 
 def _tuning_job(request: Request) -> Iterator[Problem]:
-    config = _struct(request, TUNING_CONFIG)
+    config = struct(request, TUNING_CONFIG)
     found = definitions(request)
     if len(found) == 0:
         yield Problem("TrainingJobDefinition", None, "is required")
@@ -178,27 +182,28 @@ def _tuning_job(request: Request) -> Iterator[Problem]:
     total = 0
     for path, definition in found:
         prefix = f"{path}."
+        yield from _resource_of_hyperband(config, definition)
         yield from _job(definition, prefix)
         if path != "TrainingJobDefinition" and not definition.get("DefinitionName"):
             yield Problem(f"{prefix}DefinitionName", None, "is required with several definitions")
         own = "HyperParameterRanges" in definition
         holder, ranges_path = (
-            (_struct(definition, "HyperParameterRanges"), f"{prefix}HyperParameterRanges")
+            (struct(definition, "HyperParameterRanges"), f"{prefix}HyperParameterRanges")
             if own
-            else (_struct(config, "ParameterRanges"), f"{TUNING_CONFIG}.ParameterRanges")
+            else (struct(config, "ParameterRanges"), f"{TUNING_CONFIG}.ParameterRanges")
         )
         total += len(ranges(holder))
         if not ranges(holder) and "Autotune" not in request:
             yield Problem(ranges_path, None, "must have at least one range", "Say which hyperparameters to tune.")
-        yield from _ranges(holder, ranges_path, config, _struct(definition, "StaticHyperParameters"))
-        objective = _struct(definition, "TuningObjective") or _struct(config, "HyperParameterTuningJobObjective")
+        yield from _ranges(holder, ranges_path, config, struct(definition, "StaticHyperParameters"))
+        objective = struct(definition, "TuningObjective") or struct(config, "HyperParameterTuningJobObjective")
         yield from _objective(definition, prefix, objective)
     if total > MAX_RANGES:
         yield Problem(f"{TUNING_CONFIG}.ParameterRanges", total, f"must have at most {MAX_RANGES} ranges in total")
 
 
 def _limits(config: Request) -> Iterator[Problem]:
-    limits, path = _struct(config, "ResourceLimits"), f"{TUNING_CONFIG}.ResourceLimits"
+    limits, path = struct(config, "ResourceLimits"), f"{TUNING_CONFIG}.ResourceLimits"
     most, parallel = limits.get("MaxNumberOfTrainingJobs"), limits.get("MaxParallelTrainingJobs")
     quota = MAX_TRIALS.get(str(config.get("Strategy")), MAX_TRIALS_OTHERWISE)
     if most is None and config.get("Strategy") != "Grid" and "MaxRuntimeInSeconds" not in limits:
@@ -220,6 +225,16 @@ def _strategy(config: Request) -> Iterator[Problem]:
         yield Problem(f"{TUNING_CONFIG}.TrainingJobEarlyStoppingType", "Auto", "must be Off with Hyperband")
 
 
+def _resource_of_hyperband(config: Request, definition: Request) -> Iterator[Problem]:
+    most = struct(struct(config, "StrategyConfig"), "HyperbandStrategyConfig").get("MaxResource")
+    if config.get("Strategy") != "Hyperband" or most is not None:
+        return
+    if not set(EPOCHS) & set(struct(definition, "StaticHyperParameters")):
+        rule = "is required with Hyperband when no static hyperparameter says how many epochs a trial has"
+        field = f"{TUNING_CONFIG}.StrategyConfig.HyperbandStrategyConfig.MaxResource"
+        yield Problem(field, None, rule, f"Give it, or one of {', '.join(EPOCHS)}.")
+
+
 def _ranges(holder: Request, path: str, config: Request, static: Request) -> Iterator[Problem]:
     grid = config.get("Strategy") == "Grid"
     names: Counter[Any] = Counter()
@@ -230,7 +245,7 @@ def _ranges(holder: Request, path: str, config: Request, static: Request) -> Ite
         if name in static:
             yield Problem(f"{field}.Name", name, "must not be a static hyperparameter as well")
         if kind == "CategoricalParameterRanges":
-            combinations *= max(len(_list(item, "Values")), 1)
+            combinations *= max(len(entries(item, "Values")), 1)
             continue
         if grid:
             remedy = "Give its values as a categorical range, or use another strategy."
@@ -239,7 +254,7 @@ def _ranges(holder: Request, path: str, config: Request, static: Request) -> Ite
     for name, count in names.items():
         if count > 1:
             yield Problem(path, name, "must have one range only")
-    most = _struct(config, "ResourceLimits").get("MaxNumberOfTrainingJobs")
+    most = struct(config, "ResourceLimits").get("MaxNumberOfTrainingJobs")
     if grid and most is not None and most != combinations and set(names) and not _has_numeric(holder):
         field = f"{TUNING_CONFIG}.ResourceLimits.MaxNumberOfTrainingJobs"
         yield Problem(field, most, f"must be the number of combinations ({combinations}) with Grid")
@@ -275,9 +290,9 @@ def _bounds(kind: str, item: Request, path: str) -> Iterator[Problem]:
 
 
 def _objective(definition: Request, prefix: str, objective: Request) -> Iterator[Problem]:
-    specification = _struct(definition, "AlgorithmSpecification")
+    specification = struct(definition, "AlgorithmSpecification")
     field = f"{prefix}AlgorithmSpecification.MetricDefinitions"
-    given = _list(specification, "MetricDefinitions")
+    given = entries(specification, "MetricDefinitions")
     metric = objective.get("MetricName")
     if not metric:
         yield Problem(f"{TUNING_CONFIG}.HyperParameterTuningJobObjective", None, "is required")

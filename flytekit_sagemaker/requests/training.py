@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from flytekit_sagemaker.algorithms import image_uri
+from flytekit_sagemaker.algorithms import identify_image, image_uri
 from flytekit_sagemaker.errors import InvalidInput, Problem
 from flytekit_sagemaker.models.text import text_of
 from flytekit_sagemaker.models.training_job import (
@@ -100,9 +100,7 @@ def training_request(
     """
     place = deployment.for_job(job.training_job_config)
     specification, warnings, problems = algorithm_specification(job.algorithm_specification, place.region)
-    hyperparameters, without_text = hyperparameter_texts(inputs.static_hyperparameters)
-    if job.training_job_config.distributed_protocol is DistributedProtocol.MPI:
-        hyperparameters.setdefault("sagemaker_mpi_enabled", "true")
+    hyperparameters, without_text = job_hyperparameters(job, inputs.static_hyperparameters)
     parameters = {
         "TrainingJobName": name,
         "HyperParameters": hyperparameters,
@@ -125,7 +123,8 @@ def algorithm_specification(
         "TrainingInputMode": INPUT_MODES[specification.input_mode],
     }
     metrics = list(specification.metric_definitions or ())
-    if metrics and name is not AlgorithmName.CUSTOM:
+    own_image = bool(specification.training_image) and identify_image(image) is None
+    if metrics and name is not AlgorithmName.CUSTOM and not own_image:
         names = ", ".join(metric.name for metric in metrics)
         return member, (f"metric_definitions ({names}) are left out: {name.name} defines its own metrics.",), problems
     if metrics:
@@ -204,6 +203,15 @@ def channel_member(channel: Channel, uri: str, specification: AlgorithmSpecifica
         InputMode=None if channel.input_mode is None else INPUT_MODES[channel.input_mode],
         ShuffleConfig=None if channel.shuffle_seed is None else {"Seed": channel.shuffle_seed},
     )
+
+
+def job_hyperparameters(job: TrainingJob, values: Mapping[str, Any]) -> tuple[dict[str, str], tuple[Problem, ...]]:
+    """The hyperparameters of a job, with what starts its hosts under MPI; a built-in algorithm starts its own."""
+    texts, problems = hyperparameter_texts(values)
+    custom = job.algorithm_specification.algorithm_name is AlgorithmName.CUSTOM
+    if custom and job.training_job_config.distributed_protocol is DistributedProtocol.MPI:
+        texts.setdefault("sagemaker_mpi_enabled", "true")
+    return texts, problems
 
 
 def hyperparameter_texts(values: Mapping[str, Any]) -> tuple[dict[str, str], tuple[Problem, ...]]:

@@ -88,12 +88,35 @@ def _input_shape(operation: str) -> Any:
     return _service_model().operation_model(operation).input_shape
 
 
+# The service's patterns are Java's: Python's `re` lacks these classes. They occur inside brackets only.
+_CLASSES = {
+    r"\p{Alnum}": "0-9A-Za-z",
+    r"\p{L}": r"\w",
+    r"\p{N}": r"\w",
+    r"\p{Z}": " \u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000",
+}
+
+
 @cache
 def _compiled(pattern: str) -> re.Pattern[str]:
-    # The service's patterns are Java's: Python's `re` lacks the Unicode classes, which occur in those of tags.
-    for java, python in ((r"\p{L}", r"\w"), (r"\p{N}", r"\d"), (r"\p{Z}", r"\s")):
+    unicode = r"\p{L}" in pattern  # elsewhere Java's \w and \d are ASCII
+    for java, python in _CLASSES.items():
         pattern = pattern.replace(java, python)
-    return re.compile(pattern)
+    return re.compile(pattern, re.UNICODE if unicode else re.ASCII)
+
+
+# What the patterns that users meet most mean, by the name of the shape or by the pattern itself.
+_IN_WORDS = {
+    "TrainingJobName": "must consist of letters, digits and inner hyphens",
+    "HyperParameterTuningJobName": "must consist of letters, digits and inner hyphens",
+    "ChannelName": "must consist of letters, digits and . - _",
+    "RoleArn": "must be the ARN of an IAM role, such as arn:aws:iam::123456789012:role/SageMaker",
+    "S3Uri": "must be an s3:// URI",
+    r"([\p{L}\p{Z}\p{N}_.:/=+\-@]*)": "must consist of letters, digits, spaces and _ . : / = + - @",
+    "[a-zA-Z_][a-zA-Z0-9_]*": "must be a name of letters, digits and _ that does not start with a digit",
+    ".*": "must not contain a line break",
+    ".+": "must not contain a line break",
+}
 
 
 _PYTHON_TYPES: dict[str, tuple[tuple[type, ...], str]] = {
@@ -154,8 +177,8 @@ class _Walk:
             if name in shape.members:
                 yield from self.problems(shape.members[name], member, prefix + name)
             else:
-                hint = did_you_mean(name, shape.members)
-                yield Problem(prefix + name, member, f"is not a member of {shape.name}", hint)
+                hint = did_you_mean(str(name), shape.members)
+                yield Problem(f"{prefix}{name}", member, f"is not a member of {shape.name}", hint)
 
     def _text(self, shape: Any, value: str, path: str) -> Iterator[Problem]:
         scheme = value.partition("://")[0] if "://" in value else ""
@@ -172,11 +195,14 @@ class _Walk:
             few = f"must be one of {', '.join(shape.enum)}" if len(shape.enum) <= 12 else f"is not a {shape.name}"
             yield Problem(path, value, few, did_you_mean(value, shape.enum), constraint)
             return
-        yield from self._size(shape, value, path)
+        sizes = list(self._size(shape, value, path))
+        yield from sizes
         pattern = shape.metadata.get("pattern")
-        if pattern and not _compiled(pattern).fullmatch(value):
+        # Many patterns state the length once more.
+        if pattern and not sizes and not _compiled(pattern).fullmatch(value):
             constraint = f"Member must satisfy regular expression pattern: {pattern}"
-            yield Problem(path, value, f"must match the pattern {pattern}", constraint=constraint)
+            rule = _IN_WORDS.get(shape.name) or _IN_WORDS.get(pattern) or f"must match the pattern {pattern}"
+            yield Problem(path, value, rule, constraint=constraint)
 
     def _size(self, shape: Any, value: Any, path: str) -> Iterator[Problem]:
         unit = " characters" if isinstance(value, str) else " entries"

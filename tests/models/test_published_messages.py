@@ -8,7 +8,7 @@ from flytekit_sagemaker import types
 from flytekit_sagemaker.models import hpo_job, training_job
 from flytekit_sagemaker.models.codec import Model, all_models
 
-# Source: the SageMaker messages of the package flyteidl.plugins.sagemaker; TrainingJobResourceConfig is TrainingJobConfig here.
+# Those of the package flyteidl.plugins.sagemaker, whose TrainingJobResourceConfig is TrainingJobConfig here.
 FIELDS: dict[str, dict[str, int]] = {
     "MetricDefinition": {"name": 1, "regex": 2},
     "AlgorithmSpecification": {

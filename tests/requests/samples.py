@@ -1,0 +1,239 @@
+"""The requests under test: rich and minimal jobs, built from models."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flytekit_sagemaker import types
+from flytekit_sagemaker.models.channels import Channel
+from flytekit_sagemaker.models.hpo_job import HyperparameterTuningObjective, WarmStartConfig
+from flytekit_sagemaker.models.parameter_ranges import (
+    CategoricalParameterRange,
+    ContinuousParameterRange,
+    IntegerParameterRange,
+    ParameterRangeOneOf,
+    ParameterRanges,
+)
+from flytekit_sagemaker.models.training_job import MetricDefinition
+from flytekit_sagemaker.requests.names import TRAINING_JOB_NAME_LENGTH, TUNING_JOB_NAME_LENGTH
+from flytekit_sagemaker.requests.training import BuiltRequest, training_request
+from flytekit_sagemaker.requests.tuning import tuning_request
+from flytekit_sagemaker.testing import builders as make
+
+IMAGE = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/pricing:3"
+ERROR_METRIC = MetricDefinition(name="validation:error", regex="error=([0-9.]+)")
+
+
+def training(**changes: Any) -> BuiltRequest:
+    """CreateTrainingJob of ``job`` and ``inputs``, minimal where they are not given."""
+    identity = make.job_identity()
+    given = {"job": make.training_job(), "inputs": make.job_inputs(), "deployment": make.deployment(), **changes}
+    return training_request(**given, name=identity.job_name(TRAINING_JOB_NAME_LENGTH), tags=identity.tags())
+
+
+def tuning(**changes: Any) -> BuiltRequest:
+    """CreateHyperParameterTuningJob of ``job``, ``config``, ``inputs`` and ``ranges``, minimal likewise."""
+    identity = make.job_identity()
+    given = {
+        "job": make.tuning_job(),
+        "config": make.tuning_config(),
+        "inputs": make.job_inputs(),
+        "ranges": {},
+        "deployment": make.deployment(),
+        **changes,
+    }
+    return tuning_request(**given, name=identity.job_name(TUNING_JOB_NAME_LENGTH), tags=identity.tags())
+
+
+def custom_algorithm(**changes: Any) -> Any:
+    fields = {
+        "algorithm_name": types.AlgorithmName.CUSTOM,
+        "algorithm_version": "",
+        "training_image": IMAGE,
+        "metric_definitions": (ERROR_METRIC,),
+    }
+    return make.algorithm_specification(**{**fields, **changes})
+
+
+def rich_config() -> Any:
+    return make.training_job_config(
+        instance_count=2,
+        volume_size_in_gb=50,
+        distributed_protocol=types.DistributedProtocol.MPI,
+        role_arn="arn:aws:iam::210987654321:role/service-role/Pricing",
+        region="eu-west-1",
+        volume_kms_key_id="alias/volumes",
+        security_group_ids=("sg-1", "sg-2"),
+        subnets=("subnet-1",),
+        output_path="s3://pricing/models",
+        output_kms_key_id="alias/models",
+        enable_network_isolation=True,
+        enable_inter_container_traffic_encryption=True,
+        enable_managed_spot_training=True,
+        checkpoint_s3_uri="s3://pricing/checkpoints",
+        checkpoint_local_path="/opt/ml/checkpoints",
+        tags={"team": "pricing", "flyte-project": "not the user's to say"},
+        environment={"OMP_NUM_THREADS": "4"},
+        max_retry_attempts=3,
+    )
+
+
+def rich_channels() -> tuple[Channel, ...]:
+    return (
+        Channel(name="train", s3_data_distribution_type=types.S3DataDistributionType.SHARDED_BY_S3_KEY, shuffle_seed=7),
+        Channel(
+            name="images",
+            content_type="application/x-image",
+            s3_data_type=types.S3DataType.AUGMENTED_MANIFEST_FILE,
+            compression_type=types.CompressionType.GZIP,
+            record_wrapper_type=types.RecordWrapperType.RECORD_IO,
+            input_mode=types.InputMode.PIPE,
+            attribute_names=("source-ref", "label"),
+        ),
+        Channel(name="extra", required=False),
+    )
+
+
+def rich_inputs() -> Any:
+    """Numbers as they are after Flyte carried them: floats."""
+    return make.job_inputs(
+        static_hyperparameters={
+            "epochs": 23.0,
+            "learning_rate": 0.1,
+            "tiny": 1e-07,
+            "seed": 2**31,
+            "verbose": True,
+            "layers": [64.0, 32.0],
+            "optimizer": "adam",
+            "unset": None,
+        },
+        channels={"train": "s3://pricing/train", "images": "s3://pricing/images.manifest"},
+        stopping_condition=make.stopping_condition(max_wait_time_in_seconds=7200),
+    )
+
+
+def rich_ranges() -> ParameterRanges:
+    kinds = {
+        "learning_rate": ContinuousParameterRange(
+            min_value=1e-07, max_value=0.1, scaling_type=types.HyperparameterScalingType.LOGARITHMIC
+        ),
+        "momentum": ContinuousParameterRange(
+            min_value=0.5, max_value=0.999, scaling_type=types.HyperparameterScalingType.REVERSELOGARITHMIC
+        ),
+        "epochs": IntegerParameterRange(
+            min_value=1, max_value=2**40, scaling_type=types.HyperparameterScalingType.LINEAR
+        ),
+        "optimizer": CategoricalParameterRange(values=["adam", "sgd"]),
+        "width": CategoricalParameterRange(values=[64.0, 128, True]),
+    }
+    return ParameterRanges(parameter_range_map={name: ParameterRangeOneOf(param=kind) for name, kind in kinds.items()})
+
+
+def rich_training_job() -> Any:
+    algorithm = custom_algorithm(input_mode=types.InputMode.FASTFILE)
+    return make.training_job(
+        algorithm_specification=algorithm, training_job_config=rich_config(), channels=rich_channels()
+    )
+
+
+def legacy_training_job() -> Any:
+    """The algorithm specification of the proposal's sample."""
+    algorithm = make.algorithm_specification(
+        algorithm_version="0.72", metric_definitions=[MetricDefinition(name="Minimize", regex="validation:error")]
+    )
+    return make.training_job(algorithm_specification=algorithm)
+
+
+LEGACY_HYPERPARAMETERS = {
+    "num_round": "100",
+    "base_score": "0.5",
+    "booster": "gbtree",
+    "csv_weights": "0",
+    "dsplit": "row",
+    "grow_policy": "depthwise",
+    "lambda_bias": "0.0",
+    "max_bin": "256",
+    "max_leaves": "0",
+    "normalize_type": "tree",
+    "objective": "reg:linear",
+    "one_drop": "0",
+    "prob_buffer_row": None,
+    "process_type": "default",
+    "rate_drop": "0.0",
+    "refresh_leaf": "1",
+    "sample_type": "uniform",
+    "scale_pos_weight": "1.0",
+    "silent": "1",
+    "sketch_eps": "0.03",
+    "skip_drop": "0.0",
+    "tree_method": "auto",
+    "tweedie_variance_power": "1.5",
+    "updater": "grow_colmaker,prune",
+}
+
+
+def legacy_inputs() -> Any:
+    return make.job_inputs(static_hyperparameters=LEGACY_HYPERPARAMETERS)
+
+
+def hyperband() -> Any:
+    return make.tuning_config(
+        tuning_strategy=types.HyperparameterTuningStrategy.HYPERBAND, hyperband_min_resource=1, hyperband_max_resource=9
+    )
+
+
+def rich_search() -> Any:
+    return make.tuning_config(
+        tuning_strategy=types.HyperparameterTuningStrategy.BAYESIAN,
+        tuning_objective=HyperparameterTuningObjective(
+            objective_type=types.HyperparameterTuningObjectiveType.MAXIMIZE, metric_name="validation:error"
+        ),
+        training_job_early_stopping_type=types.TrainingJobEarlyStoppingType.AUTO,
+        hyperparameter_ranges=rich_ranges(),
+        random_seed=42,
+        max_runtime_in_seconds=86400,
+        target_objective_metric_value=0.95,
+        max_number_of_training_jobs_not_improving=5,
+        complete_on_convergence=True,
+        warm_start_config=WarmStartConfig(
+            warm_start_type=types.WarmStartType.TRANSFER_LEARNING, parent_hyperparameter_tuning_jobs=["one", "two"]
+        ),
+    )
+
+
+def kmeans_job() -> Any:
+    algorithm = make.algorithm_specification(algorithm_name=types.AlgorithmName.KMEANS, algorithm_version="1")
+    return make.training_job(algorithm_specification=algorithm, channels=(Channel(name="train"),))
+
+
+# Every golden file's request, by the file's name.
+GOLDEN = {
+    "training_minimal": lambda: training(),
+    "training_rich": lambda: training(job=rich_training_job(), inputs=rich_inputs()),
+    "training_legacy": lambda: training(job=legacy_training_job(), inputs=legacy_inputs()),
+    "training_kmeans_china": lambda: training(
+        job=kmeans_job(),
+        inputs=make.job_inputs(static_hyperparameters={"k": 3, "feature_dim": 4}),
+        deployment=make.deployment(
+            region="cn-north-1",
+            role_arn="arn:aws-cn:iam::123456789012:role/SageMaker",
+            security_group_ids=("sg-9",),
+            subnets=("subnet-9",),
+            volume_kms_key_id="alias/all",
+            output_kms_key_id="alias/all",
+            tags={"cost-centre": "7"},
+        ),
+    ),
+    "tuning_minimal": lambda: tuning(),
+    "tuning_rich": lambda: tuning(
+        job=make.tuning_job(training_job=rich_training_job(), max_number_of_training_jobs=20),
+        config=rich_search(),
+        inputs=rich_inputs(),
+        ranges={
+            "momentum": ParameterRangeOneOf(param=ContinuousParameterRange(min_value=0, max_value=0.5)),
+            "depth": ParameterRangeOneOf(param=IntegerParameterRange(min_value=1, max_value=9)),
+        },
+    ),
+    "tuning_hyperband": lambda: tuning(config=hyperband()),
+    "tuning_legacy": lambda: tuning(job=make.tuning_job(training_job=legacy_training_job()), inputs=legacy_inputs()),
+}
