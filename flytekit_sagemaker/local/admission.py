@@ -5,12 +5,13 @@ What hyperparameters mean is not looked at: the service does not either, the tra
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from flytekit_sagemaker.algorithms.content import csv_problems
 from flytekit_sagemaker.errors import Problem
-from flytekit_sagemaker.local import containers, objects
+from flytekit_sagemaker.local import containers, objects, warm_start
+from flytekit_sagemaker.local.store import Job, Kind
 from flytekit_sagemaker.requests.validation import LOCAL_URI_SCHEMES, check_service_rules
 from flytekit_sagemaker.types import AlgorithmName
 
@@ -60,16 +61,14 @@ def check_training(definition: Mapping[str, Any], images: Mapping[str, Sequence[
     return runs
 
 
-def check_search(request: Mapping[str, Any]) -> None:
-    """Check that a tuning job asks for nothing that the local SageMaker cannot do.
+def check_search(request: Mapping[str, Any], find: Callable[[Kind, str], Job | None]) -> None:
+    """Check that a tuning job asks for nothing that the local SageMaker cannot do; ``find`` finds earlier jobs.
 
     Raises:
         Refused: it does.
     """
     config = request["HyperParameterTuningJobConfig"]
     unsupported = {
-        "Strategy Hyperband": config["Strategy"] == "Hyperband",
-        "WarmStartConfig": "WarmStartConfig" in request,
         "Autotune": "Autotune" in request,
         "TrainingJobDefinitions": "TrainingJobDefinitions" in request,
     }
@@ -80,6 +79,8 @@ def check_search(request: Mapping[str, Any]) -> None:
         raise Refused(
             "ValidationException", "TrainingJobDefinition and its HyperParameterTuningJobObjective are needed"
         )
+    if sentence := warm_start.problem(request, find):
+        raise Refused("ValidationException", sentence)
     if config["Strategy"] != "Grid" and (sentence := containers.missing_libraries("optuna")):
         raise Refused("ValidationException", sentence)
 

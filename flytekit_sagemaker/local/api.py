@@ -12,7 +12,7 @@ import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from flytekit_sagemaker.local import admission, descriptions
+from flytekit_sagemaker.local import admission, descriptions, warm_start
 from flytekit_sagemaker.local.admission import Refused
 from flytekit_sagemaker.local.engine import Engine
 from flytekit_sagemaker.local.store import Job, Kind, Page
@@ -65,7 +65,7 @@ class Api:
 
     async def _create_tuning_job(self, request: Mapping[str, Any], region: str) -> Answer:
         self._refuse_duplicate(Kind.TUNING, request["HyperParameterTuningJobName"])
-        admission.check_search(request)
+        admission.check_search(request, self._engine.store.find)
         definition = request["TrainingJobDefinition"]
         runs = await asyncio.to_thread(admission.check_training, definition, self._engine.images)
         admission.check_objective(request, runs)
@@ -114,8 +114,9 @@ class Api:
 
     async def _describe_tuning_job(self, request: Mapping[str, Any], region: str) -> Answer:
         job = self._tuning_job(request)
-        trials = self._engine.store.trials(job.name)
-        return descriptions.tuning_job_answer(job, trials, self._engine.clock.time())
+        store = self._engine.store
+        inherited = warm_start.trials(job, store)
+        return descriptions.tuning_job_answer(job, store.trials(job.name), inherited, self._engine.clock.time())
 
     async def _stop_training_job(self, request: Mapping[str, Any], region: str) -> Answer:
         return self._stop(self._training_job(request), "training job")

@@ -173,12 +173,16 @@ def trial_summary(tuning_job: Job, trial: Job) -> dict[str, Any]:
     return summary
 
 
-def tuning_job_answer(job: Job, trials: list[Job], now: float) -> dict[str, Any]:
-    """What DescribeHyperParameterTuningJob answers."""
+def tuning_job_answer(job: Job, trials: list[Job], inherited: list[Job], now: float) -> dict[str, Any]:
+    """What DescribeHyperParameterTuningJob answers; ``inherited`` are the trials of the parents of a warm start."""
     answer = {**job.description, **_counters(trials)}
     best = best_trial(job, trials)
     if best:
         answer["BestTrainingJob"] = trial_summary(job, best)
+    if job.description.get("WarmStartConfig", {}).get("WarmStartType") == "IdenticalDataAndAlgorithm":
+        overall = best_trial(job, [*inherited, *trials])
+        if overall:
+            answer["OverallBestTrainingJob"] = {**trial_summary(job, overall), "TuningJobName": overall.tuning_job}
     ended = job.description.get("HyperParameterTuningEndTime", now)
     answer["ConsumedResources"] = {"RuntimeInSeconds": int(ended - job.description["CreationTime"])}
     return answer

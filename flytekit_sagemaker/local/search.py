@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import math
+import random
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
 
 _LOGARITHMIC_FROM_RATIO = 1000
-_DRAWS_FOR_SOMETHING_NEW = 20
+_DRAWS_FOR_SOMETHING_NEW = 5
+_FEW_COMBINATIONS = 1000
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,7 @@ class Search:
 
     Attributes:
         ranges: the ``ParameterRanges`` of the tuning job.
-        strategy: ``Bayesian``, ``Random`` or ``Grid``.
+        strategy: ``Bayesian``, ``Random``, ``Grid``, or ``Hyperband``, which draws its values at random.
         seed: with the number of the trial, fixes every random choice.
         maximize: whether a larger objective is a better one.
         startup: how many trials are drawn at random before a Bayesian search trusts its model.
@@ -53,10 +55,10 @@ class Search:
 def startup_trials(budget: int) -> int:
     """How much of a budget to spend on random trials before modelling.
 
-    A quarter: with less the model starts from noise, with more a small budget ends before the model was of any use.
+    Half of a small one: with less the model starts from noise, with more the budget ends before the model was of use.
     Three points are the least that show a direction; after ten, more of them teach the model little.
     """
-    return min(10, max(3, budget // 4))
+    return min(10, max(3, budget // 2))
 
 
 def suggest(search: Search, index: int, history: Sequence[Observation]) -> dict[str, str]:
@@ -73,12 +75,22 @@ def suggest(search: Search, index: int, history: Sequence[Observation]) -> dict[
             raise IndexError(f"the grid has {grid_size(search.ranges)} combinations")
         return dict(zip(names, combination, strict=True))
     axes = {axis.name: axis for axis in _axes(search.ranges)}
-    tried = {tuple(sorted(seen.values.items())) for seen in history}
+    tried = {tuple(seen.values[name] for name in axes) for seen in history}
     for draw in range(_DRAWS_FOR_SOMETHING_NEW):
         values = _ask(search, axes, f"{search.seed}/{index}/{draw}", history)
-        if tuple(sorted(values.items())) not in tried:
-            break
+        if tuple(values[name] for name in axes) not in tried:
+            return values
+    # A small space that is nearly used up: what is left of it is worth more than a repetition.
+    left = [combination for combination in _combinations(list(axes.values())) if combination not in tried]
+    if left:
+        return dict(zip(axes, random.Random(f"{search.seed}/{index}").choice(left), strict=True))
     return values
+
+
+def _combinations(axes: Sequence[_Axis]) -> Iterator[tuple[str, ...]]:
+    """All combinations of a space that has few of them; nothing for another space."""
+    if math.prod(len(axis.choices) or math.inf for axis in axes) <= _FEW_COMBINATIONS:
+        yield from itertools.product(*(axis.choices for axis in axes))
 
 
 def grid_size(ranges: Mapping[str, Sequence[Mapping[str, Any]]]) -> int:
@@ -96,7 +108,7 @@ def _ask(search: Search, axes: Mapping[str, _Axis], seed: str, history: Sequence
         warnings.simplefilter("ignore")  # Optuna calls some of its long-standing options experimental
         sampler = (
             optuna.samplers.RandomSampler(seed=number)
-            if search.strategy == "Random"
+            if search.strategy != "Bayesian"
             else optuna.samplers.TPESampler(
                 seed=number, n_startup_trials=search.startup, constant_liar=True, multivariate=True
             )
@@ -123,6 +135,10 @@ class _Axis(Protocol):
     @property
     def name(self) -> str: ...
 
+    @property
+    def choices(self) -> Sequence[str]:
+        """All values in order, or nothing when they are too many to count."""
+
     def distribution(self) -> BaseDistribution: ...
 
     def value(self, position: Any) -> str: ...
@@ -133,12 +149,12 @@ class _Axis(Protocol):
 @dataclass(frozen=True)
 class _Categorical:
     name: str
-    values: tuple[str, ...]
+    choices: tuple[str, ...]
 
     def distribution(self) -> BaseDistribution:
         from optuna.distributions import CategoricalDistribution
 
-        return CategoricalDistribution(self.values)
+        return CategoricalDistribution(self.choices)
 
     def value(self, position: str) -> str:
         return position
@@ -153,6 +169,11 @@ class _Integer:
     low: int
     high: int
     logarithmic: bool
+
+    @property
+    def choices(self) -> Sequence[str]:
+        few = self.high - self.low < _FEW_COMBINATIONS
+        return [str(number) for number in range(self.low, self.high + 1)] if few else ()
 
     def distribution(self) -> BaseDistribution:
         from optuna.distributions import IntDistribution
@@ -175,6 +196,10 @@ class _Continuous:
     high: float
     logarithmic: bool
     reversed: bool = False
+
+    @property
+    def choices(self) -> Sequence[str]:
+        return (repr(self.low),) if self.low == self.high else ()
 
     def _flip(self, number: float) -> float:
         return 1 - number if self.reversed else number

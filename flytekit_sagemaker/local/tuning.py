@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import statistics
+import math
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-from flytekit_sagemaker.local import descriptions, search
+from flytekit_sagemaker.local import descriptions, search, stopping, warm_start
 from flytekit_sagemaker.local.store import Job, Store
 from flytekit_sagemaker.local.training import MAX_FAILURE_REASON, TrainingRun
 from flytekit_sagemaker.testing.clock import Clock
@@ -20,7 +20,6 @@ from flytekit_sagemaker.testing.clock import Clock
 TRIALS_THAT_MAY_FAIL = 5
 MAX_TRIALS = 750
 _IMPROVEMENT = 0.01
-_TRIALS_BEFORE_EARLY_STOPPING = 3
 
 StartTrial = Callable[[Job, bool, "Callable[[TrainingRun, str, float], None]"], TrainingRun]
 
@@ -60,9 +59,12 @@ class TuningRun:
             descriptions.maximizes(job),
             search.startup_trials(self._limit),
         )
+        static = job.description["TrainingJobDefinition"]["StaticHyperParameters"]
+        self._stopping_rule = stopping.rule_of(config, static)
+        self._inherited = warm_start.observations(job, store)
         self._trials: list[Job] = []
         self._runs: dict[str, TrainingRun] = {}
-        self._series: dict[str, list[float]] = {}
+        self._series: dict[int, list[float]] = {}
         self._stop = asyncio.Event()
 
     def stop(self) -> None:
@@ -84,7 +86,8 @@ class TuningRun:
     async def _run_trials(self) -> None:
         self._trials = self._store.trials(self.job.name)
         for trial in self._trials:
-            self._series[trial.name] = [value for _, _, value in self._store.metrics(trial.name, self._objective)]
+            values = [value for _, _, value in self._store.metrics(trial.name, self._objective)]
+            self._series[_number(trial)] = [self._signed(value) for value in values]
             if not trial.ended:
                 again = trial.description["SecondaryStatus"] != "Starting"
                 self._launch(trial, again)
@@ -144,7 +147,7 @@ class TuningRun:
     async def _launch_next(self) -> None:
         index = len(self._trials)
         known = len(self._known_to_next()) if self._is_reproducible() else index
-        history = [
+        history = self._inherited + [
             search.Observation(
                 trial.memory["tuned"],
                 trial.objective if descriptions.objective_status(trial) == "Succeeded" else None,
@@ -163,57 +166,36 @@ class TuningRun:
         self._launch(trial, False)
 
     def _launch(self, trial: Job, again: bool) -> None:
-        self._series[trial.name] = []
+        self._series[_number(trial)] = []
         self._runs[trial.name] = self._start_trial(trial, again, self._watch)
 
     def _watch(self, run: TrainingRun, metric: str, value: float) -> None:
-        """Note a running trial's objective, and stop the trial when it falls behind (early stopping).
+        """Note a running trial's objective, and stop the trial when the rule of the job says so."""
+        if metric == self._objective:
+            number = _number(run.job)
+            self._series[number].append(self._signed(value))
+            completed = [_number(trial) for trial in self._trials if trial.status == "Completed"]
+            if self._stopping_rule.gives_up(number, self._series, completed):
+                run.stop()
 
-        It falls behind when its objective is worse than the median of the running averages that the completed trials
-        had at the same step.
-        """
-        if metric != self._objective:
-            return
-        series = self._series[run.job.name]
-        series.append(value)
-        if self._config["TrainingJobEarlyStoppingType"] != "Auto":
-            return
-        step = len(series)
-        averages = [
-            statistics.fmean(self._series[trial.name][:step])
-            for trial in self._trials
-            if trial.status == "Completed" and len(self._series[trial.name]) >= step
-        ]
-        if len(averages) >= _TRIALS_BEFORE_EARLY_STOPPING and self._is_better(statistics.median(averages), value):
-            run.stop()
-
-    def _is_better(self, one: float, other: float) -> bool:
-        return one > other if self._search.maximize else one < other
+    def _signed(self, value: float) -> float:
+        """An objective as the smaller the better."""
+        return -value if self._search.maximize else value
 
     def _has_enough(self) -> bool:
         if self._hopeless() or (len(self._trials) >= self._limit and not self._runs):
             return True
         criteria = self._config.get("TuningJobCompletionCriteria", {})
         objectives = [
-            trial.objective
+            self._signed(trial.objective)
             for trial in self._trials
             if trial.objective is not None and descriptions.objective_status(trial) == "Succeeded"
         ]
         target = criteria.get("TargetObjectiveMetricValue")
-        if target is not None and any(value == target or self._is_better(value, target) for value in objectives):
+        if target is not None and any(value <= self._signed(target) for value in objectives):
             return True
         patience = criteria.get("BestObjectiveNotImproving", {}).get("MaxNumberOfTrainingJobsNotImproving")
-        return patience is not None and self._trials_without_improvement(objectives) >= patience
-
-    def _trials_without_improvement(self, objectives: list[float]) -> int:
-        best, since = None, 0
-        for value in objectives:
-            step = 0.0 if best is None else abs(best) * _IMPROVEMENT * (1 if self._search.maximize else -1)
-            if best is None or self._is_better(value, best + step):
-                best, since = value, 0
-            else:
-                since += 1
-        return since
+        return patience is not None and _trials_without_improvement(objectives) >= patience
 
     def _hopeless(self) -> str:
         """Why it makes no sense to go on, or an empty string."""
@@ -239,3 +221,18 @@ class TuningRun:
     def _save(self, **changes: object) -> None:
         self.job.description.update(changes, LastModifiedTime=self._clock.time())
         self._store.save(self.job)
+
+
+def _number(trial: Job) -> int:
+    assert trial.number is not None
+    return trial.number
+
+
+def _trials_without_improvement(objectives: list[float]) -> int:
+    """How many of the last values are not better than the best one before them by a hundredth."""
+    best, since = math.inf, 0
+    for value in objectives:
+        since += 1
+        if best == math.inf or value < best - abs(best) * _IMPROVEMENT:
+            best, since = value, 0
+    return since

@@ -57,6 +57,8 @@ class Workspace:
     def _stage(self, channel: Mapping[str, Any]) -> None:
         source = channel["DataSource"]["S3DataSource"]
         found = objects.channel_objects(source)
+        if not found:
+            raise FileNotFoundError(f"no objects found under the prefix {source['S3Uri']}")
         if source.get("S3DataDistributionType") == "ShardedByS3Key":
             found = found[self.hosts.index(self.host) :: len(self.hosts)]
         folder = self.data / channel["ChannelName"]

@@ -44,8 +44,9 @@ if "write" in hyperparameters:
     target, _, text = option("write").partition("=")
     open(os.path.join(base, target), "w").write(text)
 if "wait_for" in hyperparameters:
-    open(option("wait_for") + "." + os.path.basename(os.path.dirname(base)), "w").close()
-    while not os.path.exists(option("wait_for")):
+    arrived = option("wait_for") + "." + os.path.basename(os.path.dirname(base))
+    open(arrived, "w").close()
+    while not (os.path.exists(option("wait_for")) or os.path.exists(arrived + ".go")):
         time.sleep(0.005)
 if option("fail_host", host) == host:
     if "kill" in hyperparameters:
@@ -144,6 +145,7 @@ class Jobs:
         objective: tuple[str, str] = ("Minimize", "loss"),
         config: dict[str, Any] | None = None,
         tags: dict[str, str] | None = None,
+        extra: dict[str, Any] | None = None,
         **members: Any,
     ) -> str:
         return str(
@@ -158,6 +160,7 @@ class Jobs:
                 },
                 TrainingJobDefinition={"StaticHyperParameters": static or {}, **self.definition(**members)},
                 Tags=[{"Key": key, "Value": value} for key, value in (tags or {}).items()],
+                **(extra or {}),
             )["HyperParameterTuningJobArn"]
         )
 
@@ -206,6 +209,11 @@ def continuous(name: str, low: float, high: float, scaling: str = "Auto") -> dic
 
 def integer(name: str, low: int, high: int, scaling: str = "Auto") -> dict[str, str]:
     return {"Name": name, "MinValue": str(low), "MaxValue": str(high), "ScalingType": scaling}
+
+
+def warm_start(*parents: str, kind: str = "IdenticalDataAndAlgorithm") -> dict[str, Any]:
+    names = [{"HyperParameterTuningJobName": parent} for parent in parents]
+    return {"ParentHyperParameterTuningJobs": names, "WarmStartType": kind}
 
 
 def channel(name: str, uri: str | Path, **members: Any) -> dict[str, Any]:

@@ -80,10 +80,10 @@ def test_a_tuning_job_survives_the_death_of_its_server(serving: ServeProcess, tm
     serving.start()
     jobs = Jobs(serving, tmp_path)  # type: ignore[arg-type]
     gate = tmp_path / "gate"
-    gate.touch()
     jobs.tune("survivor", static={"wait_for": str(gate)}, jobs=6, parallel=2, config={"RandomSeed": 1})
-    eventually(lambda: len(jobs.trials("survivor", StatusEquals="Completed")), lambda count: count >= 2)
-    gate.unlink()
+    for waiting in eventually(lambda: list(tmp_path.glob("gate.*")), lambda found: len(found) == 2):
+        waiting.with_name(f"{waiting.name}.go").touch()
+    eventually(lambda: len(jobs.trials("survivor", StatusEquals="Completed")), (2).__eq__)
     before = eventually(lambda: jobs.trials("survivor"), lambda _: len(running_below(serving.root)) == 2)
     serving.end(signal.SIGKILL)
     eventually(lambda: running_below(serving.root), lambda pids: not pids)

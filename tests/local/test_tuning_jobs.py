@@ -10,7 +10,7 @@ import pytest
 from flytekit_sagemaker.local.server import LocalSageMaker
 from flytekit_sagemaker.testing.clock import MovableClock
 
-from .support import Jobs, continuous, eventually, integer
+from .support import Jobs, continuous, eventually, integer, warm_start
 
 CHOICES = {
     "CategoricalParameterRanges": [
@@ -184,6 +184,35 @@ def test_early_stopping_ends_a_trial_that_falls_behind(jobs: Jobs) -> None:
     cut = jobs.trials("early")[3]
     assert cut["ObjectiveStatus"] == "Succeeded"
     assert cut["FinalHyperParameterTuningJobObjectiveMetric"]["Value"] == 9
+
+
+def test_hyperband_ends_weak_trials_early_and_strong_ones_at_the_most(jobs: Jobs) -> None:
+    strong, weak = "1,1,hang", "9,hang"
+    ranges = {"CategoricalParameterRanges": [{"Name": "loss", "Values": [strong, weak]}]}
+    band = {"HyperbandStrategyConfig": {"MinResource": 1, "MaxResource": 2}}
+    jobs.tune("band", ranges, strategy="Hyperband", jobs=6, config={"StrategyConfig": band, "RandomSeed": 1})
+    tuning = jobs.tuning_ended("band")
+    assert tuning["HyperParameterTuningJobStatus"] == "Completed"
+    assert tuning["TrainingJobStatusCounters"]["Stopped"] == 6
+    assert {trial["TunedHyperParameters"]["loss"] for trial in jobs.trials("band")} == {strong, weak}
+    assert tuning["BestTrainingJob"]["TunedHyperParameters"]["loss"] == strong
+
+
+def test_a_warm_start_learns_from_its_parents(jobs: Jobs) -> None:
+    ranges = {"CategoricalParameterRanges": [{"Name": "x", "Values": [str(each / 10) for each in range(10)]}]}
+    jobs.tune("parent", ranges, jobs=6, config={"RandomSeed": 1})
+    with pytest.raises(jobs.client.exceptions.ClientError, match="it has to end first"):
+        jobs.tune("too-early", ranges, jobs=1, extra={"WarmStartConfig": warm_start("parent")})
+    parent = jobs.tuning_ended("parent")
+    jobs.tune("child", ranges, jobs=4, config={"RandomSeed": 1}, extra={"WarmStartConfig": warm_start("parent")})
+    child = jobs.tuning_ended("child")
+    tried = [trial["TunedHyperParameters"]["x"] for name in ("parent", "child") for trial in jobs.trials(name)]
+    assert sorted(tried) == ranges["CategoricalParameterRanges"][0]["Values"]
+    best = [job["BestTrainingJob"] for job in (parent, child)]
+    overall = child["OverallBestTrainingJob"]
+    assert overall["TunedHyperParameters"] == {"x": "0.3"}
+    assert overall["TrainingJobName"] in [each["TrainingJobName"] for each in best]
+    assert overall["TuningJobName"] in ("parent", "child")
 
 
 def test_trials_are_listed_in_the_order_asked_for(jobs: Jobs) -> None:

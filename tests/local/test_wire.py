@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from .support import Jobs, boto3_client, channel
+from .support import Jobs, boto3_client, channel, warm_start
 
 
 def refusal(call: Any, **request: Any) -> tuple[str, str]:
@@ -178,9 +178,12 @@ def test_an_image_that_cannot_be_run_here_is_refused_with_a_remedy(jobs: Jobs) -
 
 
 def test_what_the_search_cannot_do_is_refused(jobs: Jobs) -> None:
-    band = {"StrategyConfig": {"HyperbandStrategyConfig": {"MinResource": 1, "MaxResource": 9}}}
-    with pytest.raises(ClientError, match="Hyperband is not supported"):
-        jobs.tune("band", strategy="Hyperband", config=band)
+    with pytest.raises(ClientError, match="MaxResource is required with Hyperband"):
+        jobs.tune("band", strategy="Hyperband")
+    with pytest.raises(ClientError, match="Autotune is not supported by the local SageMaker yet"):
+        jobs.tune("autotune", extra={"Autotune": {"Mode": "Enabled"}})
+    with pytest.raises(ClientError, match="parent hyperparameter tuning job nobody does not exist"):
+        jobs.tune("orphan", extra={"WarmStartConfig": warm_start("nobody")})
 
 
 def test_an_objective_that_the_algorithm_does_not_report_is_refused(jobs: Jobs, tmp_path: Path) -> None:

@@ -1,0 +1,67 @@
+"""Channels and artifacts on S3, against a real S3 server."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from moto.server import ThreadedMotoServer
+
+from flytekit_sagemaker.local.server import LocalSageMaker
+
+from .support import Jobs, channel, eventually
+
+
+@pytest.fixture(scope="module")
+def bucket() -> Iterator[Any]:
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
+    server.start()
+    _, port = server.get_host_and_port()
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("AWS_ENDPOINT_URL_S3", f"http://127.0.0.1:{port}")
+        environment.setenv("AWS_ACCESS_KEY_ID", "local")
+        environment.setenv("AWS_SECRET_ACCESS_KEY", "local")
+        environment.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        created = boto3.resource("s3").Bucket("bucket")
+        created.create()
+        yield created
+    server.stop()
+
+
+def test_data_is_read_from_s3_and_the_model_goes_there(
+    bucket: Any, new_server: Callable[..., LocalSageMaker], tmp_path: Path
+) -> None:
+    for key in ("data/train/a.csv", "data/train/sub/b.csv", "data/other/c.csv"):
+        bucket.put_object(Key=key, Body=b"1,2")
+    jobs = Jobs(new_server(), tmp_path)
+    gate = tmp_path / "gate"
+    jobs.train(
+        "from-s3",
+        {"write": "model/weights=1", "wait_for": str(gate)},
+        InputDataConfig=[channel("train", "s3://bucket/data/train"), channel("one", "s3://bucket/data/other/c.csv")],
+        OutputDataConfig={"S3OutputPath": "s3://bucket/out"},
+    )
+    jobs.until("from-s3", "Training", "Failed")
+    staged = jobs.server.root / "training-jobs" / "from-s3" / "algo-1" / "input" / "data"
+    files = {str(path.relative_to(staged)) for path in staged.rglob("*") if path.is_file()}
+    assert files == {"train/a.csv", "train/sub/b.csv", "one/c.csv"}
+    gate.touch()
+    job = eventually(lambda: jobs.describe("from-s3"), lambda job: job["TrainingJobStatus"] != "InProgress")
+    assert job["ModelArtifacts"]["S3ModelArtifacts"] == "s3://bucket/out/from-s3/output/model.tar.gz"
+    packed = bucket.Object("out/from-s3/output/model.tar.gz").get()["Body"].read()
+    with tarfile.open(fileobj=io.BytesIO(packed)) as model:
+        assert model.getnames() == ["weights"]
+
+
+def test_a_prefix_without_objects_is_a_client_error(
+    bucket: Any, new_server: Callable[..., LocalSageMaker], tmp_path: Path
+) -> None:
+    jobs = Jobs(new_server(), tmp_path)
+    jobs.train("nothing-there", InputDataConfig=[channel("train", "s3://bucket/empty")])
+    reason = jobs.ended("nothing-there")["FailureReason"]
+    assert reason == "ClientError: Data download failed: no objects found under the prefix s3://bucket/empty"
