@@ -82,6 +82,8 @@ class SdkSimpleHPOJobTask(SageMakerTask):
                 "model_artifact_url": str,
                 "trials": StructuredDataset,
             },
+            training_job=tuned.training_job,
+            summary="Tunes {algorithm} as a SageMaker hyperparameter tuning job.",
             name=name,
             retries=retries,
             cacheable=cacheable,

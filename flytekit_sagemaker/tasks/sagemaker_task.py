@@ -17,8 +17,9 @@ from flytekit.types.directory import FlyteDirectory
 
 from flytekit_sagemaker.errors import InvalidInput, Problem, did_you_mean
 from flytekit_sagemaker.models.codec import Model, to_wire
-from flytekit_sagemaker.models.training_job import Channel, StoppingCondition
+from flytekit_sagemaker.models.training_job import Channel, StoppingCondition, TrainingJob
 from flytekit_sagemaker.tasks import transformers  # noqa: F401  (registers the models with flytekit)
+from flytekit_sagemaker.tasks.descriptions import describe
 from flytekit_sagemaker.tasks.local_execution import run_locally
 from flytekit_sagemaker.tasks.naming import defining_namespace, variable_name
 
@@ -40,6 +41,8 @@ class SageMakerTask(PythonTask):  # type: ignore[misc]
         inputs: Mapping[str, Any],
         outputs: Mapping[str, Any],
         *,
+        training_job: TrainingJob,
+        summary: str,
         name: str | None,
         retries: int,
         cacheable: bool,
@@ -56,11 +59,17 @@ class SageMakerTask(PythonTask):  # type: ignore[misc]
             problems.append(Problem("cache_version", cache_version, "is required when cacheable is True"))
         if problems:
             raise InvalidInput(type(self).__name__, problems)
+        summary = summary.format(algorithm=training_job.algorithm_specification.algorithm_name.name)
+        channels = [channel.name for channel in training_job.channels]
         super().__init__(
             task_type=task_type,
             name=name or "",
             task_config=None,
-            interface=Interface(inputs=dict(inputs), outputs=dict(outputs)),
+            interface=Interface(
+                inputs=dict(inputs),
+                outputs=dict(outputs),
+                docstring=describe(summary, inputs, outputs, channels),
+            ),
             metadata=TaskMetadata(
                 cache=cacheable,
                 cache_version=cache_version if cacheable else "",
@@ -69,6 +78,7 @@ class SageMakerTask(PythonTask):  # type: ignore[misc]
                 generates_deck=True,
             ),
         )
+        self.__doc__ = summary  # what `pyflyte run TASK --help` prints
 
     @property
     def name(self) -> str:

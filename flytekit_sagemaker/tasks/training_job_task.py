@@ -71,6 +71,8 @@ class SdkSimpleTrainingJobTask(SageMakerTask):
                 "stopping_condition": (StoppingCondition, DEFAULT_STOPPING_CONDITION),
             },
             outputs={"model": FlyteFile, "training_job_name": str, "final_metrics": dict},
+            training_job=self.training_job,
+            summary="Trains {algorithm} as a SageMaker training job.",
             name=name,
             retries=retries,
             cacheable=cacheable,
