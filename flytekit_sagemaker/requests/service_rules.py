@@ -74,9 +74,9 @@ def _number(value: Any, default: float = 0) -> float:
 
 
 def _tags(request: Request) -> Iterator[Problem]:
-    keys = [tag.get("Key") for tag in entries(request, "Tags") if isinstance(tag, Mapping)]
+    keys = [str(tag.get("Key")) if isinstance(tag, Mapping) else "" for tag in entries(request, "Tags")]
     for index, key in enumerate(keys):
-        if isinstance(key, str) and key.lower().startswith("aws:"):
+        if key.lower().startswith("aws:"):
             yield Problem(f"Tags[{index}].Key", key, "must not start with aws:, which is reserved")
     for key, count in Counter(keys).items():
         if count > 1:
@@ -147,12 +147,12 @@ def _resources(job: Request, path: str) -> Iterator[Problem]:
 
 def _channels(job: Request, path: str) -> Iterator[Problem]:
     default_mode = struct(job, "AlgorithmSpecification").get("TrainingInputMode")
-    names: Counter[Any] = Counter()
+    names: Counter[str] = Counter()
     for index, channel in enumerate(entries(job, "InputDataConfig")):
         if not isinstance(channel, Mapping):
             continue
         field = f"{path}InputDataConfig[{index}]"
-        names[channel.get("ChannelName")] += 1
+        names[str(channel.get("ChannelName"))] += 1
         source = struct(channel, "DataSource")
         if len(source) != 1:
             yield Problem(f"{field}.DataSource", dict(source), "must have exactly one source")
@@ -237,10 +237,10 @@ def _resource_of_hyperband(config: Request, definition: Request) -> Iterator[Pro
 
 def _ranges(holder: Request, path: str, config: Request, static: Request) -> Iterator[Problem]:
     grid = config.get("Strategy") == "Grid"
-    names: Counter[Any] = Counter()
+    names: Counter[str] = Counter()
     combinations = 1
     for kind, index, item in ranges(holder):
-        field, name = f"{path}.{kind}[{index}]", item.get("Name")
+        field, name = f"{path}.{kind}[{index}]", str(item.get("Name"))
         names[name] += 1
         if name in static:
             yield Problem(f"{field}.Name", name, "must not be a static hyperparameter as well")
@@ -274,7 +274,7 @@ def _bounds(kind: str, item: Request, path: str) -> Iterator[Problem]:
             bounds[end] = parse(item.get(end, ""))
             if not math.isfinite(bounds[end]):
                 raise ValueError
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             yield Problem(f"{path}.{end}", item.get(end), f"must be {noun} as text (range of {name})")
             return
     low, high = bounds["MinValue"], bounds["MaxValue"]
@@ -292,14 +292,14 @@ def _bounds(kind: str, item: Request, path: str) -> Iterator[Problem]:
 def _objective(definition: Request, prefix: str, objective: Request) -> Iterator[Problem]:
     specification = struct(definition, "AlgorithmSpecification")
     field = f"{prefix}AlgorithmSpecification.MetricDefinitions"
-    given = entries(specification, "MetricDefinitions")
+    given = [item.get("Name") for item in entries(specification, "MetricDefinitions") if isinstance(item, Mapping)]
     metric = objective.get("MetricName")
     if not metric:
         yield Problem(f"{TUNING_CONFIG}.HyperParameterTuningJobObjective", None, "is required")
     elif identify_image(str(specification.get("TrainingImage", ""))):
         if given:
             rule = "cannot override the metric definitions of an Amazon SageMaker algorithm"
-            yield Problem(field, [item.get("Name") for item in given], rule, "Leave them out.")
-    elif specification.get("TrainingImage") and metric not in [item.get("Name") for item in given]:
+            yield Problem(field, given, rule, "Leave them out.")
+    elif specification.get("TrainingImage") and metric not in given:
         remedy = f"Add a metric definition named {metric!r} with the regular expression that finds it in the log."
-        yield Problem(field, [item.get("Name") for item in given], "must define the objective metric", remedy)
+        yield Problem(field, given, "must define the objective metric", remedy)

@@ -7,7 +7,7 @@ nor anything between two members. All of it is checked here, and every problem i
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -34,6 +34,12 @@ class Findings:
     def __add__(self, other: Findings) -> Findings:
         return Findings(self.problems + other.problems, self.warnings + other.warnings)
 
+    def with_others(self, problems: Iterable[Problem]) -> Findings:
+        """These findings and further problems, without those of members that are known to be wrong already."""
+        broken = {problem.field for problem in self.problems}
+        others = (problem for problem in problems if broken.isdisjoint(_holders(problem.field)))
+        return Findings((*self.problems, *others), self.warnings)
+
     def raise_problems(self, subject: str) -> None:
         """Raise what was found to be wrong with ``subject``.
 
@@ -42,6 +48,12 @@ class Findings:
         """
         if self.problems:
             raise InvalidInput(subject, self.problems)
+
+
+def _holders(path: str) -> Iterator[str]:
+    """A path and the paths of everything that holds what it names."""
+    yield path
+    yield from (path[: joint.start()] for joint in re.finditer(r"[.\[]", path))
 
 
 def check_request(
@@ -55,7 +67,7 @@ def check_request(
         uri_schemes: schemes that data may have: AWS knows no ``file://``, the local SageMaker does.
     """
     findings = check_service_rules(operation, request, uri_schemes=uri_schemes)
-    return findings + Findings(tuple(algorithm_rules.problems(operation, request)))
+    return findings.with_others(algorithm_rules.problems(operation, request))
 
 
 def check_service_rules(
@@ -63,10 +75,8 @@ def check_service_rules(
 ) -> Findings:
     """What the SageMaker service itself would refuse; arguments as :func:`check_request`."""
     walk = _Walk(uri_schemes)
-    problems = list(walk.problems(_input_shape(operation), request, ""))
-    broken = {problem.field for problem in problems}
-    problems.extend(problem for problem in service_rules.problems(operation, request) if problem.field not in broken)
-    return Findings(tuple(problems), tuple(walk.warnings))
+    problems = tuple(walk.problems(_input_shape(operation), request, ""))
+    return Findings(problems, tuple(walk.warnings)).with_others(service_rules.problems(operation, request))
 
 
 def training_instance_types() -> tuple[str, ...]:

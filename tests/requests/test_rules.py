@@ -1,0 +1,450 @@
+"""What the service, or the algorithm inside the job, would refuse is found before anything is sent."""
+
+import random
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from flytekit_sagemaker import types
+from flytekit_sagemaker.errors import InvalidInput
+from flytekit_sagemaker.models.hpo_job import HyperparameterTuningObjective
+from flytekit_sagemaker.models.parameter_ranges import ContinuousParameterRange, ParameterRangeOneOf
+from flytekit_sagemaker.requests import training, tuning
+from flytekit_sagemaker.requests.training import BuiltRequest
+from flytekit_sagemaker.requests.validation import (
+    LOCAL_URI_SCHEMES,
+    _compiled,
+    _input_shape,
+    check_request,
+    training_instance_types,
+)
+from flytekit_sagemaker.testing import builders as make
+from tests.requests import samples
+from tests.requests.changes import GONE, changed
+
+CONFIG = "HyperParameterTuningJobConfig"
+OBJECTIVE = f"{CONFIG}.HyperParameterTuningJobObjective"
+RANGES = f"{CONFIG}.ParameterRanges"
+ETA = f"{RANGES}.ContinuousParameterRanges[0]"
+LIMITS = f"{CONFIG}.ResourceLimits"
+JOB = "TrainingJobDefinition"
+SOURCE = "InputDataConfig[0].DataSource.S3DataSource"
+
+
+def integer(name: str, low: str = "1", high: str = "9", scaling: str = "Auto") -> dict[str, Any]:
+    return {"Name": name, "MinValue": low, "MaxValue": high, "ScalingType": scaling}
+
+
+def categorical(*values: str, name: str = "num_round") -> dict[str, Any]:
+    return {"Name": name, "Values": list(values)}
+
+
+CUSTOM_TUNING = {
+    f"{JOB}.AlgorithmSpecification.TrainingImage": samples.IMAGE,
+    f"{JOB}.AlgorithmSpecification.MetricDefinitions": [{"Name": "validation:rmse", "Regex": "rmse=(.*)"}],
+}
+GRID = {
+    **CUSTOM_TUNING,
+    f"{CONFIG}.Strategy": "Grid",
+    RANGES: {"CategoricalParameterRanges": [categorical("1", "2"), categorical("a", "b", "c", name="x")]},
+    f"{JOB}.StaticHyperParameters": {},
+    f"{LIMITS}.MaxNumberOfTrainingJobs": 6,
+}
+
+# changes to a valid request, field of the problem, words of its message
+Case = tuple[dict[str, Any], str, str]
+TRAINING: list[Case] = [
+    # what botocore checks too
+    ({"RoleArn": GONE}, "RoleArn", "RoleArn is required"),
+    ({"TrainingJobName": ""}, "TrainingJobName", "at least 1 characters, has 0"),
+    ({"HyperParameters.num_round": 10}, "HyperParameters.num_round", "must be a text"),
+    ({"ResourceConfig.InstanceCount": "1"}, "ResourceConfig.InstanceCount", "must be a whole number"),
+    ({"EnableNetworkIsolation": 1}, "EnableNetworkIsolation", "True or False"),
+    ({"InputDataConfig": {}}, "InputDataConfig", "must be a list"),
+    ({"HyperParamaters": {}}, "HyperParamaters", "Did you mean 'HyperParameters'?"),
+    ({"StoppingCondition.MaxRuntimeInSeconds": 0}, "StoppingCondition.MaxRuntimeInSeconds", "at least 1"),
+    # enums, patterns and maxima, which botocore leaves to the service
+    ({"TrainingJobName": "a_b"}, "TrainingJobName", "letters, digits and inner hyphens"),
+    ({"TrainingJobName": "a" * 64}, "TrainingJobName", "at most 63 characters, has 64"),
+    ({"RoleArn": "arn:aws:iam::12:role/Me!"}, "RoleArn", "ARN of an IAM role"),
+    ({"AlgorithmSpecification.TrainingInputMode": "Fast"}, "AlgorithmSpecification.TrainingInputMode", "Pipe, File"),
+    ({"ResourceConfig.InstanceType": "ml.m5.xlrage"}, "ResourceConfig.InstanceType", "Did you mean 'ml.m5.xlarge'?"),
+    ({"ResourceConfig.KeepAlivePeriodInSeconds": 30000}, "ResourceConfig.KeepAlivePeriodInSeconds", "at most 21600"),
+    ({"RetryStrategy.MaximumRetryAttempts": 31}, "RetryStrategy.MaximumRetryAttempts", "at most 30"),
+    ({"OutputDataConfig.S3OutputPath": "bucket"}, "OutputDataConfig.S3OutputPath", "must be an s3:// URI"),
+    (
+        {"InputDataConfig[0].ChannelName": "tra in", "AlgorithmSpecification.TrainingImage": samples.IMAGE},
+        "InputDataConfig[0].ChannelName",
+        "letters, digits and . - _",
+    ),
+    ({"HyperParameters.seed": "1\n2"}, "HyperParameters.seed", "must not contain a line break"),
+    ({"HyperParameters.updater": "x" * 2501}, "HyperParameters.updater", "at most 2500 characters, has 2501"),
+    ({"Environment": {"1A": ""}}, "Environment.1A", "does not start with a digit"),
+    ({"Environment": {f"E{n}": "" for n in range(101)}}, "Environment", "at most 100 entries, has 101"),
+    ({"Tags[0].Value": "naïve ☂"}, "Tags[0].Value", "letters, digits, spaces"),
+    ({"Tags[0].Value": "two\nlines"}, "Tags[0].Value", "letters, digits, spaces"),
+    # rules between members
+    ({"Tags[0].Key": "AWS:mine"}, "Tags[0].Key", "reserved"),
+    ({"Tags[0].Key": "flyte-node"}, "Tags", "must not repeat a key"),
+    ({"AlgorithmSpecification.TrainingImage": GONE}, "AlgorithmSpecification.TrainingImage", "is required"),
+    ({"AlgorithmSpecification.AlgorithmName": "mine"}, "AlgorithmSpecification.AlgorithmName", "together with"),
+    ({"StoppingCondition": GONE}, "StoppingCondition", "is required"),
+    ({"StoppingCondition.MaxRuntimeInSeconds": 2419201}, "StoppingCondition.MaxRuntimeInSeconds", "28 days"),
+    ({"StoppingCondition.MaxWaitTimeInSeconds": 3600}, "StoppingCondition.MaxWaitTimeInSeconds", "managed spot"),
+    ({"EnableManagedSpotTraining": True}, "StoppingCondition.MaxWaitTimeInSeconds", "is required with managed spot"),
+    (
+        {"EnableManagedSpotTraining": True, "StoppingCondition.MaxWaitTimeInSeconds": 60},
+        "StoppingCondition.MaxWaitTimeInSeconds",
+        "at least MaxRuntimeInSeconds (3600)",
+    ),
+    (
+        {
+            "EnableManagedSpotTraining": True,
+            "StoppingCondition.MaxWaitTimeInSeconds": 3600,
+            "ResourceConfig.KeepAlivePeriodInSeconds": 60,
+        },
+        "ResourceConfig.KeepAlivePeriodInSeconds",
+        "cannot be combined with managed spot",
+    ),
+    ({"ResourceConfig": GONE}, "ResourceConfig", "is required"),
+    ({"ResourceConfig.InstanceType": GONE}, "ResourceConfig.InstanceType", "is required"),
+    ({"ResourceConfig.InstanceCount": 0}, "ResourceConfig.InstanceCount", "at least 1"),
+    (
+        {
+            "ResourceConfig.InstanceCount": GONE,
+            "ResourceConfig.InstanceGroups": [
+                {"InstanceType": "ml.m5.large", "InstanceCount": 1, "InstanceGroupName": "a"}
+            ],
+        },
+        "ResourceConfig.InstanceType",
+        "left out when InstanceGroups",
+    ),
+    ({"InputDataConfig[1].ChannelName": "train"}, "InputDataConfig", "must not name a channel twice"),
+    ({"InputDataConfig[0].DataSource": {}}, "InputDataConfig[0].DataSource", "exactly one source"),
+    ({"InputDataConfig[0].CompressionType": "Gzip"}, "InputDataConfig[0].CompressionType", "Pipe mode only"),
+    (
+        {f"{SOURCE}.S3DataType": "AugmentedManifestFile", "InputDataConfig[0].InputMode": "Pipe"},
+        f"{SOURCE}.AttributeNames",
+        "is required here",
+    ),
+    (
+        {f"{SOURCE}.S3DataType": "AugmentedManifestFile", f"{SOURCE}.AttributeNames": ["a"]},
+        "InputDataConfig[0].InputMode",
+        "must be Pipe",
+    ),
+    ({f"{SOURCE}.S3Uri": "file:///data"}, f"{SOURCE}.S3Uri", "cannot be read by AWS"),
+    # rules of the built-in algorithm
+    ({"HyperParameters.max_dept": "3"}, "HyperParameters.max_dept", "Did you mean 'max_depth'?"),
+    ({"HyperParameters.num_round": GONE}, "HyperParameters.num_round", "num_round is required"),
+    ({"HyperParameters.eta": "3"}, "HyperParameters.eta", "[0, 1]"),
+    ({"HyperParameters.max_depth": "6.0"}, "HyperParameters.max_depth", "Write '6'."),
+    ({"HyperParameters.silent": "1"}, "HyperParameters.silent", "Use 'verbosity' instead."),
+    ({"InputDataConfig[0]": GONE}, "InputDataConfig.train", "is a required channel"),
+    (
+        {"InputDataConfig[1].ChannelName": "validaton"},
+        "InputDataConfig.validaton",
+        "Did you mean 'validation'?",
+    ),
+    ({"InputDataConfig[0].ContentType": "text/cvs"}, "InputDataConfig.train", "content types"),
+]
+TUNING: list[Case] = [
+    ({"HyperParameterTuningJobName": "a" * 33}, "HyperParameterTuningJobName", "at most 32 characters, has 33"),
+    ({f"{CONFIG}.Strategy": "Bayes"}, f"{CONFIG}.Strategy", "Did you mean 'Bayesian'?"),
+    ({JOB: GONE}, JOB, "is required"),
+    ({f"{JOB}.StoppingCondition": GONE}, f"{JOB}.StoppingCondition", "is required"),
+    ({f"{JOB}.Environment": {f"E{n}": "" for n in range(49)}}, f"{JOB}.Environment", "at most 48 entries, has 49"),
+    ({RANGES: {}}, RANGES, "at least one range"),
+    (
+        {f"{LIMITS}.MaxNumberOfTrainingJobs": 751, f"{CONFIG}.Strategy": "Bayesian"},
+        f"{LIMITS}.MaxNumberOfTrainingJobs",
+        "at most 750",
+    ),
+    ({f"{LIMITS}.MaxNumberOfTrainingJobs": 10001}, f"{LIMITS}.MaxNumberOfTrainingJobs", "at most 10000"),
+    ({f"{LIMITS}.MaxNumberOfTrainingJobs": GONE}, f"{LIMITS}.MaxNumberOfTrainingJobs", "is required"),
+    ({f"{LIMITS}.MaxParallelTrainingJobs": 5}, f"{LIMITS}.MaxParallelTrainingJobs", "MaxNumberOfTrainingJobs (4)"),
+    (
+        {f"{LIMITS}.MaxNumberOfTrainingJobs": 200, f"{LIMITS}.MaxParallelTrainingJobs": 101},
+        f"{LIMITS}.MaxParallelTrainingJobs",
+        "at most 100",
+    ),
+    ({f"{LIMITS}.MaxRuntimeInSeconds": 119}, f"{LIMITS}.MaxRuntimeInSeconds", "at least 120"),
+    ({f"{CONFIG}.StrategyConfig": {}}, f"{CONFIG}.StrategyConfig", "Hyperband strategy only"),
+    (
+        {f"{CONFIG}.Strategy": "Hyperband"},
+        f"{CONFIG}.StrategyConfig.HyperbandStrategyConfig.MaxResource",
+        "is required with Hyperband",
+    ),
+    (
+        {
+            f"{CONFIG}.Strategy": "Hyperband",
+            f"{CONFIG}.StrategyConfig": {"HyperbandStrategyConfig": {"MaxResource": 9}},
+            f"{CONFIG}.TrainingJobEarlyStoppingType": "Auto",
+        },
+        f"{CONFIG}.TrainingJobEarlyStoppingType",
+        "must be Off with Hyperband",
+    ),
+    (
+        {f"{RANGES}.IntegerParameterRanges": [integer("max_depth", "9", "1")]},
+        f"{RANGES}.IntegerParameterRanges[0].MinValue",
+        "must not exceed MaxValue (1)",
+    ),
+    (
+        {f"{ETA}.MinValue": "0", f"{ETA}.ScalingType": "Logarithmic"},
+        f"{ETA}.MinValue",
+        "above 0",
+    ),
+    (
+        {f"{ETA}.MaxValue": "1", f"{ETA}.ScalingType": "ReverseLogarithmic"},
+        f"{ETA}.ScalingType",
+        "inside [0, 1)",
+    ),
+    ({f"{RANGES}.IntegerParameterRanges": [integer("eta")]}, RANGES, "one range only"),
+    (
+        {f"{RANGES}.CategoricalParameterRanges": [categorical(*map(str, range(31)), name="max_depth")]},
+        f"{RANGES}.CategoricalParameterRanges[0].Values",
+        "at most 30 entries, has 31",
+    ),
+    (
+        {
+            **CUSTOM_TUNING,
+            RANGES: {
+                "IntegerParameterRanges": [integer(f"i{n}") for n in range(16)],
+                "ContinuousParameterRanges": [integer(f"c{n}") for n in range(15)],
+            },
+        },
+        RANGES,
+        "at most 30 ranges",
+    ),
+    ({**GRID, f"{LIMITS}.MaxNumberOfTrainingJobs": 5}, f"{LIMITS}.MaxNumberOfTrainingJobs", "combinations (6)"),
+    (
+        {**CUSTOM_TUNING, f"{CONFIG}.Strategy": "Grid"},
+        f"{ETA} (eta)",
+        "cannot be searched by Grid",
+    ),
+    (
+        {f"{JOB}.AlgorithmSpecification.MetricDefinitions": [{"Name": "a", "Regex": "b"}]},
+        f"{JOB}.AlgorithmSpecification.MetricDefinitions",
+        "cannot override the metric definitions",
+    ),
+    (
+        {**CUSTOM_TUNING, f"{JOB}.AlgorithmSpecification.MetricDefinitions": [{"Name": "a", "Regex": "b"}]},
+        f"{JOB}.AlgorithmSpecification.MetricDefinitions",
+        "Add a metric definition named 'validation:rmse'",
+    ),
+    (
+        {OBJECTIVE: GONE},
+        OBJECTIVE,
+        "is required",
+    ),
+    (
+        {f"{OBJECTIVE}.MetricName": "validation:rsme"},
+        f"{OBJECTIVE}.MetricName",
+        "must be an objective metric of XGBOOST 1.7-1",
+    ),
+    (
+        {f"{OBJECTIVE}.Type": "Maximize"},
+        f"{OBJECTIVE}.Type",
+        "must be MINIMIZE for validation:rmse",
+    ),
+    (
+        {f"{RANGES}.CategoricalParameterRanges": [categorical("gbtree", "dart", name="booster")]},
+        f"{RANGES}.booster",
+        "cannot be tuned",
+    ),
+    ({f"{ETA}.MaxValue": "3"}, f"{RANGES}.eta", "max_value"),
+    ({f"{JOB}.StaticHyperParameters": {}}, f"{JOB}.StaticHyperParameters.num_round", "is required"),
+    ({f"{JOB}.StaticHyperParameters.learning_rate": "0.1"}, f"{RANGES}.eta", "is given already"),
+]
+CASES = [("CreateTrainingJob", *case) for case in TRAINING] + [
+    ("CreateHyperParameterTuningJob", *case) for case in TUNING
+]
+
+
+def valid(operation: str) -> dict[str, Any]:
+    return (samples.training() if operation == "CreateTrainingJob" else samples.tuning()).parameters
+
+
+def problems(operation: str, request: dict[str, Any]) -> dict[str, str]:
+    return {problem.field: str(problem) for problem in check_request(operation, request).problems}
+
+
+@pytest.mark.parametrize(("operation", "changes", "field", "words"), CASES, ids=[f"{c[2]}-{c[3]}" for c in CASES])
+def test_a_broken_rule_is_found(operation: str, changes: dict[str, Any], field: str, words: str) -> None:
+    found = problems(operation, changed(valid(operation), changes))
+    assert words in found.get(field, ""), found
+    assert len(found) == 1, found
+
+
+def test_a_name_both_static_and_tunable_is_found() -> None:
+    found = problems(
+        "CreateHyperParameterTuningJob",
+        changed(valid("tuning"), {**CUSTOM_TUNING, f"{JOB}.StaticHyperParameters.eta": "0.1"}),
+    )
+    assert "must not be a static hyperparameter" in found[f"{ETA}.Name"]
+
+
+def test_every_problem_is_found_at_once() -> None:
+    request = changed(
+        valid("CreateTrainingJob"),
+        {
+            "TrainingJobName": "a_b",
+            "ResourceConfig.InstanceType": "ml.m5.xlrage",
+            "HyperParameters.max_dept": "3",
+            "HyperParameters.eta": "3",
+            "StoppingCondition.MaxRuntimeInSeconds": 10**7,
+        },
+    )
+    findings = check_request("CreateTrainingJob", request)
+    with pytest.raises(InvalidInput, match="the training job is not valid; 5 problems") as caught:
+        findings.raise_problems("the training job")
+    assert [problem.field for problem in caught.value.problems] == [
+        "TrainingJobName",
+        "ResourceConfig.InstanceType",
+        "StoppingCondition.MaxRuntimeInSeconds",
+        "HyperParameters.max_dept",
+        "HyperParameters.eta",
+    ]
+
+
+def test_an_instance_type_newer_than_botocore_is_a_warning() -> None:
+    request = changed(valid("CreateTrainingJob"), {"ResourceConfig.InstanceType": "ml.m9.3xlarge"})
+    findings = check_request("CreateTrainingJob", request)
+    assert findings.problems == ()
+    (warning,) = findings.warnings
+    assert "'ml.m9.3xlarge' is unknown to the installed botocore" in warning
+
+
+def test_every_known_instance_type_is_accepted() -> None:
+    assert len(training_instance_types()) > 100
+    for name in training_instance_types():
+        job = make.training_job(training_job_config=make.training_job_config(instance_type=name))
+        request = samples.training(job=job)
+        findings = check_request(request.operation, request.parameters)
+        assert (findings.problems, findings.warnings) == ((), ())
+
+
+def test_the_local_sagemaker_reads_and_writes_files() -> None:
+    request = changed(
+        valid("CreateTrainingJob"),
+        {f"{SOURCE}.S3Uri": "file:///data/train", "OutputDataConfig.S3OutputPath": "file:///out"},
+    )
+    assert check_request("CreateTrainingJob", request, uri_schemes=LOCAL_URI_SCHEMES).problems == ()
+    assert len(check_request("CreateTrainingJob", request).problems) == 2
+
+
+def test_the_legacy_request_of_the_proposal_has_no_problems() -> None:
+    for built in (samples.GOLDEN["training_legacy"](), samples.GOLDEN["tuning_legacy"]()):
+        assert problems(built.operation, built.parameters) == {}
+        assert "metric_definitions (Minimize) are left out" in built.warnings[0]
+
+
+def test_a_script_in_the_image_of_a_built_in_algorithm_has_its_own_hyperparameters() -> None:
+    for own_code in (
+        {"HyperParameters": {"sagemaker_program": "train.py", "trees": "3"}},
+        {"HyperParameters": {"trees": "3"}, "Environment": {"SAGEMAKER_PROGRAM": "train.py"}},
+        {"HyperParameters": {"trees": "3"}, "AlgorithmSpecification.ContainerEntrypoint": ["python", "train.py"]},
+    ):
+        assert problems("CreateTrainingJob", changed(valid("CreateTrainingJob"), own_code)) == {}
+
+
+def test_what_cannot_be_built_is_reported_with_the_rest() -> None:
+    algorithm = make.algorithm_specification(algorithm_version="9.9-9")
+    inputs = make.job_inputs(static_hyperparameters={"num_round": object(), "max_dept": 3})
+    built = samples.training(job=make.training_job(algorithm_specification=algorithm), inputs=inputs)
+    fields = {problem.field for problem in built.problems}
+    assert fields == {"algorithm_version", "static_hyperparameters.num_round"}
+    assert "HyperParameters.max_dept" in problems(built.operation, built.parameters)
+
+
+def test_an_image_of_ones_own_for_a_built_in_algorithm_keeps_its_metrics() -> None:
+    algorithm = samples.custom_algorithm(algorithm_name=types.AlgorithmName.XGBOOST)
+    built = samples.training(job=make.training_job(algorithm_specification=algorithm))
+    assert built.parameters["AlgorithmSpecification"]["MetricDefinitions"][0]["Name"] == "validation:error"
+    assert built.warnings == ()
+
+
+def test_static_and_tunable_is_tuned() -> None:
+    eta = ParameterRangeOneOf(param=ContinuousParameterRange(min_value=0.01, max_value=0.02))
+    built = samples.tuning(
+        ranges={"eta": eta}, inputs=make.job_inputs(static_hyperparameters={"num_round": 5.0, "eta": 0.3})
+    )
+    assert built.parameters[JOB]["StaticHyperParameters"] == {"num_round": "5"}
+    (continuous,) = built.parameters[CONFIG]["ParameterRanges"]["ContinuousParameterRanges"]
+    assert continuous["MaxValue"] == "0.02", "a range that came as an input wins over the configured one"
+    assert problems(built.operation, built.parameters) == {}
+
+
+def test_an_objective_that_is_an_error_cannot_be_maximized() -> None:
+    objective = HyperparameterTuningObjective(objective_type="MAXIMIZE", metric_name="validation:error")  # type: ignore[arg-type]
+    built = samples.tuning(
+        config=make.tuning_config(tuning_objective=objective),
+        inputs=make.job_inputs(static_hyperparameters={"num_round": 5, "objective": "binary:logistic"}),
+    )
+    (message,) = problems(built.operation, built.parameters).values()
+    assert "must be MINIMIZE for validation:error" in message
+
+
+ENUM_TABLES = [
+    (training.INPUT_MODES, types.InputMode, "TrainingInputMode"),
+    (training.S3_DATA_TYPES, types.S3DataType, "S3DataType"),
+    (training.S3_DISTRIBUTIONS, types.S3DataDistributionType, "S3DataDistribution"),
+    (tuning.STRATEGIES, types.HyperparameterTuningStrategy, "HyperParameterTuningJobStrategyType"),
+    (tuning.SCALING_TYPES, types.HyperparameterScalingType, "HyperParameterScalingType"),
+    (tuning.OBJECTIVE_TYPES, types.HyperparameterTuningObjectiveType, "HyperParameterTuningJobObjectiveType"),
+    (tuning.EARLY_STOPPING_TYPES, types.TrainingJobEarlyStoppingType, "TrainingJobEarlyStoppingType"),
+    (tuning.WARM_START_TYPES, types.WarmStartType, "HyperParameterTuningJobWarmStartType"),
+]
+
+
+@pytest.mark.parametrize(("table", "enum", "shape"), ENUM_TABLES, ids=[case[2] for case in ENUM_TABLES])
+def test_every_enum_has_the_service_s_own_word(table: dict[Any, str], enum: Any, shape: str) -> None:
+    assert set(table) == set(enum)
+    assert set(table.values()) <= set(_input_shape("CreateTrainingJob")._shape_resolver.get_shape_by_name(shape).enum)
+
+
+def shapes(shape: Any, seen: dict[str, Any]) -> dict[str, Any]:
+    if shape.name not in seen:
+        seen[shape.name] = shape
+        members = getattr(shape, "members", {}).values()
+        for inner in [*members, *(getattr(shape, name) for name in ("member", "key", "value") if hasattr(shape, name))]:
+            shapes(inner, seen)
+    return seen
+
+
+@pytest.mark.parametrize("operation", ["CreateTrainingJob", "CreateHyperParameterTuningJob"])
+def test_every_pattern_of_the_service_can_be_checked(operation: str) -> None:
+    patterns = {shape.metadata.get("pattern", "") for shape in shapes(_input_shape(operation), {}).values()}
+    assert len(patterns) > 10
+    for pattern in patterns:
+        _compiled(pattern)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=5), inner, max_size=2),
+    max_leaves=5,
+)
+
+
+def paths(value: Any, path: str = "") -> list[str]:
+    if isinstance(value, dict):
+        inner = [found for key, item in value.items() for found in paths(item, f"{path}.{key}" if path else key)]
+    elif isinstance(value, list):
+        inner = [found for index, item in enumerate(value) for found in paths(item, f"{path}[{index}]")]
+    else:
+        inner = []
+    return [*([path] if path else []), *inner]
+
+
+@settings(deadline=None, max_examples=150)
+@given(
+    st.sampled_from(sorted(samples.GOLDEN)), st.randoms(use_true_random=False), st.lists(JSON, min_size=1, max_size=3)
+)
+def test_no_request_however_malformed_breaks_the_check(name: str, chance: random.Random, values: list[Any]) -> None:
+    built: BuiltRequest = samples.GOLDEN[name]()
+    request = built.parameters
+    for value in values:
+        request = changed(request, {chance.choice(paths(request)): value})
+    check_request(built.operation, request)
