@@ -5,6 +5,7 @@ What hyperparameters mean is not looked at: the service does not either, the tra
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -57,7 +58,7 @@ def check_training(definition: Mapping[str, Any], images: Mapping[str, Sequence[
         )
     if sentence := containers.missing_libraries_of(runs):
         raise Refused("ValidationException", sentence)
-    _refuse(list(_channel_problems(definition, runs)))
+    _refuse([*_local_problems(definition), *_channel_problems(definition, runs)])
     return runs
 
 
@@ -101,6 +102,21 @@ def check_objective(request: Mapping[str, Any], runs: containers.Container) -> N
         )
 
 
+def _local_problems(definition: Mapping[str, Any]) -> Iterator[Problem]:
+    for index, metric in enumerate(definition["AlgorithmSpecification"].get("MetricDefinitions", ())):
+        try:
+            re.compile(metric["Regex"])
+        except re.error as fault:
+            field = f"AlgorithmSpecification.MetricDefinitions[{index}].Regex"
+            yield Problem(field, metric["Regex"], f"is no regular expression in Python: {fault}")
+    for member, uri in (("OutputDataConfig", "S3OutputPath"), ("CheckpointConfig", "S3Uri")):
+        if member in definition:
+            try:
+                objects.local_path(definition[member][uri])
+            except ValueError as fault:
+                yield Problem(f"{member}.{uri}", definition[member][uri], str(fault))
+
+
 def _channel_problems(definition: Mapping[str, Any], runs: containers.Container) -> Iterator[Problem]:
     job_mode = definition["AlgorithmSpecification"]["TrainingInputMode"]
     for index, channel in enumerate(definition.get("InputDataConfig", ())):
@@ -122,10 +138,10 @@ def _data_problems(
     field: str, channel: Mapping[str, Any], source: dict[str, Any], runs: containers.Container
 ) -> Iterator[Problem]:
     uri = source["S3Uri"]
-    path = objects.local_path(uri)
-    if path is None:
-        return
     try:
+        path = objects.local_path(uri)
+        if path is None:
+            return
         found = objects.channel_objects(source)
     except (OSError, ValueError, LookupError, TypeError) as fault:
         yield Problem(f"{field}.DataSource.S3DataSource.S3Uri", uri, f"cannot be read: {fault}")

@@ -208,6 +208,8 @@ def _token(position: tuple[object, str]) -> str:
 def _position(token: str) -> tuple[Any, str]:
     try:
         value, name = json.loads(base64.urlsafe_b64decode(token.encode()))
-    except ValueError:
+        if not isinstance(value, (str, int, float)) or not isinstance(name, str):
+            raise TypeError
+    except (ValueError, TypeError):
         raise Refused("ValidationException", "Invalid NextToken: it is none that a list call has given.") from None
     return value, name

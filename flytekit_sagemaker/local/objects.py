@@ -34,9 +34,17 @@ class DataObject:
 
 
 def local_path(uri: str) -> Path | None:
-    """The path that a ``file://`` URI names, None for a URI of another scheme."""
+    """The path that a ``file://`` URI names, None for a URI of another scheme.
+
+    Raises:
+        ValueError: the URI names another machine, as one with too few slashes does.
+    """
     parts = urlsplit(uri)
-    return Path(unquote(parts.path)) if parts.scheme == "file" else None
+    if parts.scheme != "file":
+        return None
+    if parts.netloc not in ("", "localhost"):
+        raise ValueError(f"{uri} names a file of the machine {parts.netloc!r}: a path here begins with file:///")
+    return Path(unquote(parts.path))
 
 
 def channel_objects(source: dict[str, Any]) -> list[DataObject]:

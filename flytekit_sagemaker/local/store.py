@@ -19,7 +19,7 @@ SCHEMA = """
 CREATE TABLE IF NOT EXISTS jobs (
     kind TEXT, name TEXT, tuning_job TEXT, number INTEGER, status TEXT, created REAL, modified REAL, objective REAL,
     description TEXT, memory TEXT, PRIMARY KEY (kind, name)
-) WITHOUT ROWID;
+);
 CREATE INDEX IF NOT EXISTS trials ON jobs (tuning_job, number) WHERE tuning_job IS NOT NULL;
 CREATE TABLE IF NOT EXISTS metrics (job TEXT, name TEXT, time REAL, value REAL);
 CREATE INDEX IF NOT EXISTS metrics_of_job ON metrics (job);

@@ -12,7 +12,7 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -120,7 +120,7 @@ class TrainingRun:
         self._flush: asyncio.TimerHandle | None = None
         definitions = job.description["AlgorithmSpecification"].get("MetricDefinitions", ())
         self._scraper = MetricScraper((each["Name"], each["Regex"]) for each in definitions)
-        count = job.description["ResourceConfig"].get("InstanceCount", 1)
+        count = _instance_count(job.description["ResourceConfig"])
         hosts = [f"algo-{number}" for number in range(1, count + 1)]
         self._workspaces = [Workspace(surroundings.folder / job.name / host, host, hosts) for host in hosts]
         self._threads = max(1, (os.cpu_count() or 1) // (processes_beside * count))
@@ -297,3 +297,7 @@ class TrainingRun:
         with self._at.store.transaction():
             self._at.store.add_metrics(self.job.name, points)
             self._at.store.save(self.job)
+
+
+def _instance_count(resources: Mapping[str, Any]) -> int:
+    return int(resources.get("InstanceCount") or sum(each["InstanceCount"] for each in resources["InstanceGroups"]))

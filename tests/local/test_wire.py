@@ -163,6 +163,37 @@ def test_data_of_no_use_for_the_algorithm_is_refused(jobs: Jobs, tmp_path: Path)
         jobs.train("header", image=image, InputDataConfig=[channel("train", tmp_path, ContentType="text/csv")])
 
 
+def test_paths_with_too_few_slashes_are_refused(jobs: Jobs, tmp_path: Path) -> None:
+    (tmp_path / "data").touch()
+    with pytest.raises(ClientError) as caught:
+        jobs.train(
+            "slashes",
+            InputDataConfig=[channel("train", "file://data/train")],
+            OutputDataConfig={"S3OutputPath": "file://out"},
+        )
+    message = caught.value.response["Error"]["Message"]
+    assert message.startswith("2 validation errors detected: ")
+    assert message.count("a path here begins with file:///") == 2
+
+
+def test_a_metric_definition_that_is_no_regular_expression_is_refused(jobs: Jobs) -> None:
+    algorithm = jobs.definition()["AlgorithmSpecification"]
+    algorithm["MetricDefinitions"] = [{"Name": "loss", "Regex": "loss=(.*"}]
+    with pytest.raises(ClientError, match="Regex = 'loss=.*is no regular expression"):
+        jobs.train("bad-regex", AlgorithmSpecification=algorithm)
+    with pytest.raises(ClientError, match="not found"):
+        jobs.describe("bad-regex")
+
+
+def test_the_hosts_of_instance_groups_are_counted(jobs: Jobs) -> None:
+    group = {"InstanceType": "ml.m5.large", "InstanceCount": 1}
+    groups = [{**group, "InstanceGroupName": name} for name in ("one", "two")]
+    jobs.train("groups", ResourceConfig={"InstanceGroups": groups, "VolumeSizeInGB": 1})
+    assert jobs.ended("groups")["TrainingJobStatus"] == "Completed"
+    hosts = (jobs.server.root / "training-jobs" / "groups").iterdir()
+    assert sorted(host.name for host in hosts) == ["algo-1", "algo-2"]
+
+
 def test_pipe_mode_is_refused(jobs: Jobs, tmp_path: Path) -> None:
     (tmp_path / "data").touch()
     with pytest.raises(ClientError, match="no Pipe mode"):
@@ -223,7 +254,8 @@ def test_a_page_has_ten_jobs_by_default_and_tokens_are_checked(jobs: Jobs) -> No
     answer = jobs.client.list_training_jobs(NameContains="default-")
     assert len(answer["TrainingJobSummaries"]) == 10
     assert len(jobs.client.list_training_jobs(NextToken=answer["NextToken"])["TrainingJobSummaries"]) >= 1
-    assert refusal(jobs.client.list_training_jobs, NextToken="made-up")[0] == "ValidationException"
+    for token in ("made-up", "", "NQ==", "W1tdLCAibmFtZSJd"):
+        assert refusal(jobs.client.list_training_jobs, NextToken=token)[0] == "ValidationException"
     assert refusal(jobs.client.list_training_jobs, MaxResults=101)[0] == "ValidationException"
 
 
