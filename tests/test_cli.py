@@ -1,0 +1,161 @@
+"""The command line: the demo, and the local SageMaker as boto3, the AWS CLI and tasks see it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import tarfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import xgboost
+from sklearn.datasets import load_breast_cancer
+from sklearn.metrics import roc_auc_score
+from sklearn.model_selection import train_test_split
+
+ROOT = Path(__file__).parents[1]
+COMMAND = str(Path(sys.executable).with_name("flytekit-sagemaker"))
+AWS = ROOT / ".tools" / "aws" / "bin" / "aws"
+IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:1.7-1"
+
+
+def test_the_demo_prints_what_its_model_and_report_say(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    environment = {**os.environ, "HOME": str(home)}
+    done = subprocess.run([COMMAND, "demo"], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
+
+    printed = float(re.search(r"Held-out AUC, tuned\s+([\d.]+)", done.stdout).group(1))
+    objective = re.search(r"Best validation:logloss\s+([\d.]+)", done.stdout).group(1)
+    with tarfile.open(tmp_path / "demo" / "model.tar.gz") as archive:
+        model = xgboost.Booster(model_file=bytearray(archive.extractfile("xgboost-model").read()))
+    features, labels = load_breast_cancer(return_X_y=True)
+    rows = np.column_stack([labels, features])
+    _, rest = train_test_split(rows, test_size=0.6, random_state=0, stratify=labels)
+    _, held_out = train_test_split(rest, test_size=0.5, random_state=0, stratify=rest[:, 0])
+    predictions = model.predict(xgboost.DMatrix(held_out[:, 1:]))
+    assert round(roc_auc_score(held_out[:, 0], predictions), 4) == pytest.approx(printed, abs=2e-4)
+    report = (tmp_path / "demo" / "report.html").read_text()
+    assert objective.rstrip("0") in report
+    assert "12 of 12" in re.sub(r"<[^>]+>", "", report)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "fragment"),
+    [
+        (["serve", "--port", "port"], "is not a port"),
+        (["serve", "--port", "70000"], "is not a port"),
+        (["serve", "--image", "no-command"], "is not URI=COMMAND"),
+        (["sevre"], "invalid choice"),
+        ([], "required"),
+    ],
+)
+def test_a_wrong_command_line_gets_a_sentence(arguments: list[str], fragment: str) -> None:
+    done = subprocess.run([COMMAND, *arguments], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert fragment in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@contextmanager
+def serving(root: Path) -> Iterator[str]:
+    """``flytekit-sagemaker serve`` as a process of its own; gives its URL."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    process = subprocess.Popen(
+        [COMMAND, "serve", "--port", str(port), "--root", str(root)], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    try:
+        next(line for line in process.stdout if "Ctrl-C" in line)
+        yield f"http://127.0.0.1:{port}"
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 0
+    finally:
+        process.kill()
+        process.stdout.close()
+
+
+def test_a_taken_port_gets_a_sentence(tmp_path: Path) -> None:
+    with serving(tmp_path / "root") as url:
+        port = url.rpartition(":")[2]
+        again = [COMMAND, "serve", "--port", port, "--root", str(tmp_path / "other")]
+        done = subprocess.run(again, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert port in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_aws_cli_creates_follows_lists_and_stops(tmp_path: Path, csv_data: Any) -> None:
+    assert AWS.exists(), "the AWS CLI is installed by `make setup`"
+    training = {
+        "AlgorithmSpecification": {"TrainingImage": IMAGE, "TrainingInputMode": "File"},
+        "RoleArn": "arn:aws:iam::000000000000:role/local",
+        "InputDataConfig": [
+            {
+                "ChannelName": name,
+                "ContentType": "text/csv",
+                "DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": f"file://{path}"}},
+            }
+            for name, path in (("train", csv_data.train), ("validation", csv_data.validation))
+        ],
+        "OutputDataConfig": {"S3OutputPath": f"file://{tmp_path}/out"},
+        "ResourceConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1},
+        "StoppingCondition": {"MaxRuntimeInSeconds": 600},
+    }
+    endless = {"num_round": "1000000", "objective": "binary:logistic"}
+    tuning = {
+        "HyperParameterTuningJobConfig": {
+            "Strategy": "Random",
+            "HyperParameterTuningJobObjective": {"Type": "Maximize", "MetricName": "validation:auc"},
+            "ResourceLimits": {"MaxNumberOfTrainingJobs": 4, "MaxParallelTrainingJobs": 2},
+            "ParameterRanges": {"ContinuousParameterRanges": [{"Name": "eta", "MinValue": "0.1", "MaxValue": "0.5"}]},
+        },
+        "TrainingJobDefinition": {**training, "StaticHyperParameters": {**endless, "num_round": "3"}},
+    }
+    with serving(tmp_path / "root") as url:
+
+        def aws(operation: str, **parameters: Any) -> Any:
+            keys = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local", "AWS_DEFAULT_REGION": "us-east-1"}
+            command = [str(AWS), "--endpoint-url", url, "--output", "json", "sagemaker", operation]
+            command += ["--cli-input-json", json.dumps(parameters)]
+            environment = {**os.environ, **keys, "HOME": str(tmp_path)}
+            done = subprocess.run(command, env=environment, capture_output=True, text=True)
+            assert done.returncode == 0, done.stderr
+            return json.loads(done.stdout) if done.stdout.strip() else None
+
+        def until(ended: set[str], member: str, operation: str, **parameters: Any) -> Any:
+            while True:
+                answer = aws(operation, **parameters)
+                if answer[member] in ended:
+                    return answer
+                assert answer[member] in ("InProgress", "Stopping")
+
+        aws("create-training-job", TrainingJobName="endless", HyperParameters=endless, **training)
+        aws("stop-training-job", TrainingJobName="endless")
+        stopped = until({"Stopped"}, "TrainingJobStatus", "describe-training-job", TrainingJobName="endless")
+        assert stopped["SecondaryStatus"] == "Stopped"
+
+        aws("create-hyper-parameter-tuning-job", HyperParameterTuningJobName="search", **tuning)
+        describe = "describe-hyper-parameter-tuning-job"
+        name = {"HyperParameterTuningJobName": "search"}
+        ended = until({"Completed"}, "HyperParameterTuningJobStatus", describe, **name)
+        assert ended["TrainingJobStatusCounters"]["Completed"] == 4
+        best = aws("describe-training-job", TrainingJobName=ended["BestTrainingJob"]["TrainingJobName"])
+        assert Path(best["ModelArtifacts"]["S3ModelArtifacts"].removeprefix("file://")).exists()
+        transitions = [each["Status"] for each in best["SecondaryStatusTransitions"]]
+        assert transitions == ["Starting", "Downloading", "Training", "Uploading", "Completed"]
+        trials = aws("list-training-jobs-for-hyper-parameter-tuning-job", **name)["TrainingJobSummaries"]
+        assert len(trials) == 4
+        listed = {job["TrainingJobName"] for job in aws("list-training-jobs")["TrainingJobSummaries"]}
+        assert listed == {"endless", *(trial["TrainingJobName"] for trial in trials)}

@@ -1,0 +1,134 @@
+"""The samples of the SageMaker-on-Flyte proposal, with nothing but their imports changed.
+
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from flytekit_sagemaker import types as _sdk_sagemaker_types
+from flytekit_sagemaker.models import hpo_job as hpo_job_models
+from flytekit_sagemaker.models import parameter_ranges
+from flytekit_sagemaker.models import training_job as training_job_models
+from flytekit_sagemaker.models.training_job import StoppingCondition
+from flytekit_sagemaker.tasks import hpo_job_task, training_job_task
+
+alg_spec = training_job_models.AlgorithmSpecification(
+    input_mode=_sdk_sagemaker_types.InputMode.FILE,
+    algorithm_name=_sdk_sagemaker_types.AlgorithmName.XGBOOST,
+    algorithm_version="0.72",
+    metric_definitions=[training_job_models.MetricDefinition(name="Minimize", regex="validation:error")],
+)
+
+xgboost_simple_train_task = training_job_task.SdkSimpleTrainingJobTask(
+    training_job_config=training_job_models.TrainingJobConfig(
+        instance_type="ml.m4.xlarge",
+        instance_count=1,
+        volume_size_in_gb=25,
+    ),
+    algorithm_specification=alg_spec,
+    cache_version="v1",
+    cacheable=True,
+)
+
+xgboost_simple_hpo_task = hpo_job_task.SdkSimpleHPOJobTask(
+    training_job=xgboost_simple_train_task,
+    max_number_of_training_jobs=10,
+    max_parallel_training_jobs=5,
+    cache_version="2",
+    retries=2,
+    cacheable=True,
+)
+
+# Every hyperparameter that a notebook of that time passed, as texts.
+LEGACY_HYPERPARAMETERS = {
+    "num_round": "8",
+    "base_score": "0.5",
+    "booster": "gbtree",
+    "csv_weights": "0",
+    "dsplit": "row",
+    "grow_policy": "depthwise",
+    "lambda_bias": "0.0",
+    "max_bin": "256",
+    "max_leaves": "0",
+    "normalize_type": "tree",
+    "objective": "reg:linear",
+    "one_drop": "0",
+    "prob_buffer_row": "1.0",
+    "process_type": "default",
+    "rate_drop": "0.0",
+    "refresh_leaf": "1",
+    "sample_type": "uniform",
+    "scale_pos_weight": "1.0",
+    "silent": "0",
+    "sketch_eps": "0.03",
+    "skip_drop": "0.0",
+    "tree_method": "auto",
+    "tweedie_variance_power": "1.5",
+    "updater": "grow_colmaker,prune",
+    "eta": "0.3",
+    "gamma": "0.0",
+    "max_depth": "6",
+    "min_child_weight": "1.0",
+    "max_delta_step": "0.0",
+    "subsample": "1.0",
+    "colsample_bytree": "1.0",
+    "colsample_bylevel": "1.0",
+    "lambda": "1.0",
+    "alpha": "0.0",
+}
+
+
+@pytest.fixture
+def channels(csv_data: Any) -> dict[str, str]:
+    return {"train": str(csv_data.train), "validation": str(csv_data.validation)}
+
+
+def test_the_training_job_task_runs(use_sagemaker: Any, channels: dict[str, str]) -> None:
+    result = xgboost_simple_train_task(
+        static_hyperparameters=LEGACY_HYPERPARAMETERS,
+        stopping_condition=StoppingCondition(
+            max_runtime_in_seconds=43200,
+        ).to_flyte_idl(),
+        **channels,
+    )
+    assert 0 < result.final_metrics["validation:rmse"] < 1
+
+
+def test_the_tuning_job_task_runs(use_sagemaker: Any, channels: dict[str, str]) -> None:
+    result = xgboost_simple_hpo_task(
+        static_hyperparameters=LEGACY_HYPERPARAMETERS,
+        stopping_condition=StoppingCondition(max_runtime_in_seconds=43200).to_flyte_idl(),
+        hyperparameter_tuning_job_config=hpo_job_models.HyperparameterTuningJobConfig(
+            hyperparameter_ranges=parameter_ranges.ParameterRanges(
+                parameter_range_map={
+                    "num_round": parameter_ranges.ParameterRangeOneOf(
+                        param=parameter_ranges.IntegerParameterRange(
+                            min_value=3,
+                            max_value=10,
+                            scaling_type=_sdk_sagemaker_types.HyperparameterScalingType.LINEAR,
+                        )
+                    ),
+                    "gamma": parameter_ranges.ParameterRangeOneOf(
+                        param=parameter_ranges.ContinuousParameterRange(
+                            min_value=0.0,
+                            max_value=0.3,
+                            scaling_type=_sdk_sagemaker_types.HyperparameterScalingType.LINEAR,
+                        )
+                    ),
+                }
+            ),
+            tuning_strategy=_sdk_sagemaker_types.HyperparameterTuningStrategy.BAYESIAN,
+            tuning_objective=hpo_job_models.HyperparameterTuningObjective(
+                objective_type=_sdk_sagemaker_types.HyperparameterTuningObjectiveType.MINIMIZE,
+                metric_name="validation:error",
+            ),
+            training_job_early_stopping_type=_sdk_sagemaker_types.TrainingJobEarlyStoppingType.AUTO,
+        ).to_flyte_idl(),
+        **channels,
+    )
+    assert result.model.path.endswith("model.tar.gz")
+    assert 3 <= int(result.best_hyperparameters["num_round"]) <= 10
+    assert result.best_hyperparameters["silent"] == "0"
