@@ -1,0 +1,132 @@
+"""Imports point down: which part of the package may know which other, read from the syntax trees.
+
+``tasks`` and ``connector`` never know each other: they meet in the task template alone.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+import flytekit_sagemaker
+
+ROOT = Path(flytekit_sagemaker.__file__).parent
+
+LEAVES = {"errors", "types", "status", "settings"}
+ANYTHING = {part.stem for part in ROOT.iterdir()} - {"testing"}
+
+# Part of the package: the other parts that it may import.
+ARROWS: dict[str, set[str]] = {
+    "errors": set(),
+    "types": set(),
+    "status": set(),
+    "settings": {"errors"},
+    "_generated": set(),
+    "models": {"_generated", "types", "errors"},
+    "algorithms": {"types", "errors"},
+    "requests": {"algorithms", "models", "types", "errors"},
+    "container": {"errors"},
+    "reporting": {"models", "errors"},
+    "aws": {"requests", "settings", "errors"},
+    "connector": {"aws", "requests", "reporting", "models", "algorithms"} | LEAVES,
+    "local": {"requests", "algorithms", "models", "types", "errors", "testing"},  # of testing, the clock
+    "tasks": {"reporting", "models", "settings", "types", "errors"},
+    "remote": {"tasks", "reporting", "models"} | LEAVES,
+    "sdk": {"tasks", "models"} | LEAVES,
+    "kubeflow": {"aws", "requests", "reporting", "models", "algorithms"} | LEAVES,
+    "testing": ANYTHING,
+    "cli": ANYTHING,
+    "demo": ANYTHING,
+    "__init__": ANYTHING,
+}
+
+# Allowed inside a function only: what is loaded on demand, and would be heavy or upward at import time.
+ON_DEMAND: dict[str, set[str]] = {"aws": {"local"}, "__init__": {"tasks"}}
+
+# Libraries that are slow to import, or optional: the only parts that may import them.
+LIBRARIES: dict[str, set[str]] = {
+    "boto3": {"aws"},
+    "botocore": {"aws", "requests", "local"},
+    "optuna": {"local"},
+    "xgboost": {"local"},
+    "pandas": {"local"},
+    "sklearn": {"local"},
+    "scipy": {"local"},
+}
+
+
+class Import(NamedTuple):
+    part: str
+    module: str
+    in_function: bool
+    where: str
+
+
+def imports() -> Iterator[Import]:
+    for path in sorted(ROOT.rglob("*.py")):
+        relative = path.relative_to(ROOT)
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        inner = {id(node) for scope in ast.walk(tree) if _defers(scope) for node in ast.walk(scope)}
+        for node in ast.walk(tree):
+            for module in _modules(node, relative):
+                yield Import(
+                    relative.parts[0].removesuffix(".py"), module, id(node) in inner, f"{relative}:{node.lineno}"
+                )  # type: ignore[attr-defined]
+
+
+def _defers(node: ast.AST) -> bool:
+    return isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) or (
+        isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+    )
+
+
+def _modules(node: ast.AST, relative: Path) -> list[str]:
+    if isinstance(node, ast.Import):
+        return [name.name for name in node.names]
+    if not isinstance(node, ast.ImportFrom):
+        return []
+    assert node.level == 0, f"{relative}:{node.lineno} imports relatively; write the whole name"
+    if node.module == ROOT.name:
+        return [f"{ROOT.name}.{name.name}" for name in node.names]
+    return [str(node.module)]
+
+
+def test_every_part_of_the_package_has_its_arrows() -> None:
+    parts = {path.stem for path in ROOT.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()}
+    assert parts <= set(ARROWS)
+
+
+def test_imports_point_down() -> None:
+    wrong = []
+    for found in imports():
+        package, _, rest = found.module.partition(".")
+        target = rest.partition(".")[0]
+        if package != ROOT.name or target in ("", found.part):
+            continue
+        on_demand = ON_DEMAND.get(found.part, set()) if found.in_function else set()
+        if target not in ARROWS[found.part] | on_demand:
+            wrong.append(f"{found.where}: {found.part} must not import {target}")
+    assert wrong == []
+
+
+def test_heavy_and_optional_libraries_stay_where_they_belong() -> None:
+    wrong = [
+        f"{found.where}: {found.part} must not import {found.module}"
+        for found in imports()
+        if found.part not in LIBRARIES.get(found.module.partition(".")[0], {found.part})
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("part", ["aws", "requests"])
+def test_boto_is_imported_inside_functions(part: str) -> None:
+    early = [
+        found.where
+        for found in imports()
+        if found.part == part and found.module.startswith("boto") and not found.in_function
+    ]
+    assert early == []
