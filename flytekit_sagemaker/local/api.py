@@ -1,4 +1,4 @@
-"""The operations of the SageMaker API: what each one answers.
+"""The operations of the SageMaker API, and of CloudWatch Logs for the jobs' logs: what each one answers.
 
 Source: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_Operations_Amazon_SageMaker_Service.html
 """
@@ -15,6 +15,7 @@ from typing import Any
 from flytekit_sagemaker.local import admission, descriptions, warm_start
 from flytekit_sagemaker.local.admission import Refused
 from flytekit_sagemaker.local.engine import Engine
+from flytekit_sagemaker.local.log_events import LogEvents
 from flytekit_sagemaker.local.store import Job, Kind, Page
 
 Answer = dict[str, Any]
@@ -27,6 +28,7 @@ class Api:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._logs = LogEvents(engine.store, engine.folder)
         self._operations: dict[str, Callable[[Mapping[str, Any], str], Awaitable[Answer]]] = {
             "CreateTrainingJob": self._create_training_job,
             "DescribeTrainingJob": self._describe_training_job,
@@ -48,6 +50,8 @@ class Api:
         Raises:
             Refused: the answer is an error.
         """
+        if operation in self._logs.operations:
+            return await self._logs.operations[operation](request)
         if operation not in self._operations:
             raise Refused("UnknownOperationException", f"The local SageMaker has no operation {operation!r}.")
         admission.check_members(operation, request)

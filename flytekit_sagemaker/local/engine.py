@@ -25,7 +25,8 @@ class Engine:
         self.store = Store(root / "sagemaker.sqlite")
         self.clock = clock
         self.launcher = Launcher(root)
-        self._surroundings = Surroundings(self.store, clock, self.launcher, root / "training-jobs")
+        self.folder = root / "training-jobs"
+        self._surroundings = Surroundings(self.store, clock, self.launcher, self.folder)
         self._training: dict[str, TrainingRun] = {}
         self._tuning: dict[str, TuningRun] = {}
         self._tasks: set[asyncio.Task[None]] = set()

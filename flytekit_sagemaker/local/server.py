@@ -194,7 +194,7 @@ def _response(status: int, content: Mapping[str, Any]) -> web.Response:
 
 def _error(status: int, code: str, message: str) -> web.Response:
     # Errors that the service's model declares spell their only member so, the others in lower case.
-    member = "Message" if code.startswith("Resource") else "message"
+    member = "Message" if code in ("ResourceInUse", "ResourceNotFound", "ResourceLimitExceeded") else "message"
     return _response(status, {"__type": code, member: message})
 
 
@@ -255,7 +255,7 @@ From Python:
                            aws_access_key_id="local", aws_secret_access_key="local")
 
 From the AWS CLI, and for every boto3 client of a shell:
-  export AWS_ENDPOINT_URL_SAGEMAKER={url}
+  export AWS_ENDPOINT_URL_SAGEMAKER={url} AWS_ENDPOINT_URL_CLOUDWATCH_LOGS={url}
   export AWS_DEFAULT_REGION=us-east-1 AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local
   aws sagemaker list-training-jobs
 
