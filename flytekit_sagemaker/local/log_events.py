@@ -36,33 +36,28 @@ class LogEvents:
 
     async def _describe_log_streams(self, request: Mapping[str, Any]) -> dict[str, Any]:
         self._check_group(request)
-        prefix = request.get("logStreamNamePrefix", "")
-        streams = [
-            stream for stream in self._streams(prefix.partition("/")) if stream["logStreamName"].startswith(prefix)
-        ]
+        streams = list(self._streams(request.get("logStreamNamePrefix", "")))
         start = _index(request.get("nextToken", "f/0"))
         stop = start + request.get("limit", _STREAMS_PER_PAGE)
         return {"logStreams": streams[start:stop], **({"nextToken": f"f/{stop}"} if stop < len(streams) else {})}
 
-    def _streams(self, prefix: tuple[str, str, str]) -> Iterator[dict[str, Any]]:
-        name, slash, _ = prefix
+    def _streams(self, prefix: str) -> Iterator[dict[str, Any]]:
+        name, slash, host = prefix.partition("/")
         names = [name] if slash else sorted(path.name for path in self._folder.glob("*") if path.name.startswith(name))
         for job in filter(None, (self._store.find(Kind.TRAINING, each) for each in names)):
             for log in sorted(self._folder.glob(f"{job.name}/*/log")):
                 began = _start_ms(job)
-                yield {
-                    "logStreamName": f"{job.name}/{log.parent.name}-{began}",
-                    "creationTime": began,
-                    "firstEventTimestamp": began,
-                    "lastEventTimestamp": began,
-                }
+                stream = f"{log.parent.name}-{began}"
+                if stream.startswith(host):
+                    times = dict.fromkeys(("creationTime", "firstEventTimestamp", "lastEventTimestamp"), began)
+                    yield {"logStreamName": f"{job.name}/{stream}", **times}
 
     async def _get_log_events(self, request: Mapping[str, Any]) -> dict[str, Any]:
         self._check_group(request)
         name, _, host = request.get("logStreamName", "").partition("/")
         job = self._store.find(Kind.TRAINING, name)
         log = self._folder / name / host.rpartition("-")[0] / "log"
-        if job is None or f"{name}/{host}" not in (each["logStreamName"] for each in self._streams((name, "/", ""))):
+        if job is None or f"{name}/{host}" not in (each["logStreamName"] for each in self._streams(f"{name}/")):
             raise Refused("ResourceNotFoundException", "The specified log stream does not exist.")
         text = await asyncio.to_thread(log.read_text, encoding="utf-8", errors="replace")
         lines = text.splitlines()
