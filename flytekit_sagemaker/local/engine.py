@@ -26,7 +26,7 @@ class Engine:
         self.clock = clock
         self.launcher = Launcher(root)
         self.folder = root / "training-jobs"
-        self._surroundings = Surroundings(self.store, clock, self.launcher, self.folder)
+        self._surroundings = Surroundings(self.store, clock, self.launcher, self.folder, Path.cwd())
         self._training: dict[str, TrainingRun] = {}
         self._tuning: dict[str, TuningRun] = {}
         self._tasks: set[asyncio.Task[None]] = set()

@@ -16,8 +16,8 @@ from pathlib import Path
 
 HEAD_BYTES = 64 << 20
 TAIL_BYTES = 1 << 20
-LINE_BYTES = 16 << 10
-_READ_BYTES = 1 << 16
+LINE_BYTES = 4 << 10
+_READ_BYTES = 16 << 10
 
 
 class MetricScraper:
@@ -28,14 +28,14 @@ class MetricScraper:
     """
 
     def __init__(self, definitions: Iterable[tuple[str, str]]) -> None:
-        self._definitions = [(name, re.compile(expression)) for name, expression in definitions]
+        self._finders = [(name, _finder(expression)) for name, expression in definitions]
 
     def values(self, line: str) -> list[tuple[str, float]]:
         """The metrics (name, value) that one line reports."""
         forms = (line, line.replace("\t", "#011")) if "\t" in line else (line,)
         found = []
-        for name, expression in self._definitions:
-            match = next(filter(None, map(expression.search, forms)), None)
+        for name, find in self._finders:
+            match = next(filter(None, map(find, forms)), None)
             if match and match.groups():
                 with contextlib.suppress(TypeError, ValueError):
                     value = float(match.group(1))
@@ -44,15 +44,24 @@ class MetricScraper:
         return found
 
 
+def _finder(expression: str) -> Callable[[str], re.Match[str] | None]:
+    # What begins with ".*" is found from the start of the line or not at all; to search for it takes quadratic time.
+    compiled = re.compile(expression)
+    return compiled.match if expression.startswith(".*") and "|" not in expression else compiled.search
+
+
 class LineSplitter:
-    """Cuts a stream of bytes into lines of text; of a line that is too long, only the beginning is kept."""
+    """Cuts a stream of bytes into lines of text; of a line that is too long, only the beginning is kept.
+
+    A carriage return ends a line, too: progress bars draw themselves with it.
+    """
 
     def __init__(self) -> None:
         self._line = b""
 
     def feed(self, data: bytes) -> list[str]:
         """The lines that ``data`` completes."""
-        first, *rest = data.split(b"\n")
+        first, *rest = data.replace(b"\r", b"\n").split(b"\n")
         lines = []
         self._extend(first)
         for part in rest:
@@ -63,7 +72,7 @@ class LineSplitter:
     def end(self) -> str:
         """The line so far; the next one begins empty."""
         line, self._line = self._line, b""
-        return line.decode("utf-8", errors="replace").rstrip("\r")
+        return line.decode("utf-8", errors="replace")
 
     def _extend(self, part: bytes) -> None:
         self._line += part[: LINE_BYTES - len(self._line)]
@@ -127,7 +136,7 @@ class LogReader:
     def _take(self, line: str) -> None:
         if line.strip():
             self.last_lines.append(line)
-        self._on_line(line)
+            self._on_line(line)
 
     def close(self) -> None:
         """Stop reading; what was read so far is on disk."""

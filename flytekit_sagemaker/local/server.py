@@ -56,7 +56,7 @@ class LocalSageMaker:
     Args:
         root: folder for the state and the jobs' workspaces; a fresh temporary one by default.
         port: port to listen on; 0 lets the system choose.
-        images: commands that stand in for container images, by image URI.
+        images: commands that stand in for container images, by image URI; they run in the server's directory.
         clock: the time that runtime limits and timestamps follow; the system's by default.
         resume: take up unfinished jobs; with False they end Failed.
     """

@@ -83,12 +83,18 @@ def end(job: Job, outcome: Outcome, now: float) -> None:
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What all training jobs of a server share."""
+    """What all training jobs of a server share.
+
+    Attributes:
+        folder: where the jobs' workspaces are.
+        directory: where commands run, so that ``python train.py`` means the file that its author means.
+    """
 
     store: Store
     clock: Clock
     launcher: Launcher
     folder: Path
+    directory: Path
 
 
 class TrainingRun:
@@ -218,7 +224,7 @@ class TrainingRun:
         job, runs = self.job.description, self._container
         environment = {**workspace.environment(job, region_of(self.job), self._threads), **runs.environment}
         environment["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), environment.get("PATH", os.defpath)])
-        return Command(workspace.base, environment, runs.module, runs.argv)
+        return Command(self._at.directory if runs.argv else workspace.base, environment, runs.module, runs.argv)
 
     async def _wait(self, processes: list[Process], began: float) -> Outcome | None:
         """Wait for the processes; the outcome is None when it is theirs to decide."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import socket
 import subprocess
@@ -63,15 +62,15 @@ def serving(tmp_path: Path, trial_command: list[str]) -> Iterator[ServeProcess]:
 
 
 def running_below(folder: Path) -> list[int]:
-    """Processes that run in a workspace below a folder."""
+    """Processes whose workspace is below a folder."""
     found = []
     for path in Path("/proc").iterdir():
         if path.name.isdigit():
             try:
-                directory = os.readlink(path / "cwd")
+                variables = (path / "environ").read_text()
             except OSError:
                 continue
-            if directory.startswith(f"{folder}/training-jobs"):
+            if f"SAGEMAKER_BASE_DIR={folder}/training-jobs" in variables:
                 found.append(int(path.name))
     return found
 

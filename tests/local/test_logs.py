@@ -26,6 +26,10 @@ def test_a_line_without_end_is_kept_short_and_the_next_one_is_whole() -> None:
     assert [len(line) for line in lines] == [logs.LINE_BYTES, 4]
 
 
+def test_a_progress_bar_is_many_lines() -> None:
+    assert LineSplitter().feed(b"1/3 loss=3\r2/3 loss=2\r\n") == ["1/3 loss=3", "2/3 loss=2", ""]
+
+
 @pytest.mark.parametrize(
     ("expression", "line", "values"),
     [
@@ -33,6 +37,8 @@ def test_a_line_without_end_is_kept_short_and_the_next_one_is_whole() -> None:
         (r"loss=(\S+)", "epoch 3 loss=1e-3 and more", [0.001]),
         (r".*\[[0-9]+\].*#011validation-auc:(\S+)", "[7]\ttrain-auc:0.9\tvalidation-auc:0.8", [0.8]),
         (r"\tvalidation-auc:(\S+)", "[7]\ttrain-auc:0.9\tvalidation-auc:0.8", [0.8]),
+        (r".*loss=(\d+)", "loss=1 and loss=2", [2]),
+        (r".*nothing|loss=(\d+)", "the loss=1", [1]),
         (r"loss=(\S+)", "loss=nan", []),
         (r"loss=(\S+)", "loss=-inf", []),
         (r"loss=(\S+)", "loss=low", []),

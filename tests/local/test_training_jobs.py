@@ -214,6 +214,15 @@ def test_an_entrypoint_needs_no_image(jobs: Jobs) -> None:
     assert job["FinalMetricDataList"][0]["Value"] == 4
 
 
+def test_a_command_runs_where_the_server_was_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "train.py").write_text("print('loss=5;')")
+    monkeypatch.chdir(tmp_path)
+    with LocalSageMaker(tmp_path / "root", images={IMAGE: ["python", "train.py"]}) as server:
+        jobs = Jobs(server, tmp_path)
+        jobs.train("relative")
+        assert jobs.ended("relative")["FinalMetricDataList"][0]["Value"] == 5
+
+
 def test_a_stopped_job_may_save_and_keeps_its_model(jobs: Jobs, tmp_path: Path) -> None:
     jobs.train("stopped", {"on_sigterm": "save", "wait_for": str(tmp_path / "never")})
     eventually((tmp_path / "never.stopped").exists, bool)
@@ -272,5 +281,11 @@ def test_a_process_left_behind_by_a_trial_is_ended_with_it(jobs: Jobs, tmp_path:
     }
     jobs.train("litter", AlgorithmSpecification=algorithm)
     assert jobs.ended("litter")["TrainingJobStatus"] == "Completed"
-    pid = (tmp_path / "pid").read_text().strip()
-    eventually(lambda: Path("/proc", pid).exists(), lambda there: not there)
+    eventually(lambda: is_running(int((tmp_path / "pid").read_text())), lambda running: not running)
+
+
+def is_running(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes() != b""  # that of a zombie is empty
+    except OSError:
+        return False
