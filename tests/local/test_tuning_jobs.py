@@ -10,7 +10,7 @@ import pytest
 from flytekit_sagemaker.local.server import LocalSageMaker
 from flytekit_sagemaker.testing.clock import MovableClock
 
-from .support import Jobs, continuous, eventually, integer, warm_start
+from .support import Jobs, channel, continuous, eventually, integer, warm_start
 
 CHOICES = {
     "CategoricalParameterRanges": [
@@ -233,3 +233,29 @@ def test_a_tuning_job_is_listed(jobs: Jobs) -> None:
     assert summary["Strategy"] == "Bayesian"
     assert summary["TrainingJobStatusCounters"]["Completed"] == 2
     assert summary["ResourceLimits"]["MaxNumberOfTrainingJobs"] == 2
+
+
+def test_built_in_xgboost_is_tuned(jobs: Jobs, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "rows.csv").write_text("".join(f"{row % 2},{row % 2 + row % 5 / 5},{row % 7}\n" for row in range(80)))
+    jobs.tune(
+        "xgboost",
+        {
+            "ContinuousParameterRanges": [continuous("eta", 0.1, 0.5)],
+            "IntegerParameterRanges": [integer("max_depth", 1, 4)],
+        },
+        {"num_round": "3", "objective": "binary:logistic"},
+        image="683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:1.7-1",
+        jobs=4,
+        parallel=2,
+        objective=("Maximize", "validation:auc"),
+        InputDataConfig=[channel(name, data, ContentType="text/csv") for name in ("train", "validation")],
+    )
+    tuning = jobs.tuning_ended("xgboost")
+    assert tuning["HyperParameterTuningJobStatus"] == "Completed", tuning.get("FailureReason")
+    best = jobs.describe(tuning["BestTrainingJob"]["TrainingJobName"])
+    metrics = {each["MetricName"]: each["Value"] for each in best["FinalMetricDataList"]}
+    objective = tuning["BestTrainingJob"]["FinalHyperParameterTuningJobObjectiveMetric"]["Value"]
+    assert metrics["validation:auc"] == objective > 0.5
+    assert Path(best["ModelArtifacts"]["S3ModelArtifacts"].removeprefix("file://")).stat().st_size > 0
