@@ -40,6 +40,9 @@ setup(
     package_data={"flytekit_sagemaker": ["py.typed", "_generated/**/*.pyi", "algorithms/*.json"]},
     python_requires=">=3.10,<3.13",
     install_requires=[
+        # flytekit brings aiobotocore, which wants one botocore and no other. Named here, pip decides on it before it
+        # decides on boto3; the other way round it searches for many minutes.
+        "aiobotocore>=2.13",
         "boto3>=1.34",
         "flyteidl>=1.16",
         "flytekit>=1.16",

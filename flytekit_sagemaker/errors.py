@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 class SageMakerError(Exception):
@@ -37,6 +37,7 @@ class Problem:
         rule: what a legal value looks like, as the rest of a sentence ("must be at least 1").
         remedy: what to do about it, a whole sentence, or empty where the rule says it all.
         constraint: the words in which the SageMaker service states the same rule, where it has any.
+        fatal: False where the job would run all the same, though hardly as the user means it.
     """
 
     field: str
@@ -44,6 +45,7 @@ class Problem:
     rule: str
     remedy: str = ""
     constraint: str = ""
+    fatal: bool = True
 
     def __str__(self) -> str:
         shown = repr(self.value)
@@ -59,7 +61,7 @@ class Problem:
     def under(self, parent: str) -> Problem:
         """The same problem seen from the object that holds this one in its field ``parent``."""
         joint = "" if self.field.startswith("[") or not self.field else "."
-        return Problem(f"{parent}{joint}{self.field}", self.value, self.rule, self.remedy, self.constraint)
+        return replace(self, field=f"{parent}{joint}{self.field}")
 
 
 class InvalidInput(UserError, ValueError):

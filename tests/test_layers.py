@@ -33,7 +33,7 @@ ARROWS: dict[str, set[str]] = {
     "reporting": {"models", "errors"},
     "aws": {"requests", "settings", "errors"},
     "connector": {"aws", "requests", "reporting", "models", "algorithms"} | LEAVES,
-    "local": {"requests", "algorithms", "models", "types", "errors", "testing"},  # of testing, the clock
+    "local": {"requests", "algorithms", "models", "types", "errors"},
     "tasks": {"reporting", "models", "settings", "types", "errors"},
     "remote": {"tasks", "reporting", "models"} | LEAVES,
     "sdk": {"tasks", "models"} | LEAVES,

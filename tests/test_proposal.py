@@ -1,6 +1,4 @@
-"""The samples of the SageMaker-on-Flyte proposal, with nothing but their imports changed.
-
-"""
+"""The samples of the SageMaker-on-Flyte proposal, with nothing but their imports changed."""
 
 from __future__ import annotations
 

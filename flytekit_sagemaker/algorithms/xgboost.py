@@ -228,6 +228,7 @@ def _early_stopping_has_a_metric(given: Given) -> Iterator[Problem]:
             given.static.get("early_stopping_rounds"),
             "is ignored by the container when there is no eval_metric",
             "Set eval_metric to what is to be watched, for instance logloss.",
+            fatal=False,
         )
 
 

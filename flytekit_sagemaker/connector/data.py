@@ -7,13 +7,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from flytekit_sagemaker.algorithms import identify_image
+from flytekit_sagemaker.algorithms import algorithm, identify_image
 from flytekit_sagemaker.algorithms.content import csv_problems
 from flytekit_sagemaker.errors import Problem
 from flytekit_sagemaker.requests.service_rules import definitions
-from flytekit_sagemaker.types import AlgorithmName
-
-_CSV_ALGORITHMS = {AlgorithmName.XGBOOST: True, AlgorithmName.KMEANS: False}  # whether the first column is a label
 
 
 def data_problems(operation: str, request: Mapping[str, Any]) -> Iterator[Problem]:
@@ -26,9 +23,9 @@ def data_problems(operation: str, request: Mapping[str, Any]) -> Iterator[Proble
             if uri.scheme != "file":
                 continue
             name, path = channel["ChannelName"], Path(unquote(uri.path))
-            is_csv = channel.get("ContentType", "").partition(";")[0] == "text/csv"
-            if identity and identity[0] in _CSV_ALGORITHMS and is_csv:
-                yield from csv_problems(path, channel=name, label_first=_CSV_ALGORITHMS[identity[0]])
+            content_type = channel.get("ContentType", "")
+            if identity and algorithm(identity[0]).has_rules and content_type.partition(";")[0] == "text/csv":
+                yield from csv_problems(path, channel=name, label_first="label_size=0" not in content_type)
             elif not path.exists():
                 yield Problem(name, str(path), "does not exist")
             elif path.is_dir() and not any(item.is_file() for item in path.rglob("*")):

@@ -14,7 +14,6 @@ from flytekit_sagemaker.errors import Problem
 from flytekit_sagemaker.local import containers, objects, warm_start
 from flytekit_sagemaker.local.store import Job, Kind
 from flytekit_sagemaker.requests.validation import LOCAL_URI_SCHEMES, check_service_rules
-from flytekit_sagemaker.types import AlgorithmName
 
 _CSV = ("text/csv", "csv")
 
@@ -151,7 +150,7 @@ def _data_problems(
         remedy = "Please ensure that the path exists and holds at least one file."
         yield Problem(f"{field}.DataSource.S3DataSource.S3Uri", uri, rule, remedy)
     elif runs.algorithm and channel.get("ContentType", "").partition(";")[0] in _CSV:
-        label_first = runs.algorithm is not AlgorithmName.KMEANS
+        label_first = "label_size=0" not in channel["ContentType"]
         checked = path if path.exists() else [item.source for item in found]
         for problem in csv_problems(checked, channel=channel["ChannelName"], label_first=label_first):
             yield problem.under(field)

@@ -7,12 +7,12 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from flytekit_sagemaker.local.clock import Clock
 from flytekit_sagemaker.local.containers import Container, container
 from flytekit_sagemaker.local.processes import Launcher
 from flytekit_sagemaker.local.store import Job, Kind, Store
 from flytekit_sagemaker.local.training import Outcome, Surroundings, TrainingRun, end, failed
 from flytekit_sagemaker.local.tuning import TuningRun
-from flytekit_sagemaker.testing.clock import Clock
 
 _INTERRUPTED = "InternalServerError: The local SageMaker ended while the job was running. Please try again."
 

@@ -31,8 +31,8 @@ from aiohttp import web
 from flytekit_sagemaker.errors import UserError
 from flytekit_sagemaker.local.admission import Refused
 from flytekit_sagemaker.local.api import Api
+from flytekit_sagemaker.local.clock import Clock, SystemClock
 from flytekit_sagemaker.local.engine import Engine
-from flytekit_sagemaker.testing.clock import Clock, SystemClock
 
 ROOT_VARIABLE = "FLYTEKIT_SAGEMAKER_LOCAL_ROOT"
 DEFAULT_REGION = "us-east-1"

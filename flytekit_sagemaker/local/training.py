@@ -17,13 +17,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from flytekit_sagemaker.local.clock import Clock
 from flytekit_sagemaker.local.containers import Container
 from flytekit_sagemaker.local.descriptions import region_of
 from flytekit_sagemaker.local.logs import LogReader, MetricScraper
 from flytekit_sagemaker.local.processes import Command, Launcher, LauncherDied, Process
 from flytekit_sagemaker.local.store import Job, Store
 from flytekit_sagemaker.local.workspace import Workspace, upload_artifacts
-from flytekit_sagemaker.testing.clock import Clock
 
 STOP_GRACE_SECONDS = 120
 MAX_FAILURE_REASON = 1024

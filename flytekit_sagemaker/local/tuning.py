@@ -13,9 +13,9 @@ from collections.abc import Callable
 from typing import Any
 
 from flytekit_sagemaker.local import descriptions, search, stopping, warm_start
+from flytekit_sagemaker.local.clock import Clock
 from flytekit_sagemaker.local.store import Job, Store
 from flytekit_sagemaker.local.training import MAX_FAILURE_REASON, TrainingRun
-from flytekit_sagemaker.testing.clock import Clock
 
 TRIALS_THAT_MAY_FAIL = 5
 MAX_TRIALS = 750

@@ -83,5 +83,5 @@ def _job(
         if isinstance(channel, Mapping)
         for content_type in [channel.get("ContentType")]
     }
-    for problem in rules.check_channels(channels):
+    for problem in rules.check_channels(channels, objective_metric=metric or None):
         yield problem.under(f"{prefix}InputDataConfig")

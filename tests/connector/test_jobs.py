@@ -197,9 +197,7 @@ async def test_a_failed_job_explains_itself(flyte: Flyte, inputs: dict[str, Any]
     assert "AlgorithmError" in flyte.deck(meta)
 
 
-async def test_an_unreachable_service_is_no_failure(
-    flyte: Flyte, inputs: dict[str, Any], unused_tcp_port: int
-) -> None:
+async def test_an_unreachable_service_is_no_failure(flyte: Flyte, inputs: dict[str, Any], unused_tcp_port: int) -> None:
     meta = json.loads(await flyte.create(TRAIN, inputs))
     meta["endpoint_url"] = f"http://127.0.0.1:{unused_tcp_port}"
 

@@ -44,6 +44,7 @@ RANGES = {
     "eta": ContinuousParameterRange(min_value=0.1, max_value=0.5),
     "max_depth": IntegerParameterRange(min_value=2, max_value=5),
 }
+DEPTH = ParameterRangeOneOf(RANGES["max_depth"])
 
 
 @pytest.fixture
@@ -61,9 +62,7 @@ def data(csv_data: Any) -> dict[str, str]:
     ],
     ids=["model", "message", "dict", "protobuf JSON"],
 )
-def test_a_model_may_be_given_in_any_form(
-    use_sagemaker: Any, data: dict[str, str], stopping_condition: Any
-) -> None:
+def test_a_model_may_be_given_in_any_form(use_sagemaker: Any, data: dict[str, str], stopping_condition: Any) -> None:
     result = train_model(static_hyperparameters=STATIC, stopping_condition=stopping_condition, **data)
 
     keys = {"aws_access_key_id": "local", "aws_secret_access_key": "local"}
@@ -94,9 +93,7 @@ def find_data(folder: str) -> FlyteDirectory:
 
 
 @workflow
-def tune_in_workflow(
-    train: str, validation: str, depth: ParameterRangeOneOf = ParameterRangeOneOf(RANGES["max_depth"])
-) -> tuple[FlyteFile, float]:
+def tune_in_workflow(train: str, validation: str, depth: ParameterRangeOneOf = DEPTH) -> tuple[FlyteFile, float]:
     tuned = tune_model(
         static_hyperparameters=STATIC,
         train=find_data(folder=train),

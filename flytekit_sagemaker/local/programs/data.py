@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import scipy.sparse  # type: ignore[import-untyped]
+import scipy.sparse
 
 from flytekit_sagemaker.algorithms.content import csv_problems, data_files, delimiter_of, hidden_files
 from flytekit_sagemaker.local.programs.container import TrainingError, log

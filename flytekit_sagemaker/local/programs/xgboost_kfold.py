@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import scipy.sparse  # type: ignore[import-untyped]
+import scipy.sparse
 import xgboost
 from sklearn.model_selection import RepeatedKFold, RepeatedStratifiedKFold
 
