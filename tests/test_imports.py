@@ -51,7 +51,7 @@ print(json.dumps(types))
 def test_a_broken_connector_does_not_break_import_flytekit() -> None:
     program = """
 import sys
-sys.modules["flytekit_sagemaker.connector.training"] = None
+sys.modules["flytekit_sagemaker.connector.lazy"] = None
 import flytekit, json
 print(json.dumps(flytekit.task.__name__))
 """

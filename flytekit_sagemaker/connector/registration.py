@@ -1,4 +1,4 @@
-"""What ``import flytekit`` loads through the entry point: registers the connectors, and imports nothing heavy."""
+"""What ``import flytekit`` loads through the entry point: registers the connectors, and imports nothing of theirs."""
 
 from __future__ import annotations
 
@@ -10,11 +10,10 @@ def register() -> None:
     try:
         from flytekit.extend.backend.base_connector import ConnectorRegistry
 
-        from flytekit_sagemaker.connector.training import TrainingJobConnector
-        from flytekit_sagemaker.connector.tuning import TuningJobConnector
+        from flytekit_sagemaker.connector.lazy import CONNECTORS, LazyConnector
 
-        for connector in (TrainingJobConnector(), TuningJobConnector()):
-            ConnectorRegistry.register(connector, override=True)
+        for task_type in CONNECTORS:
+            ConnectorRegistry.register(LazyConnector(task_type), override=True)
     except Exception:
         logging.getLogger(__name__).exception("the SageMaker connectors could not be registered")
 

@@ -15,16 +15,11 @@ from flytekit_sagemaker.models.training_job import StoppingCondition, TrainingJo
 from flytekit_sagemaker.requests.names import TRAINING_JOB_NAME_LENGTH
 from flytekit_sagemaker.requests.training import BuiltRequest, JobInputs, training_request
 
-TASK_TYPE = "sagemaker_training_job_task"
-
 
 class TrainingJobConnector(JobConnector):
     """Runs ``SdkSimpleTrainingJobTask``."""
 
     kind = JobKind("training", "training_job", "TrainingJob", TRAINING_JOB_NAME_LENGTH)
-
-    def __init__(self) -> None:
-        super().__init__(TASK_TYPE)
 
     def training_job(self, custom: Mapping[str, Any]) -> TrainingJob:
         return from_wire(TrainingJob, custom)

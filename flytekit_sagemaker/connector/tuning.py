@@ -21,8 +21,6 @@ from flytekit_sagemaker.requests.names import TUNING_JOB_NAME_LENGTH
 from flytekit_sagemaker.requests.training import BuiltRequest
 from flytekit_sagemaker.requests.tuning import tuning_request
 
-TASK_TYPE = "sagemaker_hyperparameter_tuning_job_task"
-
 # The tuner tells each trial which metric it optimizes by a hyperparameter of its own.
 _TUNER_HYPERPARAMETER = "_tuning_objective_metric"
 
@@ -31,9 +29,6 @@ class TuningJobConnector(JobConnector):
     """Runs ``SdkSimpleHPOJobTask``."""
 
     kind = JobKind("tuning", "hyper_parameter_tuning_job", "HyperParameterTuningJob", TUNING_JOB_NAME_LENGTH)
-
-    def __init__(self) -> None:
-        super().__init__(TASK_TYPE)
 
     def training_job(self, custom: Mapping[str, Any]) -> TrainingJob:
         return from_wire(HyperparameterTuningJob, custom).training_job
