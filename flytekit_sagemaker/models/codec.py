@@ -10,16 +10,15 @@ from __future__ import annotations
 import dataclasses
 import enum
 import json
-import math
-import re
 from collections.abc import Callable, Iterable, Mapping
-from numbers import Integral, Real
 from typing import Any, ClassVar, TypeAlias, TypeVar
 
 from typing_extensions import Self, dataclass_transform
 
 from flytekit_sagemaker import types
 from flytekit_sagemaker.errors import InvalidInput, Problem, did_you_mean
+from flytekit_sagemaker.models.limits import broken_limits, rule
+from flytekit_sagemaker.models.scalars import SCALARS, member_of, refused, text
 
 # The descriptor classes differ between protobuf's releases and implementations; their attributes used here do not.
 Descriptor: TypeAlias = Any
@@ -32,41 +31,6 @@ M = TypeVar("M", bound="Model")
 Reader = Callable[[Any, bool], Any]
 
 _models: dict[str, type[Model]] = {}
-
-
-def rule(
-    *,
-    default: Any = dataclasses.MISSING,
-    at_least: float | None = None,
-    at_most: float | None = None,
-    pattern: str | None = None,
-    like: str | None = None,
-    length: tuple[int, int] | None = None,
-    item: Callable[[Any], Any] | None = None,
-) -> Any:
-    """A dataclass field with the limits of its value.
-
-    Args:
-        default: the value of a field left out; none makes the field required.
-        at_least, at_most: smallest and largest legal number.
-        pattern: regular expression that the whole text, or every item of a list of texts, has to match.
-        like: an example of a text that matches ``pattern``, for the error message.
-        length: fewest and most characters of a text, items of a list, entries of a map.
-        item: turns each item that was given for a list into the item that is stored, or raises InvalidInput; left out,
-            only values of the items' own type are taken.
-    """
-    limits = {
-        "at_least": at_least,
-        "at_most": at_most,
-        "pattern": pattern,
-        "like": like,
-        "length": length,
-        "item": item,
-    }
-    metadata = {name: value for name, value in limits.items() if value is not None}
-    if default is dataclasses.MISSING:
-        return dataclasses.field(metadata=metadata)
-    return dataclasses.field(default=default, metadata=metadata)
 
 
 @dataclass_transform(frozen_default=True, field_specifiers=(rule, dataclasses.field))
@@ -97,7 +61,7 @@ class Model:
                 problems.extend(problem.under(field.name) for problem in error.problems)
             else:
                 object.__setattr__(self, field.name, value)
-                problems.extend(_broken_limits(field.name, value, field.metadata))
+                problems.extend(broken_limits(field.name, value, field.metadata))
         if not problems:
             problems.extend(self.broken_rules())
         if problems:
@@ -120,7 +84,7 @@ class Model:
             return cls.from_dict(value)
         if getattr(getattr(value, "DESCRIPTOR", None), "full_name", None) == cls.MESSAGE.DESCRIPTOR.full_name:
             return cls.from_flyte_idl(value)
-        raise _wrong("", value, f"must be a {cls.__name__}, its protobuf message or a dictionary of its fields")
+        raise refused(value, f"must be a {cls.__name__}, its protobuf message or a dictionary of its fields")
 
     def to_flyte_idl(self) -> Message:
         """The protobuf message of this model (a class of ``flytekit_sagemaker._generated``)."""
@@ -259,10 +223,6 @@ def all_models() -> tuple[type[Model], ...]:
     return tuple(_models[name] for name in sorted(_models))
 
 
-def _wrong(field: str, value: object, text: str, remedy: str = "") -> InvalidInput:
-    return InvalidInput("value", [Problem(field, value, text, remedy)])
-
-
 def _is_repeated(field: FieldDescriptor) -> bool:
     repeated = getattr(field, "is_repeated", None)  # protobuf 6 and later; `label` is gone in the newest
     return bool(field.label == field.LABEL_REPEATED if repeated is None else repeated)
@@ -302,27 +262,6 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _broken_limits(name: str, value: Any, limits: Mapping[str, Any]) -> Iterable[Problem]:
-    if value is None or not limits:
-        return
-    low, high = limits.get("at_least", -math.inf), limits.get("at_most", math.inf)
-    if ("at_least" in limits or "at_most" in limits) and not low <= value <= high:
-        if math.isinf(high):
-            yield Problem(name, value, f"must be at least {low}")
-        else:
-            yield Problem(name, value, f"must lie between {low} and {high}")
-    if "length" in limits:
-        fewest, most = limits["length"]
-        unit = "characters" if isinstance(value, str) else "entries"
-        if not fewest <= len(value) <= most:
-            allowed = f"{fewest} to {most}" if fewest else f"at most {most}"
-            yield Problem(name, value, f"must have {allowed} {unit}, has {len(value)}")
-    if "pattern" in limits:
-        for item in (value,) if isinstance(value, str) else value:
-            if not re.fullmatch(limits["pattern"], item, re.ASCII):
-                yield Problem(name, item, f"must look like {limits['like']!r}")
-
-
 def _readers(cls: type[Model]) -> dict[str, Reader]:
     """For each field of a model, the function that turns what was given into what is stored."""
     fields = cls.MESSAGE.DESCRIPTOR.fields_by_name
@@ -355,7 +294,7 @@ def _one_of_reader(descriptor: Descriptor) -> Reader:
             if getattr(getattr(value, "DESCRIPTOR", None), "full_name", None) == name:
                 return member.from_flyte_idl(value)
         choices = ", ".join(_models[name].__name__ for name in names)
-        raise _wrong("", value, f"must be one of {choices}")
+        raise refused(value, f"must be one of {choices}")
 
     return read
 
@@ -364,12 +303,12 @@ def _read_map(value: Any, item: Callable[[Any], Any]) -> dict[str, Any]:
     if value is None:
         return {}
     if not isinstance(value, Mapping):
-        raise _wrong("", value, "must be a dictionary")
+        raise refused(value, "must be a dictionary")
     entries: dict[str, Any] = {}
     problems: list[Problem] = []
     for key, entry in value.items():
         try:
-            entries[_text(key)] = item(entry)
+            entries[text(key)] = item(entry)
         except InvalidInput as error:
             problems.extend(problem.under(f"[{key!r}]") for problem in error.problems)
     if problems:
@@ -381,7 +320,7 @@ def _read_list(value: Any, item: Callable[[Any], Any]) -> tuple[Any, ...]:
     if value is None:
         return ()
     if isinstance(value, (str, bytes, Mapping)) or not isinstance(value, Iterable):
-        raise _wrong("", value, "must be a list")
+        raise refused(value, "must be a list")
     items: list[Any] = []
     problems: list[Problem] = []
     for index, entry in enumerate(value):
@@ -400,57 +339,5 @@ def _item_reader(field: FieldDescriptor) -> Callable[[Any], Any]:
         return lambda value: _models[name].of(value)
     if field.enum_type is not None:
         choices: type[enum.IntEnum] = getattr(types, field.enum_type.containing_type.name)
-        return lambda value: _member(choices, value)
-    return _SCALARS[field.cpp_type](field)
-
-
-def _member(choices: type[enum.IntEnum], value: Any) -> enum.IntEnum:
-    if isinstance(value, enum.Enum) and not isinstance(value, choices):
-        pass
-    elif isinstance(value, str):
-        wanted = re.sub(r"[^a-z0-9]", "", value.lower())
-        for member in choices:
-            if member.name.lower().replace("_", "") == wanted:
-                return member
-    elif isinstance(value, (int, float)) and not isinstance(value, bool) and value in list(choices):
-        return choices(int(value))
-    names = [member.name for member in choices]
-    hint = did_you_mean(value, names) if isinstance(value, str) else ""
-    raise _wrong("", value, f"must be one of {', '.join(names)}", hint)
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise _wrong("", value, "must be a text")
-    return value
-
-
-def _bool(value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise _wrong("", value, "must be True or False")
-    return value
-
-
-def _int(value: Any) -> int:
-    whole = isinstance(value, Integral) or (isinstance(value, float) and value.is_integer())
-    if isinstance(value, bool) or not whole or not -(2**63) <= value < 2**63:
-        raise _wrong("", value, "must be a whole number")
-    return int(value)
-
-
-def _float(value: Any) -> float:
-    try:
-        if isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(number := float(value)):
-            return number
-    except OverflowError:
-        pass
-    raise _wrong("", value, "must be a finite number")
-
-
-# The keys are protobuf's CPPTYPE numbers, which are part of its public format.
-_SCALARS: dict[int, Callable[[FieldDescriptor], Callable[[Any], Any]]] = {
-    2: lambda _: _int,
-    5: lambda _: _float,
-    7: lambda _: _bool,
-    9: lambda _: _text,
-}
+        return lambda value: member_of(choices, value)
+    return SCALARS[field.cpp_type]

@@ -12,7 +12,8 @@ from typing_extensions import Self
 
 from flytekit_sagemaker._generated import parameter_ranges_pb2 as pb
 from flytekit_sagemaker.errors import InvalidInput, Problem
-from flytekit_sagemaker.models.codec import Model, rule
+from flytekit_sagemaker.models.codec import Model
+from flytekit_sagemaker.models.limits import rule
 from flytekit_sagemaker.models.text import text_of
 from flytekit_sagemaker.types import HyperparameterScalingType
 

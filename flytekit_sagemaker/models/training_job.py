@@ -11,7 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from flytekit_sagemaker._generated import training_job_pb2 as pb
 from flytekit_sagemaker.errors import Problem
 from flytekit_sagemaker.models.channels import Channel
-from flytekit_sagemaker.models.codec import Model, rule
+from flytekit_sagemaker.models.codec import Model
+from flytekit_sagemaker.models.limits import rule
 from flytekit_sagemaker.types import AlgorithmName, DistributedProtocol, InputContentType, InputMode
 
 __all__ = [
