@@ -8,11 +8,13 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from html import escape
 from types import TracebackType
 from typing import Any, Protocol, TextIO, cast
 
 from rich.console import Console, Group
 from rich.live import Live
+from rich.text import Text
 
 from flytekit_sagemaker.reporting.deck import progress_fragment
 from flytekit_sagemaker.reporting.progress import Progress, progress_line
@@ -54,6 +56,12 @@ class LiveDisplay:
         except Exception:
             self.close()
 
+    def note(self, text: str) -> None:
+        """Add a line under what is shown."""
+        if self._drawn_on is not None:
+            with suppress(Exception):
+                self._drawn_on.note(text)
+
     def close(self) -> None:
         """Leave the last state standing and show nothing more."""
         surface, self._drawn_on, self._open = self._drawn_on, None, None
@@ -74,6 +82,8 @@ class _Surface(Protocol):
     """Something to show progress on."""
 
     def show(self, progress: Progress) -> None: ...
+
+    def note(self, text: str) -> None: ...
 
     def close(self) -> None: ...
 
@@ -107,8 +117,11 @@ class _Terminal:
     def __init__(
         self, stream: TextIO, jobs: dict[str, Progress], clock: Callable[[], float], redirect_stderr: bool
     ) -> None:
+        self._notes: list[str] = []
+
         def view() -> Group:
-            return Group(*(progress_view(job, clock()) for job in list(jobs.values())))
+            notes = (Text(note, style="dim", overflow="fold") for note in self._notes)
+            return Group(*(progress_view(job, clock()) for job in list(jobs.values())), *notes)
 
         self._live = Live(
             console=Console(file=stream, highlight=False, soft_wrap=False),
@@ -122,6 +135,9 @@ class _Terminal:
 
     def show(self, progress: Progress) -> None:
         self._live.refresh()
+
+    def note(self, text: str) -> None:
+        self._notes.append(text)
 
     def close(self) -> None:
         self._live.stop()
@@ -139,7 +155,10 @@ class _Lines:
         if self._last.get(progress.name) == line:
             return
         self._last[progress.name] = line
-        self._stream.write(f"{line}\n")
+        self.note(line)
+
+    def note(self, text: str) -> None:
+        self._stream.write(f"{text}\n")
         self._stream.flush()
 
     def close(self) -> None:
@@ -160,6 +179,9 @@ class _Notebook:
             self._handle = self._display(shown, display_id=True)
         else:
             self._handle.update(shown)
+
+    def note(self, text: str) -> None:
+        self._display(self._html(f"<p><small>{escape(text)}</small></p>"))
 
     def close(self) -> None:
         pass

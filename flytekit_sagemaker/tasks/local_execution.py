@@ -112,7 +112,12 @@ class _LocalRun:
         if self._interrupted:
             interrupted.set()
         with LiveDisplay() as display:
-            succeeded = await self._follow(connector, meta, display, interrupted)
+            try:
+                succeeded = await self._follow(connector, meta, display, interrupted)
+            finally:
+                report = f"{output_prefix}/deck.html"
+                if context.file_access.exists(report):
+                    display.note(f"Report: {report}")
         return _read_outputs(context, output_prefix) if succeeded else None
 
     async def _follow(self, connector: Any, meta: Any, display: LiveDisplay, interrupted: asyncio.Event) -> bool:

@@ -111,6 +111,18 @@ def test_a_task_is_a_node_of_a_workflow(use_sagemaker: Any, data: dict[str, str]
     assert 0.8 < objective <= 1
 
 
+def test_the_progress_and_the_report_are_told(
+    use_sagemaker: Any, data: dict[str, str], capfd: pytest.CaptureFixture[str]
+) -> None:
+    result = train_model(static_hyperparameters=STATIC, **data)
+    output, told = capfd.readouterr()
+
+    assert f"training job {result.training_job_name}: Completed" in told
+    report = Path(told.rpartition("Report: ")[2].strip())
+    assert result.training_job_name in report.read_text()
+    assert not output
+
+
 def test_an_event_loop_may_be_running(use_sagemaker: Any, data: dict[str, str]) -> None:
     async def notebook_cell() -> Any:
         return train_model(static_hyperparameters=STATIC, **data)
