@@ -22,6 +22,7 @@ from flytekit_sagemaker.connector.data import data_problems
 from flytekit_sagemaker.connector.links import job_links, task_logs
 from flytekit_sagemaker.connector.literals import plain_values
 from flytekit_sagemaker.connector.metadata import JobMetadata
+from flytekit_sagemaker.connector.outputs import write_deck, write_outputs
 from flytekit_sagemaker.errors import InvalidInput, Problem, SageMakerError, TransientError, UserError
 from flytekit_sagemaker.models.training_job import TrainingJob
 from flytekit_sagemaker.reporting.progress import progress_of
@@ -110,8 +111,16 @@ class JobConnector(AsyncConnectorBase):  # type: ignore[misc]
         """The training job that the template carries."""
 
     @abstractmethod
-    def finish(self, meta: JobMetadata, description: Mapping[str, Any], succeeded: bool) -> None:
-        """Write the deck of a job that ended and, when it succeeded, the outputs of the task."""
+    def record(self, meta: JobMetadata, description: Mapping[str, Any]) -> Any:
+        """What is known of a job that ended, as ``reporting`` has it."""
+
+    @abstractmethod
+    def outputs(self, meta: JobMetadata, record: Any) -> dict[str, Any]:
+        """The outputs of the task as literals; raises ServiceError when the job has no result after all."""
+
+    @abstractmethod
+    def page(self, record: Any) -> str:
+        """The report of the job as an HTML page."""
 
     async def create(
         self,
@@ -193,7 +202,10 @@ class JobConnector(AsyncConnectorBase):  # type: ignore[misc]
         try:
             description = self._describe(meta.endpoint, meta.name)
             return self._report(meta, description, links)
-        except TransientError as error:
+        except PermissionError as error:
+            message = f"the results cannot be written to {meta.output_prefix}: {error}"
+            return Resource(phase=TaskExecution.FAILED, message=message, log_links=links)
+        except (TransientError, OSError) as error:
             return Resource(phase=TaskExecution.RUNNING, message=str(error), log_links=links)
         except SageMakerError as error:
             return Resource(phase=TaskExecution.FAILED, message=str(error), log_links=links)
@@ -203,7 +215,7 @@ class JobConnector(AsyncConnectorBase):  # type: ignore[misc]
         state, message = job_state(description[f"{self.kind.shape}Status"], secondary)
         progress = progress_of(description)
         if state.is_terminal:
-            self.finish(meta, description, state is JobState.SUCCEEDED)
+            self._leave_results(meta, description, state is JobState.SUCCEEDED)
         if state in (JobState.FAILED, JobState.STOPPED):
             reason = description.get("FailureReason", "")
             phase = TaskExecution.FAILED
@@ -213,6 +225,15 @@ class JobConnector(AsyncConnectorBase):  # type: ignore[misc]
         else:
             phase = _PHASES[state]
         return Resource(phase=phase, message=message, log_links=links, custom_info=progress.to_dict())
+
+    def _leave_results(self, meta: JobMetadata, description: Mapping[str, Any], succeeded: bool) -> None:
+        record = self.record(meta, description)
+        if succeeded:
+            write_outputs(meta.output_prefix, self.outputs(meta, record))
+        try:
+            write_deck(meta.output_prefix, self.page(record))
+        except Exception:  # the result counts, not how it is drawn
+            logger.exception("the report of %s could not be written", meta.name)
 
     def _stop(self, meta: JobMetadata) -> None:
         try:

@@ -18,18 +18,23 @@ DECK = "deck.html"
 
 def write_outputs(prefix: str, outputs: Mapping[str, literals_pb2.Literal]) -> None:
     """Write the outputs of the task where Flyte reads them."""
-    write(prefix, OUTPUTS, output_map(outputs))
+    _write(prefix, OUTPUTS, output_map(outputs))
 
 
-def write_deck(prefix: str, page: str) -> str:
-    """Write the report of the job where Flyte shows it, and return its path."""
-    return write(prefix, DECK, page.encode())
+def write_deck(prefix: str, page: str) -> None:
+    """Write the report of the job where Flyte shows it."""
+    _write(prefix, DECK, page.encode())
 
 
-def write(prefix: str, name: str, content: bytes) -> str:
-    """Write one file under the output prefix, through flytekit's own file systems and credentials; return its path."""
+def write_table(prefix: str, name: str, csv: str) -> str:
+    """Write a table as flytekit reads CSV, in a file named ``.csv`` in a folder of its own; return the folder."""
+    _write(prefix, f"{name}/.csv", csv.encode())
+    return f"{prefix.rstrip('/')}/{name}"
+
+
+def _write(prefix: str, name: str, content: bytes) -> None:
+    # Through flytekit's own file systems and credentials.
     path = f"{prefix.rstrip('/')}/{name}"
     file_system = FlyteContextManager.current_context().file_access.get_filesystem_for_path(path)
     file_system.makedirs(path.rpartition("/")[0], exist_ok=True)
     file_system.pipe_file(path, content)
-    return path

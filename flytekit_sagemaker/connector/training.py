@@ -9,9 +9,10 @@ from flytekit_sagemaker.connector import literals
 from flytekit_sagemaker.connector.base import JobConnector, JobKind, Submission, channel_uris
 from flytekit_sagemaker.connector.links import job_links
 from flytekit_sagemaker.connector.metadata import JobMetadata
-from flytekit_sagemaker.connector.outputs import write_deck, write_outputs
 from flytekit_sagemaker.models.codec import from_wire
 from flytekit_sagemaker.models.training_job import StoppingCondition, TrainingJob
+from flytekit_sagemaker.reporting.deck import training_page
+from flytekit_sagemaker.reporting.records import TrainingRecord, training_record
 from flytekit_sagemaker.requests.names import TRAINING_JOB_NAME_LENGTH
 from flytekit_sagemaker.requests.training import BuiltRequest, JobInputs, training_request
 
@@ -34,19 +35,18 @@ class TrainingJobConnector(JobConnector):
             tags=submission.tags,
         )
 
-    def finish(self, meta: JobMetadata, description: Mapping[str, Any], succeeded: bool) -> None:
-        from flytekit_sagemaker.reporting.deck import training_page
-        from flytekit_sagemaker.reporting.records import training_record
+    def record(self, meta: JobMetadata, description: Mapping[str, Any]) -> TrainingRecord:
+        return training_record(description, links=job_links(meta.endpoint, self.kind.word, meta.name))
 
-        record = training_record(description, links=job_links(meta.endpoint, self.kind.word, meta.name))
-        write_deck(meta.output_prefix, training_page(record))
-        if succeeded:
-            outputs = {
-                "model": literals.file(record.model_uri),
-                "training_job_name": literals.text(record.name),
-                "final_metrics": literals.dictionary(record.final_metrics),
-            }
-            write_outputs(meta.output_prefix, outputs)
+    def outputs(self, meta: JobMetadata, record: TrainingRecord) -> dict[str, Any]:
+        return {
+            "model": literals.file(record.model_uri),
+            "training_job_name": literals.text(record.name),
+            "final_metrics": literals.dictionary(record.final_metrics),
+        }
+
+    def page(self, record: TrainingRecord) -> str:
+        return training_page(record)
 
 
 def job_inputs(job: TrainingJob, values: Mapping[str, Any]) -> JobInputs:

@@ -10,13 +10,15 @@ from flytekit_sagemaker.connector import literals
 from flytekit_sagemaker.connector.base import JobConnector, JobKind, Submission
 from flytekit_sagemaker.connector.links import job_links
 from flytekit_sagemaker.connector.metadata import JobMetadata
-from flytekit_sagemaker.connector.outputs import write, write_deck, write_outputs
+from flytekit_sagemaker.connector.outputs import write_table
 from flytekit_sagemaker.connector.training import job_inputs
 from flytekit_sagemaker.errors import ServiceError
 from flytekit_sagemaker.models.codec import from_wire
 from flytekit_sagemaker.models.hpo_job import HyperparameterTuningJob, HyperparameterTuningJobConfig
 from flytekit_sagemaker.models.parameter_ranges import ParameterRangeOneOf
 from flytekit_sagemaker.models.training_job import TrainingJob
+from flytekit_sagemaker.reporting.deck import tuning_page
+from flytekit_sagemaker.reporting.records import TuningRecord, tuning_record
 from flytekit_sagemaker.requests.names import TUNING_JOB_NAME_LENGTH
 from flytekit_sagemaker.requests.training import BuiltRequest
 from flytekit_sagemaker.requests.tuning import tuning_request
@@ -46,10 +48,7 @@ class TuningJobConnector(JobConnector):
             tags=submission.tags,
         )
 
-    def finish(self, meta: JobMetadata, description: Mapping[str, Any], succeeded: bool) -> None:
-        from flytekit_sagemaker.reporting.deck import tuning_page
-        from flytekit_sagemaker.reporting.records import tuning_record
-
+    def record(self, meta: JobMetadata, description: Mapping[str, Any]) -> TuningRecord:
         trials = aws.pages(
             meta.endpoint,
             "list_training_jobs_for_hyper_parameter_tuning_job",
@@ -59,19 +58,17 @@ class TuningJobConnector(JobConnector):
             SortOrder="Ascending",
         )
         links = job_links(meta.endpoint, self.kind.word, meta.name)
-        record = tuning_record(description, list(trials), links=links)
-        write_deck(meta.output_prefix, tuning_page(record))
-        if not succeeded:
-            return
+        return tuning_record(description, list(trials), links=links)
+
+    def outputs(self, meta: JobMetadata, record: TuningRecord) -> dict[str, Any]:
         best = record.best
         if best is None or best.objective is None:
             raise ServiceError(f"tuning job {meta.name} ended without a trial that reported {record.objective_metric}")
         winner = aws.call(meta.endpoint, "describe_training_job", TrainingJobName=best.training_job_name)
         model = winner["ModelArtifacts"]["S3ModelArtifacts"]
-        write(meta.output_prefix, "trials/.csv", record.csv().encode())
         hyperparameters = dict(winner.get("HyperParameters", {}))
         hyperparameters.pop(_TUNER_HYPERPARAMETER, None)
-        outputs = {
+        return {
             "model": literals.file(model),
             "hpo_job_name": literals.text(meta.name),
             "best_job_name": literals.text(best.training_job_name),
@@ -79,6 +76,8 @@ class TuningJobConnector(JobConnector):
             "best_objective": literals.number(best.objective),
             "training_image": literals.text(winner["AlgorithmSpecification"].get("TrainingImage", "")),
             "model_artifact_url": literals.text(model),
-            "trials": literals.csv_table(f"{meta.output_prefix.rstrip('/')}/trials"),
+            "trials": literals.csv_table(write_table(meta.output_prefix, "trials", record.csv())),
         }
-        write_outputs(meta.output_prefix, outputs)
+
+    def page(self, record: TuningRecord) -> str:
+        return tuning_page(record)
