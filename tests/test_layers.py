@@ -16,7 +16,7 @@ import flytekit_sagemaker
 
 ROOT = Path(flytekit_sagemaker.__file__).parent
 
-LEAVES = {"errors", "types", "status", "settings"}
+LEAVES = {"errors", "types", "status", "settings", "uris"}
 ANYTHING = {part.stem for part in ROOT.iterdir()} - {"testing"}
 
 # Part of the package: the other parts that it may import.
@@ -25,15 +25,16 @@ ARROWS: dict[str, set[str]] = {
     "types": set(),
     "status": set(),
     "settings": {"errors"},
+    "uris": set(),
     "_generated": set(),
     "models": {"_generated", "types", "errors"},
-    "algorithms": {"types", "errors"},
-    "requests": {"algorithms", "models", "types", "errors"},
+    "algorithms": {"types", "errors", "uris"},
+    "requests": {"algorithms", "models", "types", "errors", "uris"},
     "container": {"errors"},
     "reporting": {"models", "errors"},
-    "aws": {"requests", "settings", "errors"},
+    "aws": {"requests", "settings", "errors", "uris"},
     "connector": {"aws", "requests", "reporting", "models", "algorithms"} | LEAVES,
-    "local": {"requests", "algorithms", "models", "types", "errors"},
+    "local": {"requests", "algorithms", "models", "types", "errors", "uris"},
     "tasks": {"reporting", "models", "settings", "types", "errors"},
     "remote": {"tasks", "reporting", "models"} | LEAVES,
     "sdk": {"tasks", "models"} | LEAVES,
