@@ -12,6 +12,7 @@ import concurrent.futures
 import contextlib
 import fcntl
 import functools
+import hmac
 import json
 import logging
 import os
@@ -39,7 +40,7 @@ DEFAULT_REGION = "us-east-1"
 MAX_REQUEST_BYTES = 4 << 20
 _CONTENT_TYPE = "application/x-amz-json-1.1"
 _OWN_HOSTS = ("127.0.0.1", "localhost")
-_CREDENTIAL = re.compile(r"Credential=[^/,]+/\d{8}/([a-z0-9-]{1,32})/")
+_CREDENTIAL = re.compile(r"Credential=(?P<key>[^/,]+)/\d{8}/(?P<region>[a-z0-9-]{1,32})/")
 
 
 class CannotStart(UserError):
@@ -59,6 +60,8 @@ class LocalSageMaker:
         images: commands that stand in for container images, by image URI; they run in the server's directory.
         clock: the time that runtime limits and timestamps follow; the system's by default.
         resume: take up unfinished jobs; with False they end Failed.
+        access_key: the access key id that requests must be signed with; whoever can make a job runs code as the user
+            of this process, so a server that other users of the machine must not use needs one. None: all are served.
     """
 
     def __init__(
@@ -69,9 +72,11 @@ class LocalSageMaker:
         images: Mapping[str, Sequence[str]] | None = None,
         clock: Clock | None = None,
         resume: bool = True,
+        access_key: str | None = None,
     ) -> None:
         self.root = Path(root or tempfile.mkdtemp(prefix="sagemaker-local-")).resolve()
         self.url = ""
+        self.access_key = access_key
         self._port = port
         self._images = images or {}
         self._clock = clock or SystemClock()
@@ -132,7 +137,7 @@ class LocalSageMaker:
         self._loop, self._over = asyncio.get_running_loop(), asyncio.Event()
         with _lock(self.root):
             engine = self._engine = Engine(self.root, self._clock, self._images)
-            runner = web.AppRunner(_application(Api(engine)), access_log=None, shutdown_timeout=1)
+            runner = web.AppRunner(_application(Api(engine), self.access_key), access_log=None, shutdown_timeout=1)
             try:
                 await runner.setup()
                 site = web.TCPSite(runner, "127.0.0.1", self._port)
@@ -153,13 +158,17 @@ class LocalSageMaker:
                 self._engine = None
 
 
-def _application(api: Api) -> web.Application:
+def _application(api: Api, access_key: str | None) -> web.Application:
     async def answer(request: web.Request) -> web.Response:
         if urlsplit(f"//{request.host}").hostname not in _OWN_HOSTS:
             return _error(403, "AccessDeniedException", "This server answers only to 127.0.0.1 and localhost.")
+        signed_with, region = _signature(request)
+        if access_key is not None and not hmac.compare_digest(signed_with.encode(errors="replace"), access_key.encode()):
+            message = "The security token included in the request is invalid."
+            return _error(403, "UnrecognizedClientException", message)
         try:
             operation = request.headers.get("X-Amz-Target", "").rpartition(".")[2]
-            return _response(200, await api.answer(operation, _members(await request.read()), _region(request)))
+            return _response(200, await api.answer(operation, _members(await request.read()), region))
         except Refused as refused:
             return _error(400, refused.code, str(refused))
         except web.HTTPRequestEntityTooLarge:
@@ -183,9 +192,10 @@ def _members(body: bytes) -> dict[str, Any]:
     return members
 
 
-def _region(request: web.Request) -> str:
-    signed_for = _CREDENTIAL.search(request.headers.get("Authorization", ""))
-    return signed_for.group(1) if signed_for else DEFAULT_REGION
+def _signature(request: web.Request) -> tuple[str, str]:
+    """The access key id and the region in a request's signature."""
+    signature = _CREDENTIAL.search(request.headers.get("Authorization", ""))
+    return (signature["key"], signature["region"]) if signature else ("", DEFAULT_REGION)
 
 
 def _response(status: int, content: Mapping[str, Any]) -> web.Response:

@@ -87,12 +87,12 @@ def wire_problems(shape: Any, value: Any, path: str = "") -> list[str]:
     return []
 
 
-def boto3_client(url: str, region: str = "us-east-1") -> Any:
+def boto3_client(url: str, region: str = "us-east-1", access_key: str = "local") -> Any:
     client = boto3.client(
         "sagemaker",
         endpoint_url=url,
         region_name=region,
-        aws_access_key_id="local",
+        aws_access_key_id=access_key,
         aws_secret_access_key="local",
     )
 

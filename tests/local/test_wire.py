@@ -6,11 +6,14 @@ import json
 import threading
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+
+from flytekit_sagemaker.local.server import LocalSageMaker
 
 from .support import Jobs, boto3_client, channel, warm_start
 
@@ -147,6 +150,20 @@ def test_the_region_is_the_one_that_the_request_was_signed_for(jobs: Jobs) -> No
     elsewhere.client = boto3_client(jobs.server.url, "cn-north-1")
     assert elsewhere.train("Far-Away") == "arn:aws-cn:sagemaker:cn-north-1:000000000000:training-job/far-away"
     assert jobs.train("near") == "arn:aws:sagemaker:us-east-1:000000000000:training-job/near"
+
+
+def test_a_server_with_an_access_key_serves_only_those_who_sign_with_it(
+    new_server: Callable[..., LocalSageMaker],
+) -> None:
+    server = new_server(access_key="sesame")
+    assert server.access_key == "sesame"
+    assert boto3_client(server.url, access_key="sesame").list_training_jobs()["TrainingJobSummaries"] == []
+    stranger = boto3_client(server.url, access_key="sesam")
+    assert refusal(stranger.list_training_jobs) == (
+        "UnrecognizedClientException",
+        "The security token included in the request is invalid.",
+    )
+    assert post(server.url, b"{}", X_Amz_Target="SageMaker.ListTrainingJobs")[0] == 403
 
 
 def test_data_that_is_not_there_is_refused(jobs: Jobs, tmp_path: Path) -> None:
