@@ -163,7 +163,7 @@ def _application(api: Api, access_key: str | None) -> web.Application:
         if urlsplit(f"//{request.host}").hostname not in _OWN_HOSTS:
             return _error(403, "AccessDeniedException", "This server answers only to 127.0.0.1 and localhost.")
         signed_with, region = _signature(request)
-        if access_key is not None and not hmac.compare_digest(signed_with.encode(errors="replace"), access_key.encode()):
+        if access_key is not None and not _same(signed_with, access_key):
             message = "The security token included in the request is invalid."
             return _error(403, "UnrecognizedClientException", message)
         try:
@@ -196,6 +196,10 @@ def _signature(request: web.Request) -> tuple[str, str]:
     """The access key id and the region in a request's signature."""
     signature = _CREDENTIAL.search(request.headers.get("Authorization", ""))
     return (signature["key"], signature["region"]) if signature else ("", DEFAULT_REGION)
+
+
+def _same(given: str, secret: str) -> bool:
+    return hmac.compare_digest(given.encode(errors="replace"), secret.encode())
 
 
 def _response(status: int, content: Mapping[str, Any]) -> web.Response:

@@ -14,9 +14,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from flytekit_sagemaker.requests.service_rules import EPOCHS
+
 _TRIALS_BEFORE_MEDIAN = 3
 _REDUCTION = 3
-_MAX_RESOURCE_HYPERPARAMETERS = ("epochs", "numepochs", "n-epochs", "n_epochs", "num_epochs")
 
 Series = Sequence[float]
 
@@ -49,7 +50,8 @@ class HyperbandRule:
     """Hyperband without waiting: at each rung a trial goes on if it is in the best third of its bracket so far.
 
     Trials take turns in the brackets. The first bracket has its first rung at ``min_resource`` steps, the next ones
-    three times later each; rungs of a bracket are three times apart. At ``max_resource`` steps every trial ends.
+    three times later each; rungs of a bracket are three times apart. A trial that has come to ``max_resource`` steps is
+    left to end by itself, with its model; one that goes beyond them is given up.
     """
 
     min_resource: int
@@ -58,7 +60,7 @@ class HyperbandRule:
     def gives_up(self, number: int, series: Mapping[int, Series], completed: Sequence[int]) -> bool:
         step = len(series[number])
         if step >= self.max_resource:
-            return True
+            return step > self.max_resource
         brackets = self._brackets()
         bracket = number % brackets
         rungs = [self.min_resource * _REDUCTION**power for power in range(bracket, brackets)]
@@ -80,6 +82,6 @@ def rule_of(config: Mapping[str, Any], static_hyperparameters: Mapping[str, str]
     """The rule that a valid tuning job's configuration asks for."""
     if config["Strategy"] == "Hyperband":
         asked = config.get("StrategyConfig", {}).get("HyperbandStrategyConfig", {})
-        epochs = filter(None, map(static_hyperparameters.get, _MAX_RESOURCE_HYPERPARAMETERS))
+        epochs = filter(None, map(static_hyperparameters.get, EPOCHS))
         return HyperbandRule(asked.get("MinResource", 1), int(asked.get("MaxResource") or next(epochs)))
     return MedianRule() if config.get("TrainingJobEarlyStoppingType") == "Auto" else NoRule()

@@ -16,9 +16,9 @@ from flytekit_sagemaker.local import descriptions, search, stopping, warm_start
 from flytekit_sagemaker.local.clock import Clock
 from flytekit_sagemaker.local.store import Job, Store
 from flytekit_sagemaker.local.training import MAX_FAILURE_REASON, TrainingRun
+from flytekit_sagemaker.requests.service_rules import MAX_TRIALS, MAX_TRIALS_OTHERWISE
 
 TRIALS_THAT_MAY_FAIL = 5
-MAX_TRIALS = 750
 _IMPROVEMENT = 0.01
 
 StartTrial = Callable[[Job, bool, "Callable[[TrainingRun, str, float], None]"], TrainingRun]
@@ -26,7 +26,8 @@ StartTrial = Callable[[Job, bool, "Callable[[TrainingRun, str, float], None]"], 
 
 def limit_of(config: dict[str, Any]) -> int:
     """How many trials a tuning job may launch at most."""
-    limit = int(config["ResourceLimits"].get("MaxNumberOfTrainingJobs", MAX_TRIALS))
+    most = MAX_TRIALS.get(config["Strategy"], MAX_TRIALS_OTHERWISE)
+    limit = int(config["ResourceLimits"].get("MaxNumberOfTrainingJobs", most))
     return min(limit, search.grid_size(config.get("ParameterRanges", {}))) if config["Strategy"] == "Grid" else limit
 
 

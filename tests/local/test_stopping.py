@@ -33,7 +33,12 @@ def test_hyperband_compares_within_a_bracket_and_at_rungs_only() -> None:
     assert not rule.gives_up(1, {1: [9.0], 3: [1.0]}, [])
     assert not rule.gives_up(3, {3: [9.0, 9.0], 6: [1.0, 1.0]}, [])
     assert rule.gives_up(3, {3: [9.0, 9.0, 9.0], 6: [1.0, 1.0, 1.0]}, [])
-    assert rule.gives_up(2, {2: [0.0] * 9}, [])
+
+
+def test_hyperband_leaves_the_end_to_a_trial_with_all_its_steps_and_gives_up_one_that_goes_on() -> None:
+    rule = HyperbandRule(1, 9)
+    assert not rule.gives_up(2, {2: [1.0] * 9, 5: [0.0] * 9}, [])
+    assert rule.gives_up(2, {2: [0.0] * 10}, [])
 
 
 @pytest.mark.parametrize("static", [{"epochs": "9"}, {"num_epochs": "9"}])
