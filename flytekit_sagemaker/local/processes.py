@@ -48,6 +48,11 @@ class Process:
         if not self.exit.done():
             self._launcher.send({"key": self.key, "signal": int(number)})
 
+    def lose(self, reason: str) -> None:
+        """Make ``exit`` raise LauncherDied."""
+        self.exit.set_exception(LauncherDied(reason))
+        self.exit.exception()  # retrieved: nobody may be waiting while the server shuts down
+
 
 class Launcher:
     """Starts the launcher's process on first use, and again when it has died."""
@@ -135,7 +140,7 @@ class Launcher:
             if "code" in report:
                 process.exit.set_result(report["code"])
             else:
-                process.exit.set_exception(LauncherDied(report["fault"]))
+                process.lose(report["fault"])
 
     def _bury(self) -> None:
         child, orders, processes = self._child, self._orders, list(self._processes.values())
@@ -158,5 +163,4 @@ class Launcher:
         child.stdout.close()
         for process in processes:
             if not process.exit.done():
-                process.exit.set_exception(LauncherDied("the parent of the training processes died"))
-                process.exit.exception()  # retrieved: nobody may be waiting while the server shuts down
+                process.lose("the parent of the training processes died")

@@ -139,6 +139,15 @@ class TrainingRun:
 
     async def run(self, *, restarted: bool = False) -> None:
         """Run the job to its end, again when the machinery failed and its RetryStrategy allows it."""
+        try:
+            outcome = await self._outcome(restarted)
+        finally:
+            self._save_metrics()
+        end(self.job, outcome, self._at.clock.time())
+        self._at.store.save(self.job)
+        self.finished.set()
+
+    async def _outcome(self, restarted: bool) -> Outcome:
         retries = self.job.description.get("RetryStrategy", {}).get("MaximumRetryAttempts", 0)
         while True:
             if restarted:
@@ -152,14 +161,10 @@ class TrainingRun:
                 logging.getLogger(__name__).exception("training job %s", self.job.name)
                 outcome = failed(f"InternalServerError: {''.join(traceback.format_exception_only(fault)).strip()}")
             if self._stop.is_set() and outcome.reason.startswith("InternalServerError"):
-                outcome = Outcome("Stopped", "Stopped")
+                return Outcome("Stopped", "Stopped")
             restarted = outcome.reason.startswith("InternalServerError") and self.job.memory["attempts"] <= retries
             if not restarted:
-                break
-        self._save_metrics()
-        end(self.job, outcome, self._at.clock.time())
-        self._at.store.save(self.job)
-        self.finished.set()
+                return outcome
 
     def _begin(self, status: str, secondary: str) -> None:
         begin(self.job, status, secondary, self._at.clock.time())
@@ -194,7 +199,7 @@ class TrainingRun:
                 return failed(f"ClientError: Artifact upload failed: {fault}")
             if outcome.status == "Completed":
                 for workspace in self._workspaces:
-                    workspace.clear()
+                    await asyncio.to_thread(workspace.clear)
         return Outcome("Stopped", "Stopped") if self._stop.is_set() and outcome is COMPLETED else outcome
 
     async def _train(self) -> Outcome:
@@ -254,16 +259,16 @@ class TrainingRun:
     async def _terminate(self, processes: list[Process]) -> None:
         for process in processes:
             process.signal(signal.SIGTERM)
-        deadline = self._at.clock.time() + STOP_GRACE_SECONDS
-        grace: asyncio.Future[Any] = asyncio.ensure_future(self._at.clock.sleep_until(deadline))
-        exits: asyncio.Future[Any] = asyncio.ensure_future(asyncio.gather(*(process.exit for process in processes)))
+        patience = asyncio.ensure_future(self._kill_after_grace(processes))
         try:
-            await asyncio.wait({exits, grace}, return_when=asyncio.FIRST_COMPLETED)
-            for process in processes:
-                process.signal(signal.SIGKILL)
-            await exits
+            await asyncio.wait([process.exit for process in processes])
         finally:
-            grace.cancel()
+            patience.cancel()
+
+    async def _kill_after_grace(self, processes: list[Process]) -> None:
+        await self._at.clock.sleep_until(self._at.clock.time() + STOP_GRACE_SECONDS)
+        for process in processes:
+            process.signal(signal.SIGKILL)
 
     def _verdict(self, processes: list[Process], readers: list[LogReader]) -> Outcome:
         """The outcome that the processes' exits make; the first host that failed by itself gives the reason."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 from collections.abc import Callable
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from flytekit_sagemaker.local import logs
+from flytekit_sagemaker.local import logs, training
 from flytekit_sagemaker.local.server import LocalSageMaker
 
 from .support import IMAGE, Jobs, channel, eventually
@@ -122,3 +123,26 @@ def test_what_is_no_finite_number_is_no_metric(jobs: Jobs) -> None:
     jobs.train("no-numbers", {"loss": "1,nan,inf,abc"})
     job = jobs.ended("no-numbers")
     assert {each["MetricName"]: each["Value"] for each in job["FinalMetricDataList"]} == {"loss": 1.0, "tab": 1.0}
+
+
+@pytest.mark.parametrize("end", ["stop", "stop_for_good"])
+def test_a_server_ends_in_silence_while_jobs_run_and_are_being_stopped(
+    new_server: Callable[..., LocalSageMaker],
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    end: str,
+) -> None:
+    monkeypatch.setattr(training, "_METRICS_FLUSH_SECONDS", 0.001)
+    server = new_server()
+    jobs = Jobs(server, tmp_path)
+    jobs.train("deaf", {"on_sigterm": "ignore", "wait_for": str(tmp_path / "never")})
+    eventually((tmp_path / "never.deaf").exists, bool)
+    jobs.client.stop_training_job(TrainingJobName="deaf")
+    half_a_line = with_command("sh", "-c", f"printf loss=1; touch {tmp_path}/printed; sleep 1000")
+    half_a_line["MetricDefinitions"] = [{"Name": "loss", "Regex": "loss=(.*)"}]
+    jobs.train("running", AlgorithmSpecification=half_a_line)
+    eventually((tmp_path / "printed").exists, bool)
+    getattr(server, end)()
+    gc.collect()
+    assert caplog.text == ""

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import scipy.sparse
 
-from flytekit_sagemaker.algorithms.content import csv_problems, data_files, delimiter_of, hidden_files
+from flytekit_sagemaker.algorithms.content import EVERYTHING, csv_problems, data_files, delimiter_of, hidden_files
 from flytekit_sagemaker.local.programs.container import TrainingError, log
 
 Matrix = Any
@@ -135,7 +135,7 @@ def _csv_array(file: Path, delimiter: str) -> np.ndarray[Any, Any]:
 
 
 def _refuse_csv(root: Path, channel: str, label_first: bool) -> None:
-    problems = csv_problems(root, channel=channel, label_first=label_first, lines_per_file=None, lines_per_channel=None)
+    problems = csv_problems(root, channel=channel, label_first=label_first, per_file=EVERYTHING, per_channel=EVERYTHING)
     if problems:
         raise TrainingError(
             "Failed to load csv data with exception:\n" + "\n".join(str(problem) for problem in problems)
