@@ -10,22 +10,39 @@ from __future__ import annotations
 
 import csv
 import itertools
+import math
 import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
 from flytekit_sagemaker.errors import Problem
+from flytekit_sagemaker.uris import local_path
 
-LINES_PER_FILE = 10_000
-LINES_PER_CHANNEL = 100_000
+
+@dataclass(frozen=True)
+class Extent:
+    """How much is looked at: at most so many lines, and so many characters."""
+
+    lines: float
+    characters: float
+
+
+PER_FILE = Extent(10_000, 8 * 2**20)
+PER_CHANNEL = Extent(100_000, 32 * 2**20)
+EVERYTHING = Extent(math.inf, math.inf)
 PROBLEMS_PER_CHANNEL = 20
 MAX_FOLDER_DEPTH = 3
 """The XGBoost container looks for data this many folders down and leaves out what lies deeper."""
 
 _DELIMITERS = (",", "\t", ";", "|", " ")
+_SAMPLE_LINES, _SAMPLE_CHARACTERS = 20, 2**16
+_VALUE_CHARACTERS = 50
 _BINARY_FORMATS = {b"\x1f\x8b": "a gzip file", b"PAR1": "a Parquet file", b"PK\x03\x04": "a zip file"}
 
+_LIBSVM = "It looks like libsvm: set the channel's content type to text/libsvm."
 _LIBSVM_FIELD = re.compile(r"\d+:[-+.\deE]+")
 
 PathLike = str | os.PathLike[str]
@@ -36,30 +53,30 @@ def csv_problems(
     *,
     channel: str,
     label_first: bool = True,
-    lines_per_file: int | None = LINES_PER_FILE,
-    lines_per_channel: int | None = LINES_PER_CHANNEL,
+    per_file: Extent = PER_FILE,
+    per_channel: Extent = PER_CHANNEL,
 ) -> list[Problem]:
     """What is wrong with the CSV files of a channel; the field of every problem is the channel's name.
 
     Looks for a missing path, a channel without data, hidden files, a header line, text where a number has to be,
-    missing labels, rows of different lengths and files that are no text. Of a large file only the beginning is read.
+    missing labels, rows of different lengths and files that are no CSV. Of a large file only the beginning is read.
 
     Args:
         path_or_paths: local files or directories, plain or as ``file://``; directories are searched three levels down.
         channel: the channel's name.
         label_first: whether the first column is the label, as for XGBoost, or a feature like the others.
-        lines_per_file: how much of each file is looked at; None for all of it.
-        lines_per_channel: how much of all files together is looked at; None for all.
+        per_file: how much of each file is looked at; a line that this cuts off is not judged.
+        per_channel: how much of all files together is looked at.
     """
     paths = [path_or_paths] if isinstance(path_or_paths, (str, os.PathLike)) else path_or_paths
-    return list(
-        itertools.islice(
-            _channel_problems(
-                [_local(path) for path in paths], channel, label_first, lines_per_file, lines_per_channel
-            ),
-            PROBLEMS_PER_CHANNEL,
-        )
-    )
+    found = _channel_problems([_local(path) for path in paths], channel, label_first, per_file, per_channel)
+    return list(itertools.islice(found, PROBLEMS_PER_CHANNEL))
+
+
+def label_first(content_type: str) -> bool:
+    """Whether the first column of CSV of this content type is the label: ``label_size=0`` says that none is."""
+    _, *parameters = (part.strip() for part in content_type.split(";"))
+    return "label_size=0" not in parameters
 
 
 def data_files(root: Path) -> list[Path]:
@@ -98,7 +115,7 @@ def is_number(text: str) -> bool:
 
 
 def _local(path: PathLike) -> Path:
-    return Path(os.fspath(path).removeprefix("file://"))
+    return local_path(os.fspath(path)) or Path(path)
 
 
 def _files(root: Path) -> Iterator[Path]:
@@ -113,7 +130,7 @@ def _is_hidden(path: Path, root: Path) -> bool:
 
 
 def _channel_problems(
-    roots: Iterable[Path], channel: str, label_first: bool, lines_per_file: int | None, lines_per_channel: int | None
+    roots: Iterable[Path], channel: str, label_first: bool, per_file: Extent, per_channel: Extent
 ) -> Iterator[Problem]:
     files: list[Path] = []
     for root in roots:
@@ -132,33 +149,96 @@ def _channel_problems(
         if not found:
             yield Problem(channel, str(root), "must hold data", "Put at least one non-empty CSV file there.")
         files += found
-    reader = _Reader(channel, label_first)
-    left = lines_per_channel
+    reader = _Reader(channel, label_first, _delimiter_of_files(files))
+    left = per_channel
     for file in files:
-        if left is not None and left <= 0:
+        if min(left.lines, left.characters) <= 0:
             return
-        limit = min((n for n in (lines_per_file, left) if n is not None), default=None)
-        yield from reader.problems(file, limit)
-        if left is not None:
-            left -= reader.lines_read
+        extent = Extent(min(per_file.lines, left.lines), min(per_file.characters, left.characters))
+        yield from reader.problems(file, extent)
+        left = Extent(left.lines - reader.read.lines, left.characters - reader.read.characters)
     if files and reader.only_blank_lines:
         yield Problem(channel, str(files[0]), "must hold data", "Put at least one row there.")
+
+
+class _Lines:
+    """The lines of a text up to an extent; a line that it cuts off is left out."""
+
+    def __init__(self, text: TextIO, extent: Extent) -> None:
+        self._text = text
+        self._left = extent
+        self.read = Extent(0, 0)
+
+    def __iter__(self) -> Iterator[str]:
+        while self.read.lines < self._left.lines and self.read.characters < self._left.characters:
+            left = self._left.characters - self.read.characters
+            line = self._text.readline(-1 if math.isinf(left) else int(left) + 1)
+            self.read = Extent(self.read.lines + 1, self.read.characters + len(line))
+            if not line or len(line) > left:
+                return
+            yield line
+
+
+@dataclass(frozen=True)
+class _Sample:
+    """The first lines of a file that are not blank."""
+
+    lines: tuple[str, ...]
+
+    @classmethod
+    def of(cls, file: Path) -> _Sample:
+        with file.open(encoding="utf-8-sig", errors="replace", newline="") as text:
+            lines = text.read(_SAMPLE_CHARACTERS).splitlines()
+            whole = lines if len(lines) == 1 or not text.read(1) else lines[:-1]
+        return cls(tuple(itertools.islice(filter(str.strip, whole), _SAMPLE_LINES)))
+
+    def row_of_numbers(self) -> str | None:
+        """The first line at least half of whose fields are numbers."""
+        for line in self.lines:
+            fields = [field for field in line.split(delimiter_of(line)) if field.strip()]
+            if 2 * sum(map(is_number, fields)) >= len(fields) > 0:
+                return line
+        return None
+
+    def is_prose(self) -> bool:
+        """Whether the lines are neither numbers nor a table of words."""
+        if not self.lines or self.row_of_numbers() is not None:
+            return False
+        delimiter = max(_DELIMITERS[:-1], key=self.lines[0].count)
+        counts = {line.count(delimiter) for line in self.lines}
+        return len(counts) > 1 or counts == {0}
+
+    def is_libsvm(self) -> bool:
+        """Whether a line has fields such as ``3:0.5``."""
+        return any(_LIBSVM_FIELD.fullmatch(field) for line in self.lines for field in line.split())
+
+
+def _delimiter_of_files(files: Iterable[Path]) -> str:
+    """The delimiter of the first file that holds numbers; of the first line of all where none does."""
+    first = ""
+    for file in files:
+        sample = _Sample.of(file)
+        row = sample.row_of_numbers()
+        if row is not None:
+            return delimiter_of(row)
+        first = first or next(iter(sample.lines), "")
+    return delimiter_of(first)
 
 
 class _Reader:
     """Reads the files of one channel one after the other and remembers what all of them have to share."""
 
-    def __init__(self, channel: str, label_first: bool) -> None:
+    def __init__(self, channel: str, label_first: bool, delimiter: str) -> None:
         self._channel = channel
         self._label_first = label_first
-        self._delimiter: str | None = None
+        self._delimiter = delimiter
         self._columns: int | None = None
         self._complained: set[int] = set()
-        self.lines_read = 0
+        self.read = Extent(0, 0)
         self.only_blank_lines = True
 
-    def problems(self, file: Path, limit: int | None) -> Iterator[Problem]:
-        self.lines_read = 0
+    def problems(self, file: Path, extent: Extent) -> Iterator[Problem]:
+        self.read = Extent(0, 0)
         with file.open("rb") as stream:
             start = stream.read(4096)
         kind = next((name for magic, name in _BINARY_FORMATS.items() if start.startswith(magic)), None)
@@ -168,27 +248,34 @@ class _Reader:
                 str(file), f"must be a text file, not {kind or 'a binary one'}", "Write it as plain CSV."
             )
             return
+        sample = _Sample.of(file)
+        if sample.is_prose():
+            self.only_blank_lines = False
+            remedy = _LIBSVM if sample.is_libsvm() else "Move it out of the channel's folder if it is not data."
+            yield self._problem(_short(sample.lines[0].strip()), f"must be rows of numbers: {file}, line 1", remedy)
+            return
         with file.open(encoding="utf-8-sig", errors="replace", newline="") as text:
-            lines = itertools.islice(text, limit)
-            first = next(lines, "")
-            self._delimiter = self._delimiter or delimiter_of(first)
-            rows = csv.reader(itertools.chain([first], lines), delimiter=self._delimiter)
+            lines = _Lines(text, extent)
+            rows = csv.reader(lines, delimiter=self._delimiter)
             try:
-                yield from self._rows(file, rows)
+                yield from self._rows(file, rows, sample)
             except csv.Error as error:
                 yield self._problem(str(file), f"must be CSV (line {rows.line_num}: {error})")
-            self.lines_read = rows.line_num
+            self.read = lines.read
+            if lines.read.characters > extent.characters:
+                self.only_blank_lines = False
 
-    def _rows(self, file: Path, rows: Iterator[list[str]]) -> Iterator[Problem]:
+    def _rows(self, file: Path, rows: Iterator[list[str]], sample: _Sample) -> Iterator[Problem]:
         numbered = ((number, row) for number, row in enumerate(rows, start=1) if row and any(map(str.strip, row)))
         head = list(itertools.islice(numbered, 2))
         self.only_blank_lines = self.only_blank_lines and not head
         if head and _is_header(head[0][1], head[1][1] if len(head) > 1 else None):
             number, row = head.pop(0)
+            otherwise = "" if sample.row_of_numbers() else ", or move it out of the channel's folder if it is not data"
             yield self._problem(
-                (self._delimiter or ",").join(row),
+                _short(self._delimiter.join(row)),
                 f"must be data: {file}, line {number} is a header",
-                "Write the file without a header line.",
+                f"Write the file without a header line{otherwise}.",
             )
         for number, row in itertools.chain(head, numbered):
             if self._columns is None:
@@ -216,7 +303,7 @@ class _Reader:
                 continue
             self._complained.add(column)
             yield self._problem(
-                text,
+                _short(text),
                 f"must be a number: {file}, line {number}, column {column + 1}" + (" is the label" if is_label else ""),
                 _text_remedy(text, is_label),
             )
@@ -225,9 +312,13 @@ class _Reader:
         return Problem(self._channel, value, rule, remedy)
 
 
+def _short(text: str) -> str:
+    return text if len(text) <= _VALUE_CHARACTERS else f"{text[: _VALUE_CHARACTERS - 3]}..."
+
+
 def _text_remedy(text: str, is_label: bool) -> str:
     if _LIBSVM_FIELD.fullmatch(text.strip()):
-        return "It looks like libsvm: set the channel's content type to text/libsvm."
+        return _LIBSVM
     if is_label:
         return "The first column is the label: number the classes from 0."
     return "Encode words as numbers, and leave the field empty where a value is missing."

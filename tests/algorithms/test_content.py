@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from flytekit_sagemaker.algorithms.content import csv_problems, delimiter_of
+from flytekit_sagemaker.algorithms.content import PER_CHANNEL, PER_FILE, Extent, csv_problems, delimiter_of, label_first
 from flytekit_sagemaker.errors import Problem
 
 
@@ -118,10 +118,73 @@ def test_hidden_files_are_refused_and_marker_files_left_out(tmp_path: Path) -> N
     assert "Hidden file" in problem.constraint
 
 
-def test_only_the_beginning_of_a_large_file_is_read(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("extent", "found"),
+    [(Extent(50, 10**6), 0), (Extent(51, 10**6), 1), (Extent(10**6, 4 * 50 + 3), 0), (Extent(10**6, 4 * 51), 1)],
+)
+def test_only_the_beginning_of_a_large_file_is_read(tmp_path: Path, extent: Extent, found: int) -> None:
     path = write(tmp_path, "a.csv", "1,2\n" * 50 + "1,x\n")
-    assert csv_problems(path, channel="train", lines_per_file=50) == []
-    assert len(csv_problems(path, channel="train", lines_per_file=51)) == 1
+    assert len(csv_problems(path, channel="train", per_file=extent)) == found
+    write(tmp_path, "b.csv", "1,x\n")
+    assert len(csv_problems(path, channel="train", per_channel=extent)) == found
+
+
+def test_of_wide_rows_only_so_many_characters_are_read(tmp_path: Path) -> None:
+    row = "1," * 40_000 + "1\n"
+    rows = int(PER_FILE.characters) // len(row)
+    path = write(tmp_path, "a.csv", row * (rows + 1) + "x\n")
+    assert look(path) == []
+    assert PER_FILE.characters < PER_CHANNEL.characters
+
+
+def test_a_line_longer_than_what_is_looked_at_is_data_all_the_same(tmp_path: Path) -> None:
+    path = write(tmp_path, "a.csv", "1,2,3,4\n")
+    assert csv_problems(path, channel="train", per_file=Extent(10, 5)) == []
+
+
+@pytest.mark.parametrize(
+    "prose", ["# Churn\n\nThe data of 2024, as it came\nfrom the shop\n", "Churn data\n", "two words"]
+)
+@pytest.mark.parametrize("name", ["README.md", "zz.txt"])
+def test_a_stray_text_file_is_the_only_problem(tmp_path: Path, prose: str, name: str) -> None:
+    stray = write(tmp_path, name, prose)
+    write(tmp_path, "data.csv", "1;2;3\n0;4;5\n")
+    (problem,) = look(tmp_path)
+    assert str(stray) in problem.rule
+    assert problem.remedy == "Move it out of the channel's folder if it is not data."
+
+
+def test_a_header_that_may_be_no_header_has_two_remedies(tmp_path: Path) -> None:
+    write(tmp_path, "a.csv", "churn, sales\n")
+    write(tmp_path, "b.csv", "label,age\n1,2\n")
+    assert [problem.remedy for problem in look(tmp_path)] == [
+        "Write the file without a header line, or move it out of the channel's folder if it is not data.",
+        "Write the file without a header line.",
+    ]
+
+
+def test_a_long_line_is_shown_in_part(tmp_path: Path) -> None:
+    write(tmp_path, "a.csv", ",".join(f"column_{n}" for n in range(100)) + "\n" + "1," * 99 + "1\n")
+    (problem,) = look(tmp_path)
+    assert len(str(problem.value)) <= 50
+
+
+def test_a_uri_may_be_percent_encoded(tmp_path: Path) -> None:
+    path = write(tmp_path, "my data/a.csv", "1,2\n")
+    assert csv_problems(path.parent.as_uri(), channel="train") == []
+
+
+@pytest.mark.parametrize(
+    ("content_type", "labelled"),
+    [
+        ("text/csv", True),
+        ("text/csv;label_size=0", False),
+        ("text/csv; label_size=0", False),
+        ("text/csv;label_size=1", True),
+    ],
+)
+def test_label_size_says_whether_there_is_a_label(content_type: str, labelled: bool) -> None:
+    assert label_first(content_type) is labelled
 
 
 @pytest.mark.parametrize(
