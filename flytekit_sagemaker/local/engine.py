@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,11 +11,18 @@ from typing import Any
 from flytekit_sagemaker.local.clock import Clock
 from flytekit_sagemaker.local.containers import Container, container
 from flytekit_sagemaker.local.processes import Launcher
-from flytekit_sagemaker.local.store import Job, Kind, Store
+from flytekit_sagemaker.local.store import Job, Kind, Page, Store
 from flytekit_sagemaker.local.training import Outcome, Surroundings, TrainingRun, end, failed
 from flytekit_sagemaker.local.tuning import TuningRun
 
+_STATE = "sagemaker.sqlite"
 _INTERRUPTED = "InternalServerError: The local SageMaker ended while the job was running. Please try again."
+
+
+def has_failed_jobs(root: Path) -> bool:
+    """Whether a job under a root that no engine has open any more ended Failed."""
+    with contextlib.closing(Store(root / _STATE)) as store:
+        return any(store.page(Page(kind, [("status = ?", "Failed")], limit=1))[0] for kind in Kind)
 
 
 class Engine:
@@ -22,7 +30,7 @@ class Engine:
 
     def __init__(self, root: Path, clock: Clock, images: Mapping[str, Sequence[str]]) -> None:
         self.images = dict(images)
-        self.store = Store(root / "sagemaker.sqlite")
+        self.store = Store(root / _STATE)
         self.clock = clock
         self.launcher = Launcher(root)
         self.folder = root / "training-jobs"

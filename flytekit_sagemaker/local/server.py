@@ -17,6 +17,8 @@ import json
 import logging
 import os
 import re
+import secrets
+import shutil
 import signal
 import sys
 import tempfile
@@ -33,7 +35,7 @@ from flytekit_sagemaker.errors import UserError
 from flytekit_sagemaker.local.admission import Refused
 from flytekit_sagemaker.local.api import Api
 from flytekit_sagemaker.local.clock import Clock, SystemClock
-from flytekit_sagemaker.local.engine import Engine
+from flytekit_sagemaker.local.engine import Engine, has_failed_jobs
 
 ROOT_VARIABLE = "FLYTEKIT_SAGEMAKER_LOCAL_ROOT"
 DEFAULT_REGION = "us-east-1"
@@ -228,18 +230,37 @@ def _lock(root: Path) -> Any:
         yield
 
 
-@functools.cache
 def shared() -> LocalSageMaker:
     """The local SageMaker of this process, started on the first call and stopped when the process exits.
 
-    Its root is the folder that FLYTEKIT_SAGEMAKER_LOCAL_ROOT names, else a fresh temporary one.
+    Its root is the folder that FLYTEKIT_SAGEMAKER_LOCAL_ROOT names, else a fresh temporary one, which is removed in the
+    end unless the log of a failed job is in it. What an earlier process has left unfinished in the root is not taken
+    up. It serves those only who sign with its ``access_key``.
 
     Raises:
         CannotStart: another server uses the root.
     """
-    server = LocalSageMaker(os.environ.get(ROOT_VARIABLE)).start()
-    atexit.register(server.stop_for_good)
+    with _SHARED_LOCK:
+        return _start_shared()
+
+
+_SHARED_LOCK = threading.Lock()
+
+
+@functools.cache
+def _start_shared() -> LocalSageMaker:
+    root = os.environ.get(ROOT_VARIABLE)
+    server = LocalSageMaker(root, resume=False, access_key=secrets.token_hex(16)).start()
+    atexit.register(_end_shared, server, os.getpid(), temporary=not root)
     return server
+
+
+def _end_shared(server: LocalSageMaker, owner: int, *, temporary: bool) -> None:
+    if os.getpid() != owner:  # a fork of the process that started it
+        return
+    server.stop_for_good()
+    if temporary and not has_failed_jobs(server.root):
+        shutil.rmtree(server.root, ignore_errors=True)
 
 
 def serve(port: int, root: Path, images: Mapping[str, Sequence[str]] | None = None) -> None:
