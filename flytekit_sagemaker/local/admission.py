@@ -11,7 +11,7 @@ from typing import Any
 
 from flytekit_sagemaker.algorithms.content import csv_problems
 from flytekit_sagemaker.errors import Problem
-from flytekit_sagemaker.local import containers, objects, warm_start
+from flytekit_sagemaker.local import containers, descriptions, objects, warm_start
 from flytekit_sagemaker.local.store import Job, Kind
 from flytekit_sagemaker.requests.validation import LOCAL_URI_SCHEMES, check_service_rules
 
@@ -108,6 +108,9 @@ def _local_problems(definition: Mapping[str, Any]) -> Iterator[Problem]:
         except re.error as fault:
             field = f"AlgorithmSpecification.MetricDefinitions[{index}].Regex"
             yield Problem(field, metric["Regex"], f"is no regular expression in Python: {fault}")
+    if descriptions.instance_count(descriptions.resources(definition)) < 1:
+        rule = "must say how many instances there are, one at least"
+        yield Problem("ResourceConfig.InstanceCount", None, rule)
     for member, uri in (("OutputDataConfig", "S3OutputPath"), ("CheckpointConfig", "S3Uri")):
         if member in definition:
             try:

@@ -94,17 +94,28 @@ def trial_name(tuning_job: str, number: int) -> str:
     return f"{tuning_job}-{number:03d}-{hashlib.sha256(f'{tuning_job}/{number}'.encode()).hexdigest()[:8]}"
 
 
+def resources(definition: Mapping[str, Any]) -> dict[str, Any]:
+    """The ``ResourceConfig`` of a training job, or of a tuning job's trials: of several choices the first."""
+    if "ResourceConfig" in definition:
+        return dict(definition["ResourceConfig"])
+    config = definition.get("HyperParameterTuningResourceConfig", {})
+    wanted = {**config, **next(iter(config.get("InstanceConfigs", ())), {})}
+    members = ("InstanceType", "InstanceCount", "VolumeSizeInGB", "VolumeKmsKeyId")
+    return {member: wanted[member] for member in members if member in wanted}
+
+
+def instance_count(resource_config: Mapping[str, Any]) -> int:
+    """How many instances a ``ResourceConfig`` has, those of all its groups together."""
+    groups = resource_config.get("InstanceGroups", ())
+    return int(resource_config.get("InstanceCount", 0)) or sum(each["InstanceCount"] for each in groups)
+
+
 def new_trial(tuning_job: Job, number: int, tuned: Mapping[str, str], now: float) -> Job:
     """The training job that tries some values for a tuning job."""
     definition = dict(tuning_job.description["TrainingJobDefinition"])
     static = definition.pop("StaticHyperParameters")
-    resources = definition.pop("HyperParameterTuningResourceConfig", None)
-    if resources and "ResourceConfig" not in definition:
-        first = resources.get("InstanceConfigs", [{}])[0]
-        wanted = {**resources, **first}
-        members = ("InstanceType", "InstanceCount", "VolumeSizeInGB", "VolumeKmsKeyId")
-        definition["ResourceConfig"] = {member: wanted[member] for member in members if member in wanted}
-    for member in ("DefinitionName", "TuningObjective", "HyperParameterRanges"):
+    definition["ResourceConfig"] = resources(definition)
+    for member in ("DefinitionName", "TuningObjective", "HyperParameterRanges", "HyperParameterTuningResourceConfig"):
         definition.pop(member, None)
     request = {
         "TrainingJobName": trial_name(tuning_job.name, number),

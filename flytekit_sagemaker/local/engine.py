@@ -54,6 +54,8 @@ class Engine:
         for job in self.store.unfinished(Kind.TRAINING):
             if job.tuning_job is None:
                 self._take_up(job)
+            elif job.tuning_job not in self._tuning:
+                self._end_training_job(job, failed(_INTERRUPTED))
 
     def _take_up(self, job: Job) -> None:
         retries = job.description.get("RetryStrategy", {}).get("MaximumRetryAttempts", 0)

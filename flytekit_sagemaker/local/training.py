@@ -12,14 +12,14 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from flytekit_sagemaker.local.clock import Clock
 from flytekit_sagemaker.local.containers import Container
-from flytekit_sagemaker.local.descriptions import region_of
+from flytekit_sagemaker.local.descriptions import instance_count, region_of
 from flytekit_sagemaker.local.logs import LogReader, MetricScraper
 from flytekit_sagemaker.local.processes import Command, Launcher, LauncherDied, Process
 from flytekit_sagemaker.local.store import Job, Store
@@ -98,7 +98,7 @@ class Surroundings:
 
 
 class TrainingRun:
-    """Runs one training job; ``finished`` is set when its end is on disk.
+    """Runs one training job; ``finished`` is set when its end is on disk, or cannot be brought there.
 
     Args:
         job: the job, which this run alone changes from now on.
@@ -126,7 +126,7 @@ class TrainingRun:
         self._flush: asyncio.TimerHandle | None = None
         definitions = job.description["AlgorithmSpecification"].get("MetricDefinitions", ())
         self._scraper = MetricScraper((each["Name"], each["Regex"]) for each in definitions)
-        count = _instance_count(job.description["ResourceConfig"])
+        count = instance_count(job.description["ResourceConfig"])
         hosts = [f"algo-{number}" for number in range(1, count + 1)]
         self._workspaces = [Workspace(surroundings.folder / job.name / host, host, hosts) for host in hosts]
         self._threads = max(1, (os.cpu_count() or 1) // (processes_beside * count))
@@ -140,12 +140,14 @@ class TrainingRun:
     async def run(self, *, restarted: bool = False) -> None:
         """Run the job to its end, again when the machinery failed and its RetryStrategy allows it."""
         try:
-            outcome = await self._outcome(restarted)
+            try:
+                outcome = await self._outcome(restarted)
+            finally:
+                self._save_metrics()
+            end(self.job, outcome, self._at.clock.time())
+            self._at.store.save(self.job)
         finally:
-            self._save_metrics()
-        end(self.job, outcome, self._at.clock.time())
-        self._at.store.save(self.job)
-        self.finished.set()
+            self.finished.set()
 
     async def _outcome(self, restarted: bool) -> Outcome:
         retries = self.job.description.get("RetryStrategy", {}).get("MaximumRetryAttempts", 0)
@@ -308,7 +310,3 @@ class TrainingRun:
         with self._at.store.transaction():
             self._at.store.add_metrics(self.job.name, points)
             self._at.store.save(self.job)
-
-
-def _instance_count(resources: Mapping[str, Any]) -> int:
-    return int(resources.get("InstanceCount") or sum(each["InstanceCount"] for each in resources["InstanceGroups"]))

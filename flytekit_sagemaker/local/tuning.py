@@ -15,7 +15,7 @@ from typing import Any
 from flytekit_sagemaker.local import descriptions, search, stopping, warm_start
 from flytekit_sagemaker.local.clock import Clock
 from flytekit_sagemaker.local.store import Job, Store
-from flytekit_sagemaker.local.training import MAX_FAILURE_REASON, TrainingRun
+from flytekit_sagemaker.local.training import MAX_FAILURE_REASON, TrainingRun, end, failed
 from flytekit_sagemaker.requests.service_rules import MAX_TRIALS, MAX_TRIALS_OTHERWISE
 
 TRIALS_THAT_MAY_FAIL = 5
@@ -77,14 +77,19 @@ class TuningRun:
     async def run(self) -> None:
         """Run the job to its end, going on with the trials that are stored already."""
         try:
-            await self._run_trials()
+            reason = await self._run_trials()
         except Exception as fault:
             logging.getLogger(__name__).exception("tuning job %s", self.job.name)
-            await self._stop_trials()
-            self._end("Failed", f"InternalServerError: {fault}")
+            reason = f"InternalServerError: {fault!r}"
+        await self._stop_trials()
+        if reason:
+            self._end("Failed", reason)
+        else:
+            self._end("Stopped" if self._stop.is_set() else "Completed")
         self.finished.set()
 
-    async def _run_trials(self) -> None:
+    async def _run_trials(self) -> str:
+        """Launch trials as long as that makes sense; why there is no result, or an empty string."""
         self._trials = self._store.trials(self.job.name)
         for trial in self._trials:
             values = [value for _, _, value in self._store.metrics(trial.name, self._objective)]
@@ -108,14 +113,7 @@ class TuningRun:
         finally:
             for future in waiting:
                 future.cancel()
-        hopeless = self._hopeless()
-        await self._stop_trials()
-        if self._stop.is_set():
-            self._end("Stopped")
-        elif hopeless:
-            self._end("Failed", hopeless)
-        else:
-            self._end("Completed")
+        return "" if self._stop.is_set() else self._hopeless()
 
     async def _time_is_over(self) -> None:
         limit = self._config["ResourceLimits"].get("MaxRuntimeInSeconds")
@@ -129,6 +127,10 @@ class TuningRun:
         for run in list(self._runs.values()):
             await run.finished.wait()
         self._collect()
+        for trial in self._store.trials(self.job.name):
+            if not trial.ended:
+                end(trial, failed("InternalServerError: The trial could not be run."), self._clock.time())
+                self._store.save(trial)
 
     def _collect(self) -> None:
         self._runs = {name: run for name, run in self._runs.items() if not run.finished.is_set()}

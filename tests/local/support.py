@@ -120,7 +120,7 @@ class Jobs:
                 {"Name": "loss", "Regex": r"loss=([^;]*);"},
                 {"Name": "tab", "Regex": r"#011tab=(.*)"},
             ]
-        return {
+        request = {
             "RoleArn": ROLE,
             "AlgorithmSpecification": algorithm,
             "OutputDataConfig": {"S3OutputPath": f"file://{self.output}"},
@@ -128,6 +128,7 @@ class Jobs:
             "StoppingCondition": {"MaxRuntimeInSeconds": 3600},
             **members,
         }
+        return {member: value for member, value in request.items() if value is not None}
 
     def train(self, name: str, hyperparameters: dict[str, str] | None = None, **members: Any) -> str:
         request = {"TrainingJobName": name, "HyperParameters": hyperparameters or {}, **self.definition(**members)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -153,6 +154,32 @@ def test_a_stopped_server_takes_its_processes_along_and_the_next_goes_on(
     gate.touch()
     jobs.client = boto3_client(new_server().url)
     assert jobs.tuning_ended("moved")["TrainingJobStatusCounters"]["Completed"] == 2
+
+
+@pytest.mark.parametrize(
+    ("damage", "status"),
+    [
+        ("UPDATE jobs SET description = replace(description, 'loss=([^;]*);', '(') WHERE number = 1", "Failed"),
+        ("UPDATE jobs SET status = 'Completed', description = replace(description, 'TuningJobStatus\": \"InProgress', "
+         "'TuningJobStatus\": \"Completed') WHERE number IS NULL", "Completed"),
+    ],
+    ids=["a trial that cannot be run", "a tuning job that has ended"],
+)
+def test_no_trial_outlives_its_tuning_job(
+    new_server: Callable[..., LocalSageMaker], tmp_path: Path, damage: str, status: str
+) -> None:
+    first = new_server()
+    jobs = Jobs(first, tmp_path)
+    jobs.tune("damaged", static={"wait_for": str(tmp_path / "never")}, jobs=1)
+    eventually(lambda: list(tmp_path.glob("never.*")), bool)
+    first.stop()
+    with sqlite3.connect(first.root / "sagemaker.sqlite") as state:
+        assert state.execute(damage).rowcount == 1
+    jobs.client = boto3_client(new_server().url)
+    assert jobs.tuning_ended("damaged")["HyperParameterTuningJobStatus"] == status
+    [trial] = jobs.trials("damaged")
+    assert trial["TrainingJobStatus"] == "Failed"
+    assert trial["FailureReason"].startswith("InternalServerError: ")
 
 
 def test_serve_welcomes_and_leaves_politely(serving: ServeProcess) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -194,6 +195,22 @@ def test_hyperband_ends_weak_trials_early_and_strong_ones_end_by_themselves(jobs
     assert jobs.tuning_ended("band")["HyperParameterTuningJobStatus"] == "Completed"
     ends = {(trial["TunedHyperParameters"]["loss"], trial["TrainingJobStatus"]) for trial in jobs.trials("band")}
     assert ends == {(strong, "Completed"), (weak, "Stopped"), (endless, "Stopped")}
+
+
+INSTANCES = {"InstanceType": "ml.m5.large", "InstanceCount": 2, "VolumeSizeInGB": 3}
+
+
+@pytest.mark.parametrize("config", [INSTANCES, {"InstanceConfigs": [INSTANCES]}], ids=["one", "several"])
+def test_a_choice_of_instances_is_taken(jobs: Jobs, config: dict[str, Any]) -> None:
+    name = f"instances-{len(config)}"
+    jobs.tune(name, jobs=1, ResourceConfig=None, HyperParameterTuningResourceConfig=config)
+    assert jobs.tuning_ended(name)["HyperParameterTuningJobStatus"] == "Completed"
+    assert jobs.describe(jobs.trials(name)[0]["TrainingJobName"])["ResourceConfig"] == INSTANCES
+
+
+def test_a_choice_of_no_instances_is_refused(jobs: Jobs) -> None:
+    with pytest.raises(jobs.client.exceptions.ClientError, match="must say how many instances there are"):
+        jobs.tune("no-instances", ResourceConfig=None, HyperParameterTuningResourceConfig={})
 
 
 def test_a_warm_start_learns_from_its_parents(jobs: Jobs) -> None:
