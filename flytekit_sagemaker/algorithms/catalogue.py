@@ -11,7 +11,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from flytekit_sagemaker.algorithms import images, kmeans, xgboost
-from flytekit_sagemaker.algorithms.rules import Given, Hyperparameter, Kind, Metric, Rules, TunedRange, number_as_text
+from flytekit_sagemaker.algorithms.rules import (
+    Given,
+    Hyperparameter,
+    Kind,
+    Metric,
+    Rules,
+    TunedRange,
+    close_to,
+    in_words,
+)
 from flytekit_sagemaker.errors import Problem, did_you_mean
 from flytekit_sagemaker.types import AlgorithmName
 
@@ -154,15 +163,10 @@ class Algorithm:
         if not known:
             return []
         if metric_name not in known:
-            bare = [name for name in known if name.endswith(f":{metric_name.rpartition(':')[2]}")]
-            return [
-                Problem(
-                    "metric_name",
-                    metric_name,
-                    f"must be an objective metric of {self._title(version)}: {', '.join(sorted(known))}",
-                    f"Did you mean {bare[0]!r}?" if bare else did_you_mean(metric_name, known),
-                )
-            ]
+            rule = f"must be an objective metric of {self._title(version)}: {in_words(sorted(known), metric_name)}"
+            close = close_to(metric_name, known)
+            hint = f"Did you mean {close[0]!r}?" if close else ""
+            return [Problem("metric_name", metric_name, rule, hint)]
         best = known[metric_name]
         if best is None or best == maximize:
             return []
@@ -274,16 +278,16 @@ class Algorithm:
 
 
 def _read(row: Hyperparameter, choices: tuple[str, ...], name: str, text: str) -> tuple[Problem | None, Any]:
+    rewritten = row.rewritten(text)
     try:
         value = row.parse(text)
     except ValueError:
-        whole = number_as_text(text) if row.kind is Kind.INTEGER else None
         return (
             Problem(
                 name,
                 text,
                 row.rule(choices),
-                f"Write {whole!r}." if whole else "",
+                f"Write {rewritten!r}." if rewritten else "",
                 f"Hyperparameter {name}: could not parse value",
             ),
             None,
@@ -291,12 +295,17 @@ def _read(row: Hyperparameter, choices: tuple[str, ...], name: str, text: str) -
     illegal = row.illegal(value, choices)
     if illegal is None:
         return None, value
+    if rewritten:
+        rule, remedy = f"must be {row.kind.value}", f"Write {rewritten!r}."
+    else:
+        rule = row.rule(choices, illegal)
+        remedy = did_you_mean(illegal, choices) if isinstance(illegal, str) and choices else ""
     return (
         Problem(
             name,
             text,
-            row.rule(choices),
-            did_you_mean(illegal, choices) if isinstance(illegal, str) and choices else "",
+            rule,
+            remedy,
             f"Hyperparameter {name}: {value} is not in {list(choices) if choices else row.interval}",
         ),
         None,
@@ -316,7 +325,7 @@ def _range_problems(row: Hyperparameter, choices: tuple[str, ...], name: str, tu
     for attribute, text in tuned.fields():
         problem, _ = _read(row, choices, name, text)
         if problem is not None:
-            problems.append(Problem(name, text, f"{attribute} {problem.rule}", problem.remedy, problem.constraint))
+            problems.append(Problem(name, tuned, f"{attribute} {problem.rule}", problem.remedy, problem.constraint))
     return problems
 
 

@@ -8,11 +8,12 @@ refusal; a problem without one is a mistake that the container would let pass in
 from __future__ import annotations
 
 import ast
+import difflib
 import enum
 import json
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -40,6 +41,7 @@ class Interval:
 
 
 ANY_NUMBER = Interval("(-inf, inf)")
+_MOST_CHOICES_SHOWN, _CLOSE_CHOICES_SHOWN = 12, 4
 
 
 class Kind(enum.Enum):
@@ -91,7 +93,7 @@ _PARSERS: Mapping[Kind, Callable[[str], Any]] = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class TunedRange:
     """What a tuning job may choose for one hyperparameter; the bounds are text, as the service takes them.
 
@@ -106,6 +108,11 @@ class TunedRange:
     min_value: str = ""
     max_value: str = ""
     values: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        if self.kind == "categorical":
+            return f"one of {', '.join(map(repr, self.values))}"
+        return f"{self.min_value} to {self.max_value}"
 
     def fields(self) -> tuple[tuple[str, str], ...]:
         """Name and text of every value that has to be legal for the hyperparameter."""
@@ -156,21 +163,32 @@ class Hyperparameter:
 
     def choices_of(self, knows: Callable[[str], bool]) -> tuple[str, ...]:
         """The legal words of a version, which says through ``knows`` whether it is at least as new as another."""
-        known = [word for since, words in self.choices.items() if knows(since) for word in words]
+        known = dict.fromkeys(word for since, words in self.choices.items() if knows(since) for word in words)
         return tuple(sorted(known) if len(self.choices) > 1 else known)
 
-    def rule(self, choices: tuple[str, ...]) -> str:
-        """What a legal value looks like, as the rest of a sentence."""
+    def rule(self, choices: tuple[str, ...], given: object = "") -> str:
+        """What a legal value looks like instead of what was given, as the rest of a sentence."""
         if self.kind is Kind.CATEGORICAL:
-            return f"must be one of {', '.join(choices)}"
+            return f"must be one of {in_words(choices, given)}"
         rule = f"must be {self.kind.value}"
         if choices:
-            rule += f" out of {', '.join(choices)}"
-            if self.thresholded:
+            rule += f" out of {in_words(choices, given)}"
+            if self.thresholded and "@" in str(given):
                 rule += f" ({', '.join(f'{word}@<number>' for word in self.thresholded)} too)"
         elif self.interval is not ANY_NUMBER:
             rule += f" in {self.interval}"
         return f"{rule}, or {self.word!r}" if self.word else rule
+
+    def rewritten(self, text: str) -> str | None:
+        """The text in the notation of this kind, where it is in another one: "6" for "6.0", "a,b" for '["a", "b"]'."""
+        if self.kind is Kind.INTEGER:
+            return str(int(float(text))) if re.fullmatch(r"\s*[+-]?\d+\.0*\s*", text) else None
+        if self.kind is Kind.COMMA_LIST and text.strip().startswith(("[", "(")):
+            try:
+                return ",".join(map(str, _literal(text)))
+            except (TypeError, ValueError):
+                return None
+        return None
 
     def illegal(self, value: Any, choices: tuple[str, ...]) -> Any:
         """The part of a parsed value that is not legal, or None."""
@@ -289,6 +307,21 @@ class Rules:
     default_content_type: str = ""
 
 
-def number_as_text(text: str) -> str | None:
-    """The integer that a text such as "6.0" stands for, as text, or None when it stands for none."""
-    return str(int(float(text))) if re.fullmatch(r"\s*[+-]?\d+\.0*\s*", text) else None
+def in_words(choices: Collection[str], given: object) -> str:
+    """The choices, for a sentence; of many only those that come close to what was given, where any do."""
+    if len(choices) > _MOST_CHOICES_SHOWN:
+        close = close_to(given, choices)[:_CLOSE_CHOICES_SHOWN]
+        if close:
+            return f"{', '.join(close)} or {len(choices) - len(close)} others"
+    return ", ".join(choices)
+
+
+def close_to(given: object, choices: Iterable[str]) -> list[str]:
+    """The choices that are much like what was given, without what stands before a colon; the closest one first."""
+    word = _bare(str(given))
+    likeness = {choice: difflib.SequenceMatcher(None, _bare(choice), word).ratio() for choice in choices}
+    return sorted((choice for choice, ratio in likeness.items() if ratio >= 0.6), key=lambda choice: -likeness[choice])
+
+
+def _bare(word: str) -> str:
+    return word.partition("@")[0].rpartition(":")[2].lower()

@@ -155,8 +155,28 @@ _HYPERPARAMETERS: tuple[Hyperparameter, ...] = (
     ),
 )
 
-_ONE_PER_CLASS = frozenset({"merror", "mlogloss"})
-_ONE_PER_ROW = frozenset({"error", "logloss", "rmse", "rmsle", "mae", "mape", "mphe"})
+_ONE_PER_ROW = ("error", "logloss", "rmse", "rmsle", "mae", "mape", "mphe")
+_NEEDS: Mapping[str, tuple[tuple[str, ...], str]] = {
+    "auc": (("binary:", "rank:"), "a binary: or rank: objective"),
+    "aft-nloglik": (("survival:aft",), "the objective survival:aft"),
+    "merror": (("multi:",), "a multi: objective"),
+    "mlogloss": (("multi:",), "a multi: objective"),
+}
+"""Metrics that only some objectives go with: the beginnings of these, and their name in a sentence."""
+_REFUSALS = {
+    "auc": "Metric 'auc' can only be applied for classification and ranking problems.",
+    "aft-nloglik": "Metric 'aft-nloglik' can only be applied for 'survival:aft' objective.",
+}
+_AUC_AS_TUNING_OBJECTIVE = ("reg:logistic", "multi:")
+"""Objectives that auc can be computed with, though the container refuses the two together in ``eval_metric``."""
+_USUAL_METRICS = {
+    "binary:": "auc, error or logloss",
+    "multi:": "merror or mlogloss",
+    "rank:": "ndcg, map or auc",
+    "reg:logistic": "rmse, logloss or error",
+    "survival:aft": "aft-nloglik",
+    "survival:cox": "cox-nloglik",
+}
 
 
 def _class_count(given: Given) -> Iterator[Problem]:
@@ -179,44 +199,30 @@ def _class_count(given: Given) -> Iterator[Problem]:
 
 
 def _metric_fits_objective(given: Given) -> Iterator[Problem]:
-    asked = given.static.get("eval_metric", [])
-    objective = given.static.get("objective")
+    objective = str(given.static.get("objective", ""))
     if "objective" in given and not objective:
         return
-    shown = f"with the objective {objective}" if objective else "when no objective is given"
-    if "auc" in asked and not str(objective).startswith(("binary:", "rank:")):
-        yield Problem(
-            "eval_metric",
-            "auc",
-            f"must be used with a binary: or rank: objective, not {shown}",
-            "Use merror or mlogloss for several classes, rmse for regression, or set the objective.",
-            "Metric 'auc' can only be applied for classification and ranking problems.",
-        )
-    if "aft-nloglik" in asked and objective != "survival:aft":
-        yield Problem(
-            "eval_metric",
-            "aft-nloglik",
-            f"must be used with the objective survival:aft, not {shown}",
-            constraint="Metric 'aft-nloglik' can only be applied for 'survival:aft' objective.",
-        )
-    several_classes = str(objective).startswith("multi:")
-    unfit = _ONE_PER_ROW if several_classes else _ONE_PER_CLASS
-    fitting = "merror or mlogloss" if several_classes else "auc, error, logloss or rmse, or a multi: objective"
-    for name in asked:
-        if name.partition("@")[0] in unfit:
-            yield Problem(
-                "eval_metric",
-                name,
-                f"cannot be computed {shown}: training would fail in its first round",
-                f"Use {fitting}.",
-            )
-    if given.objective_metric in unfit and given.objective_metric not in asked:
-        yield Problem(
-            "objective",
-            objective,
-            f"does not go with the tuning objective {given.objective_metric}: training would fail in its first round",
-            f"Tune for {fitting}.",
-        )
+    shown = f"with {objective}" if objective else "with none given (it is reg:squarederror then)"
+    usual = (words for beginning, words in _USUAL_METRICS.items() if objective.startswith(beginning))
+    remedy = f"{next(usual, 'rmse or mae')}, or {'change' if objective else 'set'} the objective."
+    asked = given.static.get("eval_metric", [])
+    for metric in asked:
+        if needed := _needed(metric, objective):
+            rule = f"needs {needed}; {shown} training would fail"
+            yield Problem("eval_metric", metric, rule, f"Use {remedy}", _REFUSALS.get(metric, ""))
+    metric = given.objective_metric
+    computable = metric == "auc" and objective.startswith(_AUC_AS_TUNING_OBJECTIVE)
+    if metric not in asked and not computable and (needed := _needed(metric, objective)):
+        rule = f"does not go with the tuning objective {metric}, which needs {needed}; every trial would fail"
+        yield Problem("objective", objective or None, rule, f"Tune for {remedy}")
+
+
+def _needed(metric: str, objective: str) -> str:
+    """What a metric asks of the objective, where this one is not of the kind."""
+    if metric.partition("@")[0] in _ONE_PER_ROW:
+        return "an objective that is not multi:" if objective.startswith("multi:") else ""
+    beginnings, words = _NEEDS.get(metric, ((), ""))
+    return "" if objective.startswith(beginnings) else words
 
 
 def _early_stopping_has_a_metric(given: Given) -> Iterator[Problem]:

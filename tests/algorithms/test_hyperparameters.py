@@ -208,7 +208,56 @@ def test_objective_metric(metric: str, maximize: bool, version: str, field: str 
 def test_objective_without_its_data_set_is_understood() -> None:
     problem = only(XGBOOST.check_objective("auc", True))
     assert problem.remedy == "Did you mean 'validation:auc'?"
-    assert "validation:logloss" in problem.rule
+    assert problem.rule.endswith(": validation:auc, validation:aucpr or 31 others")
+
+
+def test_a_metric_like_no_other_is_answered_with_all_of_them() -> None:
+    problem = only(XGBOOST.check_objective("validation:zzz", False))
+    assert "validation:rmse" in problem.rule
+    assert "others" not in problem.rule
+    assert problem.remedy == ""
+
+
+@pytest.mark.parametrize("text", ['["rmse","mae"]', "['rmse', 'mae']"])
+def test_a_json_list_is_written_with_commas(text: str) -> None:
+    problem = only(check({"eval_metric": text}))
+    assert (problem.rule, problem.remedy) == ("must be a comma-separated list", "Write 'rmse,mae'.")
+
+
+def test_no_choice_is_named_twice() -> None:
+    rule = only(check({"eval_metric": "zzz"})).rule
+    words = rule.partition(" out of ")[2].split(", ")
+    assert "cox-nloglik" in words
+    assert len(words) == len(set(words))
+
+
+@pytest.mark.parametrize(
+    ("objective", "metric", "remedy"),
+    [
+        ("reg:squarederror", "auc", "Tune for rmse or mae, or change the objective."),
+        ("", "auc", "Tune for rmse or mae, or set the objective."),
+        ("binary:logistic", "aft-nloglik", "Tune for auc, error or logloss, or change the objective."),
+        ("binary:logistic", "auc", ""),
+        ("rank:pairwise", "auc", ""),
+        ("reg:logistic", "auc", ""),
+        ("multi:softprob", "auc", ""),
+        ("survival:aft", "aft-nloglik", ""),
+    ],
+)
+def test_an_objective_metric_that_no_trial_could_compute_is_refused(objective: str, metric: str, remedy: str) -> None:
+    given = {"num_round": "1", **({"objective": objective} if objective else {})}
+    given |= {"num_class": "3"} if objective.startswith("multi:") else {}
+    problems = XGBOOST.check_hyperparameters(given, objective_metric=f"validation:{metric}")
+    assert [(problem.field, problem.remedy) for problem in problems] == ([("objective", remedy)] if remedy else [])
+
+
+def test_a_range_is_shown_as_a_range() -> None:
+    wide = only(XGBOOST.check_hyperparameters(BINARY, {"eta": TunedRange("continuous", "0.1", "3")}))
+    assert str(wide).startswith("eta = 0.1 to 3: max_value must be")
+    untunable = only(
+        XGBOOST.check_hyperparameters(BINARY, {"booster": TunedRange("categorical", values=("dart", "gbtree"))})
+    )
+    assert str(untunable).startswith("booster = one of 'dart', 'gbtree': cannot be tuned.")
 
 
 @pytest.mark.parametrize("version", XGBOOST.versions)
