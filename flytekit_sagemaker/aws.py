@@ -1,4 +1,4 @@
-"""The way to SageMaker: which one, one cached client each, and its errors in this package's terms."""
+"""The way to SageMaker: one cached client per endpoint, and its errors in this package's terms."""
 
 from __future__ import annotations
 
@@ -8,18 +8,14 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from flytekit_sagemaker import settings
-from flytekit_sagemaker.errors import InvalidInput, Problem, SageMakerError, ServiceError, TransientError, UserError
-from flytekit_sagemaker.requests.deployment import Deployment
-from flytekit_sagemaker.requests.validation import AWS_URI_SCHEMES, LOCAL_URI_SCHEMES
+from flytekit_sagemaker.errors import SageMakerError, ServiceError, TransientError, UserError
 
-LOCAL_REGION = "us-east-1"
-LOCAL_ROLE_ARN = "arn:aws:iam::000000000000:role/local"
-
-# A create has to be answered within Flyte's 10 seconds for a call to a connector, all attempts together.
-_CONNECT_TIMEOUT_IN_SECONDS = 2
-_READ_TIMEOUT_IN_SECONDS = 4
+# Flyte gives a call to a connector 10 seconds: both attempts together stay below them.
+_CONNECT_TIMEOUT_IN_SECONDS = 1
+_READ_TIMEOUT_IN_SECONDS = 3
 _ATTEMPTS = 2
+# The local SageMaker looks at the training data before it takes a job on.
+_LOCAL_READ_TIMEOUT_IN_SECONDS = 60
 _MAX_CONNECTIONS = 50
 
 
@@ -30,15 +26,13 @@ class Endpoint:
     Attributes:
         region: AWS region.
         url: URL of the endpoint; empty for the region's own.
-        role_arn: IAM role assumed for the calls; empty for the caller's own credentials.
     """
 
     region: str
     url: str = ""
-    role_arn: str = ""
 
     @property
-    def is_loopback(self) -> bool:
+    def is_on_this_machine(self) -> bool:
         """Whether the endpoint is on this machine, where there are neither accounts nor credentials."""
         return urlsplit(self.url).hostname in ("127.0.0.1", "localhost", "::1")
 
@@ -51,6 +45,11 @@ class RefusedCall(SageMakerError):
     """
 
     code: str = ""
+
+    @property
+    def is_not_found(self) -> bool:
+        """Whether the service says that there is no such job; it has two ways to say so."""
+        return self.code == "ResourceNotFound" or (self.code == "ValidationException" and "not found" in str(self))
 
 
 class RefusedByUserFault(RefusedCall, UserError):
@@ -100,42 +99,19 @@ _USER_CODES = {
     "ValidationError",
 }
 
+# What the service answers when it is asked to stop a job that ended or never was.
+NOTHING_TO_DO_CODES = ("ValidationException", "ResourceNotFound")
+
+# Access keys of the local SageMakers that ask for one, by URL.
+_local_keys: dict[str, str] = {}
 _clients: dict[tuple[str, Endpoint], Any] = {}
 _clients_lock = threading.Lock()
 
 
-def deployment(output_prefix: str, region: str | None = None) -> tuple[Endpoint, Deployment]:
-    """The SageMaker in force, and what it supplies to a job.
-
-    Args:
-        output_prefix: where the job's execution writes its outputs.
-        region: the job's own region.
-
-    Raises:
-        InvalidInput: when there is no region or no role to run the job with.
-    """
-    current = settings.current()
-    local = current.endpoint == settings.LOCAL
-    url = _local_url() if local else ("" if current.endpoint == settings.AWS else current.endpoint)
-    endpoint = Endpoint(region or current.region or _session_region() or (LOCAL_REGION if url else ""), url)
-    role = current.role_arn or (LOCAL_ROLE_ARN if endpoint.is_loopback else "")
-    output_path = current.output_prefix or output_prefix
-    if endpoint.is_loopback and output_path.startswith("/"):
-        output_path = f"file://{output_path}"
-    if not endpoint.region:
-        remedy = "Set region in the [sagemaker] section of the Flyte config, or in training_job_config."
-        raise InvalidInput("the deployment", [Problem("region", "", "is required", remedy)])
-    return endpoint, Deployment(
-        region=endpoint.region,
-        role_arn=role,
-        output_path=output_path,
-        uri_schemes=LOCAL_URI_SCHEMES if endpoint.is_loopback else AWS_URI_SCHEMES,
-        security_group_ids=settings.items(current.security_group_ids),
-        subnets=settings.items(current.subnets),
-        volume_kms_key_id=current.volume_kms_key_id or None,
-        output_kms_key_id=current.output_kms_key_id or None,
-        tags=settings.pairs(current.tags),
-    )
+def sign_for(url: str, access_key: str | None) -> None:
+    """Sign calls to a local SageMaker with the access key that it asks for, if it does."""
+    if access_key is not None:
+        _local_keys[url] = access_key
 
 
 def client(endpoint: Endpoint, service: str = "sagemaker") -> Any:
@@ -145,6 +121,13 @@ def client(endpoint: Endpoint, service: str = "sagemaker") -> Any:
         if key not in _clients:
             _clients[key] = _new_client(endpoint, service)
         return _clients[key]
+
+
+def default_region() -> str:
+    """The region that boto3 finds in the environment or the AWS config; empty when there is none."""
+    import boto3
+
+    return boto3.session.Session().region_name or ""
 
 
 def call(endpoint: Endpoint, operation: str, **parameters: Any) -> Mapping[str, Any]:
@@ -175,6 +158,7 @@ def pages(endpoint: Endpoint, operation: str, member: str, **parameters: Any) ->
 
 def _translated(make: Callable[[], Any], operation: str) -> Any:
     from botocore import exceptions
+    from botocore.parsers import ResponseParserError
 
     try:
         return make()
@@ -192,7 +176,7 @@ def _translated(make: Callable[[], Any], operation: str) -> Any:
         raise refused from error
     except (exceptions.ParamValidationError, exceptions.NoCredentialsError) as error:
         raise RefusedByUserFault(f"{operation} cannot be called: {error}") from error
-    except (exceptions.HTTPClientError, exceptions.ConnectionError) as error:
+    except (exceptions.HTTPClientError, exceptions.ConnectionError, ResponseParserError) as error:
         raise RefusedForNow(f"{operation} got no answer: {error}") from error
     except exceptions.BotoCoreError as error:
         raise RefusedByService(f"{operation} failed: {error}") from error
@@ -202,30 +186,16 @@ def _new_client(endpoint: Endpoint, service: str) -> Any:
     import boto3
     from botocore.config import Config
 
-    session = boto3.session.Session(region_name=endpoint.region)
-    credentials = {}
-    if endpoint.is_loopback and session.get_credentials() is None:
-        credentials = {"aws_access_key_id": "local", "aws_secret_access_key": "local"}
-    return session.client(
+    here = endpoint.is_on_this_machine
+    key = _local_keys.get(endpoint.url, "local")
+    return boto3.session.Session(region_name=endpoint.region).client(
         service,
         endpoint_url=endpoint.url or None,
         config=Config(
             connect_timeout=_CONNECT_TIMEOUT_IN_SECONDS,
-            read_timeout=_READ_TIMEOUT_IN_SECONDS,
+            read_timeout=_LOCAL_READ_TIMEOUT_IN_SECONDS if here else _READ_TIMEOUT_IN_SECONDS,
             max_pool_connections=_MAX_CONNECTIONS,
             retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
         ),
-        **credentials,
+        **({"aws_access_key_id": key, "aws_secret_access_key": "local"} if here else {}),
     )
-
-
-def _session_region() -> str:
-    import boto3
-
-    return boto3.session.Session().region_name or ""
-
-
-def _local_url() -> str:
-    from flytekit_sagemaker.local import server
-
-    return str(server.shared().url)

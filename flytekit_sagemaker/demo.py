@@ -5,11 +5,14 @@ from __future__ import annotations
 import importlib.util
 import shutil
 import sys
+import tempfile
 from pathlib import Path
 from types import ModuleType
 
 from rich.console import Console
 from rich.table import Table
+
+from flytekit_sagemaker.errors import UserError
 
 EXAMPLE = "xgboost_tuning"
 MODEL = "model.tar.gz"
@@ -21,7 +24,18 @@ def run(folder: Path) -> None:
 
     Args:
         folder: where the two files go; made when it is missing, older ones are replaced.
+
+    Raises:
+        UserError: when nothing can be written to the folder.
     """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise UserError(
+            f"{folder} cannot be written to ({error.strerror}); choose another folder: --output DIR"
+        ) from None
     console = Console()
     console.print("Tuning XGBoost on scikit-learn's breast-cancer data: 12 trials, 2 at a time, on this machine.\n")
     example = _example()
@@ -29,7 +43,6 @@ def run(folder: Path) -> None:
     model = Path(str(result.model))
     # A job's artifacts are at <output prefix>/<job name>/output/, and the report of its task at the output prefix.
     report = model.parents[2] / "deck.html"
-    folder.mkdir(parents=True, exist_ok=True)
     for source, name in ((model, MODEL), (report, REPORT)):
         shutil.copyfile(source, folder / name)
 

@@ -23,6 +23,10 @@ class TransientError(SageMakerError):
     """Nobody has to change anything: the same call may succeed a little later."""
 
 
+class JobNotCreated(UserError):
+    """There is no job: the message lists everything that keeps it from being created."""
+
+
 class JobFailed(SageMakerError):
     """A job ended without success; the message is the job's own explanation, and says whose move it is."""
 

@@ -66,6 +66,14 @@ def test_a_wrong_command_line_gets_a_sentence(arguments: list[str], fragment: st
     assert "Traceback" not in done.stderr
 
 
+def test_a_demo_without_a_place_for_its_results_does_not_start(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    done = subprocess.run([COMMAND, "demo", "--output", str(tmp_path / "file")], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "cannot be written to" in done.stderr
+    assert not done.stdout
+
+
 @contextmanager
 def serving(root: Path) -> Iterator[str]:
     """``flytekit-sagemaker serve`` as a process of its own; gives its URL."""

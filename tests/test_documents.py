@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -10,7 +11,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-SNIPPETS = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
+README = (ROOT / "README.md").read_text()
+SNIPPETS = re.findall(r"```python\n(.*?)```", README, re.S)
 DOCUMENTS = [path for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")) if path.name != "LICENSE"]
 
 
@@ -20,6 +22,17 @@ def test_a_snippet_of_the_readme_runs(snippet: str, tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "snippet.py"], cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip()
+
+
+def test_the_readmes_command_line_runs(tmp_path: Path) -> None:
+    (tmp_path / "workflow.py").write_text(SNIPPETS[0])
+    (tmp_path / "search.yaml").write_text(re.findall(r"```yaml\n(.*?)```", README, re.S)[0])
+    command = next(each for each in re.findall(r"```bash\n(.*?)```", README, re.S) if "search.yaml" in each)
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    for line in ("python workflow.py", command):
+        done = subprocess.run(line, shell=True, cwd=tmp_path, env=environment, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+    assert "best_objective=" in done.stdout
 
 
 def test_the_example_runs_from_the_command_line(tmp_path: Path) -> None:

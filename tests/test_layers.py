@@ -16,7 +16,7 @@ import flytekit_sagemaker
 
 ROOT = Path(flytekit_sagemaker.__file__).parent
 
-LEAVES = {"errors", "types", "status", "settings", "uris"}
+LEAVES = {"arguments", "errors", "types", "status", "settings", "uris"}
 ANYTHING = {part.stem for part in ROOT.iterdir()} - {"testing"}
 
 # Part of the package: the other parts that it may import.
@@ -26,16 +26,18 @@ ARROWS: dict[str, set[str]] = {
     "status": set(),
     "settings": {"errors"},
     "uris": set(),
+    "arguments": {"errors"},
     "_generated": set(),
-    "models": {"_generated", "types", "errors"},
+    "models": {"_generated", "arguments", "types", "errors"},
     "algorithms": {"types", "errors", "uris"},
     "requests": {"algorithms", "models", "types", "errors", "uris"},
     "container": {"errors"},
     "reporting": {"models", "errors"},
-    "aws": {"requests", "settings", "errors", "uris"},
-    "connector": {"aws", "requests", "reporting", "models", "algorithms"} | LEAVES,
+    "aws": {"errors"},
+    "placement": {"aws", "requests", "settings", "errors", "uris"},
+    "connector": {"aws", "placement", "requests", "reporting", "models", "algorithms"} | LEAVES,
     "local": {"requests", "algorithms", "models", "types", "errors", "uris"},
-    "tasks": {"reporting", "models", "settings", "types", "errors"},
+    "tasks": {"reporting", "models"} | LEAVES,
     "remote": {"tasks", "reporting", "models"} | LEAVES,
     "sdk": {"tasks", "models"} | LEAVES,
     "kubeflow": {"aws", "requests", "reporting", "models", "algorithms"} | LEAVES,
@@ -46,7 +48,7 @@ ARROWS: dict[str, set[str]] = {
 }
 
 # Allowed inside a function only: what is loaded on demand, and would be heavy or upward at import time.
-ON_DEMAND: dict[str, set[str]] = {"aws": {"local"}, "__init__": {"tasks"}}
+ON_DEMAND: dict[str, set[str]] = {"placement": {"local"}, "__init__": {"tasks"}}
 
 # Libraries that are slow to import, or optional: the only parts that may import them.
 LIBRARIES: dict[str, set[str]] = {

@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any, TypeVar
 
 from flyteidl.core.execution_pb2 import TaskExecution
@@ -23,8 +22,9 @@ from flytekit_sagemaker.connector.links import job_links, task_logs
 from flytekit_sagemaker.connector.literals import plain_values
 from flytekit_sagemaker.connector.metadata import JobMetadata
 from flytekit_sagemaker.connector.outputs import write_deck, write_outputs
-from flytekit_sagemaker.errors import InvalidInput, Problem, SageMakerError, TransientError, UserError
+from flytekit_sagemaker.errors import SageMakerError, TransientError, UserError
 from flytekit_sagemaker.models.training_job import TrainingJob
+from flytekit_sagemaker.placement import Placement, place
 from flytekit_sagemaker.reporting.progress import progress_of
 from flytekit_sagemaker.requests.deployment import Deployment
 from flytekit_sagemaker.requests.names import JobIdentity
@@ -157,33 +157,41 @@ class JobConnector(AsyncConnectorBase):  # type: ignore[misc]
         meta = JobMetadata(identity.job_name(self.kind.name_length), output_prefix)
         try:
             config = self.training_job(template.custom).training_job_config
-            endpoint, deployment = aws.deployment(output_prefix, config.region)
-            meta.region, meta.endpoint_url, meta.role_arn = endpoint.region, endpoint.url, endpoint.role_arn
-            values = plain_values(inputs)
-            built = self.build(Submission(template.custom, values, meta.name, deployment, identity.tags()))
-            self._check(built, deployment)
-            self._submit(endpoint, built, identity)
+            placement = place(output_prefix, config.region)
+            meta.region, meta.endpoint_url = placement.endpoint.region, placement.endpoint.url
+            values, tags = plain_values(inputs), identity.tags()
+            built = self.build(Submission(template.custom, values, meta.name, placement.deployment, tags))
+            self._check(built, placement)
+            self._submit(placement.endpoint, built, identity)
         except TransientError:
             raise
         except SageMakerError as error:
             meta.failure = str(error)
         return meta
 
-    def _check(self, built: BuiltRequest, deployment: Deployment) -> None:
-        findings = Findings(built.problems)
-        findings += check_request(built.operation, built.parameters, uri_schemes=deployment.uri_schemes)
+    def _check(self, built: BuiltRequest, placement: Placement) -> None:
+        findings = Findings(placement.problems + built.problems)
+        schemes = placement.deployment.uri_schemes
+        findings += check_request(built.operation, built.parameters, uri_schemes=schemes)
         findings += Findings(tuple(data_problems(built.operation, built.parameters)))
         for warning in (*built.warnings, *findings.warnings):
             logger.warning("%s", warning)
         findings.raise_problems(f"the {self.kind.word} job")
 
     def _submit(self, endpoint: aws.Endpoint, built: BuiltRequest, identity: JobIdentity) -> None:
+        name = built.parameters[f"{self.kind.shape}Name"]
         try:
             aws.call(endpoint, f"create_{self.kind.noun}", **built.parameters)
         except aws.RefusedByUserFault as error:
             if error.code != "ResourceInUse":
                 raise
-            self._adopt(endpoint, built.parameters[f"{self.kind.shape}Name"], identity)
+            self._adopt(endpoint, name, identity)
+        except aws.RefusedForNow as error:
+            # Without an answer nobody knows whether the service accepted: only the job itself can tell.
+            try:
+                self._adopt(endpoint, name, identity)
+            except (aws.RefusedCall, TransientError):
+                raise error from None
 
     def _adopt(self, endpoint: aws.Endpoint, name: str, identity: JobIdentity) -> None:
         """Accept an existing job of this name when its tags say that it belongs to this very attempt."""
@@ -201,9 +209,15 @@ class JobConnector(AsyncConnectorBase):  # type: ignore[misc]
         links = task_logs(job_links(meta.endpoint, self.kind.word, meta.name))
         try:
             description = self._describe(meta.endpoint, meta.name)
+        except SageMakerError as error:
+            # Whatever else keeps the service from answering (expired credentials, say) says nothing about the job.
+            gone = isinstance(error, aws.RefusedCall) and error.is_not_found
+            phase = TaskExecution.FAILED if gone else TaskExecution.RUNNING
+            return Resource(phase=phase, message=str(error), log_links=links)
+        try:
             return self._report(meta, description, links)
-        except PermissionError as error:
-            message = f"the results cannot be written to {meta.output_prefix}: {error}"
+        except (PermissionError, FileNotFoundError, NotADirectoryError) as error:
+            message = f"the results of {meta.name} cannot be written to {meta.output_prefix}: {error}"
             return Resource(phase=TaskExecution.FAILED, message=message, log_links=links)
         except (TransientError, OSError) as error:
             return Resource(phase=TaskExecution.RUNNING, message=str(error), log_links=links)
@@ -240,24 +254,8 @@ class JobConnector(AsyncConnectorBase):  # type: ignore[misc]
             aws.call(meta.endpoint, f"stop_{self.kind.noun}", **{f"{self.kind.shape}Name": meta.name})
         except (aws.RefusedByUserFault, aws.RefusedByService) as error:
             # A job that ended or never was has nothing to stop: the service answers both with these codes.
-            if error.code not in ("ValidationException", "ResourceNotFound"):
+            if error.code not in aws.NOTHING_TO_DO_CODES:
                 raise
-
-
-def channel_uris(job: TrainingJob, values: Mapping[str, Any]) -> dict[str, str]:
-    """The URI of each channel that the inputs name; a path of this machine becomes a ``file://`` URI."""
-    uris, problems = {}, []
-    for channel in job.channels:
-        value = values.get(channel.name)
-        if isinstance(value, str):
-            uris[channel.name] = value if "://" in value else f"file://{Path(value).absolute()}"
-        elif value is not None:
-            problems.append(Problem(channel.name, value, "must be a directory or its URI"))
-        elif channel.required:
-            problems.append(Problem(channel.name, None, "is required"))
-    if problems:
-        raise InvalidInput("the input channels", problems)
-    return uris
 
 
 def _identity(template: Any, execution: Any) -> JobIdentity:
@@ -265,7 +263,7 @@ def _identity(template: Any, execution: Any) -> JobIdentity:
     version = template.id.version if template.id else ""
     task_execution = getattr(execution, "task_execution_id", None)
     if task_execution is None:  # outside a Flyte cluster nobody else knows the job, so any unique name will do
-        return JobIdentity("", "", task.rpartition(".")[2] or "task", uuid.uuid4().hex[:6], task, version)
+        return JobIdentity("", "", task.rpartition(".")[2] or "task", uuid.uuid4().hex, task, version)
     node = task_execution.node_execution_id
     return JobIdentity(
         project=node.execution_id.project,

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 from flytekit_sagemaker.algorithms import algorithm, identify_image
 from flytekit_sagemaker.algorithms.content import csv_problems
 from flytekit_sagemaker.errors import Problem
 from flytekit_sagemaker.requests.service_rules import definitions
+from flytekit_sagemaker.uris import local_path
 
 
 def data_problems(operation: str, request: Mapping[str, Any]) -> Iterator[Problem]:
@@ -19,10 +18,9 @@ def data_problems(operation: str, request: Mapping[str, Any]) -> Iterator[Proble
     for job in jobs:
         identity = identify_image(job.get("AlgorithmSpecification", {}).get("TrainingImage", ""))
         for channel in job.get("InputDataConfig", ()):
-            uri = urlsplit(channel["DataSource"]["S3DataSource"]["S3Uri"])
-            if uri.scheme != "file":
+            name, path = channel["ChannelName"], local_path(channel["DataSource"]["S3DataSource"]["S3Uri"])
+            if path is None:
                 continue
-            name, path = channel["ChannelName"], Path(unquote(uri.path))
             content_type = channel.get("ContentType", "")
             if identity and algorithm(identity[0]).has_rules and content_type.partition(";")[0] == "text/csv":
                 yield from csv_problems(path, channel=name, label_first="label_size=0" not in content_type)

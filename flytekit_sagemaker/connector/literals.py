@@ -9,6 +9,9 @@ import msgpack
 from flyteidl.core import literals_pb2, types_pb2
 from google.protobuf import json_format
 
+from flytekit_sagemaker.errors import InvalidInput, Problem
+from flytekit_sagemaker.uris import local_path
+
 CSV = "csv"
 
 
@@ -17,9 +20,21 @@ def plain_values(literal_map: Any) -> dict[str, Any]:
 
     Args:
         literal_map: a flytekit ``LiteralMap`` (or None), whichever way its dictionaries are encoded.
+
+    Raises:
+        InvalidInput: naming every literal that cannot be read.
     """
     literals = literal_map.to_flyte_idl().literals if literal_map is not None else {}
-    return {name: _plain(literal) for name, literal in literals.items()}
+    values: dict[str, Any] = {}
+    problems = []
+    for name, literal in literals.items():
+        try:
+            values[name] = _plain(literal)
+        except Exception as error:  # msgpack has no common root for what damaged bytes make it raise
+            problems.append(Problem(name, str(literal), f"cannot be read ({type(error).__name__}: {error})"))
+    if problems:
+        raise InvalidInput("the inputs", problems)
+    return values
 
 
 def text(value: str) -> literals_pb2.Literal:
@@ -41,8 +56,8 @@ def dictionary(value: Mapping[str, Any]) -> literals_pb2.Literal:
 def file(uri: str) -> literals_pb2.Literal:
     """A file output that stays where it is."""
     kind = types_pb2.BlobType(dimensionality=types_pb2.BlobType.SINGLE)
-    path = uri.removeprefix("file://")  # flytekit knows local files by their path alone
-    blob = literals_pb2.Blob(metadata=literals_pb2.BlobMetadata(type=kind), uri=path)
+    path = local_path(uri)  # flytekit knows local files by their path alone
+    blob = literals_pb2.Blob(metadata=literals_pb2.BlobMetadata(type=kind), uri=str(path) if path else uri)
     return literals_pb2.Literal(scalar=literals_pb2.Scalar(blob=blob))
 
 

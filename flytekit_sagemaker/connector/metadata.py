@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import asdict, dataclass
 
 from flytekit.extend.backend.base_connector import ResourceMeta
@@ -13,6 +14,13 @@ from flytekit_sagemaker.errors import UserError
 FORMAT = 1
 MAX_BYTES = 64 * 1024
 _MAX_FAILURE_CHARACTERS = 16 * 1024
+_PATTERNS = {
+    "name": r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}",
+    "output_prefix": r".*",
+    "region": r"[a-z0-9-]*",
+    "endpoint_url": r"(https?://[^/\s]+.*)?",
+    "failure": r".*",
+}
 
 
 @dataclass
@@ -22,7 +30,7 @@ class JobMetadata(ResourceMeta):  # type: ignore[misc]
     Attributes:
         name: name of the SageMaker job.
         output_prefix: where the execution expects outputs and deck.
-        region, endpoint_url, role_arn: the SageMaker that runs the job (:class:`flytekit_sagemaker.aws.Endpoint`).
+        region, endpoint_url: the SageMaker that runs the job (:class:`flytekit_sagemaker.aws.Endpoint`).
         failure: why there is no job; the first look at it reports this.
         format: version of this format.
     """
@@ -31,14 +39,13 @@ class JobMetadata(ResourceMeta):  # type: ignore[misc]
     output_prefix: str = ""
     region: str = ""
     endpoint_url: str = ""
-    role_arn: str = ""
     failure: str = ""
     format: int = FORMAT
 
     @property
     def endpoint(self) -> Endpoint:
         """The SageMaker that runs the job."""
-        return Endpoint(self.region, self.endpoint_url, self.role_arn)
+        return Endpoint(self.region, self.endpoint_url)
 
     def encode(self) -> bytes:
         """The metadata as bounded JSON."""
@@ -55,11 +62,13 @@ class JobMetadata(ResourceMeta):  # type: ignore[misc]
         """
         try:
             values = json.loads(data) if len(data) <= MAX_BYTES else None
-        except ValueError:
+        except (ValueError, RecursionError):
             values = None
-        texts = ("name", "output_prefix", "region", "endpoint_url", "role_arn", "failure")
-        if not isinstance(values, dict) or not all(isinstance(values.get(text, ""), str) for text in texts):
+        if not isinstance(values, dict) or not all(
+            isinstance(values.get(name, ""), str) and re.fullmatch(pattern, values.get(name, ""), re.DOTALL)
+            for name, pattern in _PATTERNS.items()
+        ):
             raise UserError("the resource metadata is not of this connector")
         if values.get("format") != FORMAT:
             raise UserError(f"the resource metadata has format {values.get('format')!r}; this connector reads {FORMAT}")
-        return cls(**{text: values.get(text, "") for text in texts})
+        return cls(**{name: values.get(name, "") for name in _PATTERNS})

@@ -6,11 +6,13 @@ Files, since outputs that a connector returns in its answer hide the deck from F
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from flyteidl.core import literals_pb2
 from flytekit.core.context_manager import FlyteContextManager
 
 from flytekit_sagemaker.connector.literals import output_map
+from flytekit_sagemaker.uris import local_path
 
 OUTPUTS = "outputs.pb"
 DECK = "deck.html"
@@ -32,9 +34,19 @@ def write_table(prefix: str, name: str, csv: str) -> str:
     return f"{prefix.rstrip('/')}/{name}"
 
 
+def exists(uri: str) -> bool:
+    """Whether there is something at a URI."""
+    path = str(local_path(uri) or uri)
+    return bool(_file_system(path).exists(path))
+
+
 def _write(prefix: str, name: str, content: bytes) -> None:
-    # Through flytekit's own file systems and credentials.
     path = f"{prefix.rstrip('/')}/{name}"
-    file_system = FlyteContextManager.current_context().file_access.get_filesystem_for_path(path)
+    file_system = _file_system(path)
     file_system.makedirs(path.rpartition("/")[0], exist_ok=True)
     file_system.pipe_file(path, content)
+
+
+def _file_system(path: str) -> Any:
+    """flytekit's own file system for a path, with its credentials."""
+    return FlyteContextManager.current_context().file_access.get_filesystem_for_path(path)

@@ -6,15 +6,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from flytekit_sagemaker.connector import literals
-from flytekit_sagemaker.connector.base import JobConnector, JobKind, Submission, channel_uris
+from flytekit_sagemaker.connector.base import JobConnector, JobKind, Submission
+from flytekit_sagemaker.connector.inputs import Inputs
 from flytekit_sagemaker.connector.links import job_links
 from flytekit_sagemaker.connector.metadata import JobMetadata
 from flytekit_sagemaker.models.codec import from_wire
-from flytekit_sagemaker.models.training_job import StoppingCondition, TrainingJob
+from flytekit_sagemaker.models.training_job import TrainingJob
 from flytekit_sagemaker.reporting.deck import training_page
 from flytekit_sagemaker.reporting.records import TrainingRecord, training_record
 from flytekit_sagemaker.requests.names import TRAINING_JOB_NAME_LENGTH
-from flytekit_sagemaker.requests.training import BuiltRequest, JobInputs, training_request
+from flytekit_sagemaker.requests.training import BuiltRequest, training_request
 
 
 class TrainingJobConnector(JobConnector):
@@ -29,7 +30,7 @@ class TrainingJobConnector(JobConnector):
         job = self.training_job(submission.custom)
         return training_request(
             job,
-            job_inputs(job, submission.values),
+            Inputs(submission.values).job_inputs(job),
             name=submission.name,
             deployment=submission.deployment,
             tags=submission.tags,
@@ -47,16 +48,3 @@ class TrainingJobConnector(JobConnector):
 
     def page(self, record: TrainingRecord) -> str:
         return training_page(record)
-
-
-def job_inputs(job: TrainingJob, values: Mapping[str, Any]) -> JobInputs:
-    """What the inputs of a task give to its training job.
-
-    Raises:
-        InvalidInput: when an input is missing or not valid.
-    """
-    return JobInputs(
-        static_hyperparameters=values.get("static_hyperparameters") or {},
-        channels=channel_uris(job, values),
-        stopping_condition=from_wire(StoppingCondition, values["stopping_condition"]),
-    )

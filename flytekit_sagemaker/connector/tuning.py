@@ -7,18 +7,18 @@ from typing import Any
 
 from flytekit_sagemaker import aws
 from flytekit_sagemaker.connector import literals
-from flytekit_sagemaker.connector.base import JobConnector, JobKind, Submission
+from flytekit_sagemaker.connector.base import JobConnector, JobKind, Submission, logger
+from flytekit_sagemaker.connector.inputs import Inputs
 from flytekit_sagemaker.connector.links import job_links
 from flytekit_sagemaker.connector.metadata import JobMetadata
-from flytekit_sagemaker.connector.outputs import write_table
-from flytekit_sagemaker.connector.training import job_inputs
+from flytekit_sagemaker.connector.outputs import exists, write_table
 from flytekit_sagemaker.errors import ServiceError
 from flytekit_sagemaker.models.codec import from_wire
 from flytekit_sagemaker.models.hpo_job import HyperparameterTuningJob, HyperparameterTuningJobConfig
 from flytekit_sagemaker.models.parameter_ranges import ParameterRangeOneOf
 from flytekit_sagemaker.models.training_job import TrainingJob
 from flytekit_sagemaker.reporting.deck import tuning_page
-from flytekit_sagemaker.reporting.records import TuningRecord, tuning_record
+from flytekit_sagemaker.reporting.records import Trial, TuningRecord, tuning_record
 from flytekit_sagemaker.requests.names import TUNING_JOB_NAME_LENGTH
 from flytekit_sagemaker.requests.training import BuiltRequest
 from flytekit_sagemaker.requests.tuning import tuning_request
@@ -37,12 +37,16 @@ class TuningJobConnector(JobConnector):
 
     def build(self, submission: Submission) -> BuiltRequest:
         job = from_wire(HyperparameterTuningJob, submission.custom)
-        values = submission.values
+        inputs = Inputs(submission.values)
+        config = inputs.model("hyperparameter_tuning_job_config", HyperparameterTuningJobConfig)
+        ranges = {name: inputs.model(name, ParameterRangeOneOf) for name in job.tunable_parameters}
+        job_inputs = inputs.job_inputs(job.training_job)  # raises when any of the inputs is missing
+        assert config is not None
         return tuning_request(
             job,
-            from_wire(HyperparameterTuningJobConfig, values["hyperparameter_tuning_job_config"]),
-            job_inputs(job.training_job, values),
-            ranges={name: from_wire(ParameterRangeOneOf, values[name]) for name in job.tunable_parameters},
+            config,
+            job_inputs,
+            ranges={name: chosen for name, chosen in ranges.items() if chosen is not None},
             name=submission.name,
             deployment=submission.deployment,
             tags=submission.tags,
@@ -61,10 +65,7 @@ class TuningJobConnector(JobConnector):
         return tuning_record(description, list(trials), links=links)
 
     def outputs(self, meta: JobMetadata, record: TuningRecord) -> dict[str, Any]:
-        best = record.best
-        if best is None or best.objective is None:
-            raise ServiceError(f"tuning job {meta.name} ended without a trial that reported {record.objective_metric}")
-        winner = aws.call(meta.endpoint, "describe_training_job", TrainingJobName=best.training_job_name)
+        best, winner = self._winner(meta, record)
         model = winner["ModelArtifacts"]["S3ModelArtifacts"]
         hyperparameters = dict(winner.get("HyperParameters", {}))
         hyperparameters.pop(_TUNER_HYPERPARAMETER, None)
@@ -73,11 +74,33 @@ class TuningJobConnector(JobConnector):
             "hpo_job_name": literals.text(meta.name),
             "best_job_name": literals.text(best.training_job_name),
             "best_hyperparameters": literals.dictionary(hyperparameters),
-            "best_objective": literals.number(best.objective),
+            "best_objective": literals.number(best.objective or 0.0),
             "training_image": literals.text(winner["AlgorithmSpecification"].get("TrainingImage", "")),
             "model_artifact_url": literals.text(model),
             "trials": literals.csv_table(write_table(meta.output_prefix, "trials", record.csv())),
         }
+
+    def _winner(self, meta: JobMetadata, record: TuningRecord) -> tuple[Trial, Mapping[str, Any]]:
+        """The best trial that left a model, and its description.
+
+        A trial that the tuner stopped, however good it was, may have been stopped before it saved one; the service
+        names the place of the model all the same.
+        """
+        sign = -1 if record.direction == "Maximize" else 1
+        scored = [
+            (sign * trial.objective, trial.index, trial) for trial in record.trials if trial.objective is not None
+        ]
+        for _, _, trial in sorted(scored):
+            found = aws.call(meta.endpoint, "describe_training_job", TrainingJobName=trial.training_job_name)
+            if trial.status == "Completed" or exists(found["ModelArtifacts"]["S3ModelArtifacts"]):
+                if record.best is not None and trial.index != record.best.index:
+                    stopped = record.best.training_job_name
+                    logger.warning("%s left no model; %s is the best that did", stopped, trial.training_job_name)
+                return trial, found
+        if scored:
+            remedy = "let trials save what they have when they are stopped (XGBoost: save_model_on_termination=true)"
+            raise ServiceError(f"tuning job {meta.name}: every trial was stopped before it left a model; {remedy}")
+        raise ServiceError(f"tuning job {meta.name} ended without a trial that reported {record.objective_metric}")
 
     def page(self, record: TuningRecord) -> str:
         return tuning_page(record)

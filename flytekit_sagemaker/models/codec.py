@@ -16,6 +16,7 @@ from typing import Any, ClassVar, TypeAlias, TypeVar
 from typing_extensions import Self, dataclass_transform
 
 from flytekit_sagemaker import types
+from flytekit_sagemaker.arguments import explain_arguments
 from flytekit_sagemaker.errors import InvalidInput, Problem, did_you_mean
 from flytekit_sagemaker.models.limits import broken_limits, rule
 from flytekit_sagemaker.models.scalars import SCALARS, member_of, refused, text
@@ -47,6 +48,7 @@ class Model:
 
     def __init_subclass__(cls, *, message: type[Message], oneof: str | None = None) -> None:
         dataclasses.dataclass(frozen=True)(cls)
+        cls.__init__ = explain_arguments(cls.__init__)  # type: ignore[method-assign]
         cls.MESSAGE = message
         cls.ONEOF = oneof
         cls._readers = _readers(cls)

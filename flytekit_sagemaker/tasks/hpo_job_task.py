@@ -7,9 +7,12 @@ from collections.abc import Sequence
 from flytekit.types.file import FlyteFile
 from flytekit.types.structured import StructuredDataset
 
+from flytekit_sagemaker.arguments import explain_arguments
 from flytekit_sagemaker.errors import InvalidInput, Problem
 from flytekit_sagemaker.models.hpo_job import HyperparameterTuningJob, HyperparameterTuningJobConfig
 from flytekit_sagemaker.models.parameter_ranges import ParameterRangeOneOf
+from flytekit_sagemaker.tasks.inputs import distinct_inputs
+from flytekit_sagemaker.tasks.options import TaskOptions
 from flytekit_sagemaker.tasks.sagemaker_task import SageMakerTask
 from flytekit_sagemaker.tasks.training_job_task import SdkSimpleTrainingJobTask
 
@@ -41,6 +44,7 @@ class SdkSimpleHPOJobTask(SageMakerTask):
 
     TASK_TYPE = "sagemaker_hyperparameter_tuning_job_task"
 
+    @explain_arguments
     def __init__(
         self,
         training_job: SdkSimpleTrainingJobTask,
@@ -67,11 +71,13 @@ class SdkSimpleHPOJobTask(SageMakerTask):
         super().__init__(
             self.TASK_TYPE,
             tuned,
-            inputs={
-                **training_job.python_interface.inputs_with_defaults,
-                "hyperparameter_tuning_job_config": HyperparameterTuningJobConfig,
-                **dict.fromkeys(tuned.tunable_parameters, ParameterRangeOneOf),
-            },
+            training_job=tuned.training_job,
+            summary="Tunes {algorithm} as a SageMaker hyperparameter tuning job.",
+            inputs=distinct_inputs(
+                ("training_job", training_job.python_interface.inputs_with_defaults),
+                ("channels", {"hyperparameter_tuning_job_config": HyperparameterTuningJobConfig}),
+                ("tunable_parameters", dict.fromkeys(tuned.tunable_parameters, ParameterRangeOneOf)),
+            ),
             outputs={
                 "model": FlyteFile,
                 "hpo_job_name": str,
@@ -82,11 +88,5 @@ class SdkSimpleHPOJobTask(SageMakerTask):
                 "model_artifact_url": str,
                 "trials": StructuredDataset,
             },
-            training_job=tuned.training_job,
-            summary="Tunes {algorithm} as a SageMaker hyperparameter tuning job.",
-            name=name,
-            retries=retries,
-            cacheable=cacheable,
-            cache_version=cache_version,
-            interruptible=interruptible,
+            options=TaskOptions(name, retries, cacheable, cache_version, interruptible),
         )

@@ -12,7 +12,7 @@ import signal
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from flyteidl.core import literals_pb2
@@ -25,13 +25,16 @@ from flytekit.models.literals import LiteralMap
 from flytekit.tools.translator import get_serializable
 
 from flytekit_sagemaker import settings
-from flytekit_sagemaker.errors import JobFailed
+from flytekit_sagemaker.errors import JobFailed, JobNotCreated
 from flytekit_sagemaker.reporting.live import LiveDisplay
 from flytekit_sagemaker.reporting.progress import Progress
 
 _FIRST_LOOK_IN_SECONDS = 0.05
 _LONGEST_WAIT_IN_SECONDS = 1.0
 _SLOWDOWN = 1.3
+_PATIENCE_IN_SECONDS = 120.0
+
+_live_runs: set[_LocalRun] = set()
 
 
 def run_locally(task: Any, inputs: LiteralMap) -> LiteralMap:
@@ -44,6 +47,7 @@ def run_locally(task: Any, inputs: LiteralMap) -> LiteralMap:
         inputs: its inputs.
 
     Raises:
+        JobNotCreated: listing everything that keeps the job from being created.
         JobFailed: with the job's own explanation, when it fails.
     """
     run = _LocalRun(task, inputs)
@@ -69,30 +73,39 @@ class _LocalRun:
         self._stop: tuple[asyncio.AbstractEventLoop, asyncio.Event] | None = None
 
     def drive(self) -> None:
+        _live_runs.add(self)
         try:
             self._outputs = asyncio.run(self._run())
         except BaseException as error:
             self._error = error
+        finally:
+            _live_runs.discard(self)
+
+    def stop(self) -> None:
+        """Stop the job as soon as there is one; safe to call from any thread."""
+        self._interrupted = True
+        if self._stop is not None:
+            loop, event = self._stop
+            with suppress(RuntimeError):  # the loop has ended: so has the job
+                loop.call_soon_threadsafe(event.set)
 
     def result(self) -> LiteralMap:
         if self._error is not None:
-            raise self._error
+            raise self._error.with_traceback(None)
         if self._outputs is None:
             raise KeyboardInterrupt
         return self._outputs
 
     @contextmanager
     def stopped_by_interrupt(self) -> Iterator[None]:
-        """While this is open, Ctrl-C stops the job instead of losing it."""
+        """While this is open, Ctrl-C stops the jobs of this process, whichever thread waits for them."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
 
         def stop(*_: Any) -> None:
-            self._interrupted = True
-            if self._stop is not None:
-                loop, event = self._stop
-                loop.call_soon_threadsafe(event.set)
+            for run in list(_live_runs):
+                run.stop()
 
         previous = signal.signal(signal.SIGINT, stop)
         try:
@@ -122,20 +135,26 @@ class _LocalRun:
 
     async def _follow(self, connector: Any, meta: Any, display: LiveDisplay, interrupted: asyncio.Event) -> bool:
         """Wait for the end of the job; False when the user interrupted it."""
-        wait = _FIRST_LOOK_IN_SECONDS
+        loop = asyncio.get_running_loop()
+        wait, answered = _FIRST_LOOK_IN_SECONDS, loop.time()
         while not interrupted.is_set():
             resource = await connector.get(resource_meta=meta)
             if resource.custom_info:
                 display.update(Progress.from_dict(resource.custom_info))
+                answered = loop.time()
             if is_terminal_phase(resource.phase):
-                if resource.phase != TaskExecution.SUCCEEDED:
-                    raise JobFailed(resource.message)
-                return True
+                if resource.phase == TaskExecution.SUCCEEDED:
+                    return True
+                raise JobFailed(resource.message) if resource.custom_info else JobNotCreated(resource.message)
+            if loop.time() - answered > _PATIENCE_IN_SECONDS:
+                seconds = round(_PATIENCE_IN_SECONDS)
+                raise JobFailed(f"{resource.message}. Gave up after {seconds} s; the job may still run.")
             try:
                 await asyncio.wait_for(interrupted.wait(), wait)
             except asyncio.TimeoutError:
                 wait = min(wait * _SLOWDOWN, _LONGEST_WAIT_IN_SECONDS)
         await connector.delete(resource_meta=meta)
+        display.note("Interrupted: the job was told to stop.")
         return False
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from flytekit.types.file import FlyteFile
 
+from flytekit_sagemaker.arguments import explain_arguments
 from flytekit_sagemaker.models.training_job import (
     AlgorithmSpecification,
     Channel,
@@ -13,12 +14,9 @@ from flytekit_sagemaker.models.training_job import (
     TrainingJob,
     TrainingJobConfig,
 )
-from flytekit_sagemaker.tasks.sagemaker_task import (
-    DEFAULT_STOPPING_CONDITION,
-    SageMakerTask,
-    channel_inputs,
-    declared_channels,
-)
+from flytekit_sagemaker.tasks.inputs import channel_inputs, declared_channels, distinct_inputs
+from flytekit_sagemaker.tasks.options import TaskOptions
+from flytekit_sagemaker.tasks.sagemaker_task import DEFAULT_STOPPING_CONDITION, SageMakerTask
 
 __all__ = ["SdkSimpleTrainingJobTask"]
 
@@ -45,6 +43,7 @@ class SdkSimpleTrainingJobTask(SageMakerTask):
 
     TASK_TYPE = "sagemaker_training_job_task"
 
+    @explain_arguments
     def __init__(
         self,
         training_job_config: TrainingJobConfig,
@@ -65,17 +64,13 @@ class SdkSimpleTrainingJobTask(SageMakerTask):
         super().__init__(
             self.TASK_TYPE,
             self.training_job,
-            inputs={
-                "static_hyperparameters": dict,
-                **channel_inputs(self.training_job.channels),
-                "stopping_condition": (StoppingCondition, DEFAULT_STOPPING_CONDITION),
-            },
-            outputs={"model": FlyteFile, "training_job_name": str, "final_metrics": dict},
             training_job=self.training_job,
             summary="Trains {algorithm} as a SageMaker training job.",
-            name=name,
-            retries=retries,
-            cacheable=cacheable,
-            cache_version=cache_version,
-            interruptible=interruptible,
+            inputs=distinct_inputs(
+                ("static_hyperparameters", {"static_hyperparameters": dict}),
+                ("channels", channel_inputs(self.training_job.channels)),
+                ("channels", {"stopping_condition": (StoppingCondition, DEFAULT_STOPPING_CONDITION)}),
+            ),
+            outputs={"model": FlyteFile, "training_job_name": str, "final_metrics": dict},
+            options=TaskOptions(name, retries, cacheable, cache_version, interruptible),
         )

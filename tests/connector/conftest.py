@@ -28,6 +28,8 @@ from flytekit.extend.backend.connector_service import AsyncConnectorService
 from flytekit.extend.backend.utils import is_terminal_phase
 from flytekit.tools.translator import get_serializable
 
+from flytekit_sagemaker.tasks.inputs import accepted_inputs
+
 
 def execution(name: str | None = None, attempt: int = 0) -> TaskExecutionMetadata:
     """What propeller says about an attempt."""
@@ -53,16 +55,25 @@ class Flyte:
     folder: Path
     prefixes: dict[bytes, Path] = field(default_factory=dict)
 
-    async def create(self, task: Any, inputs: dict[str, Any], who: Any = None) -> bytes:
+    async def create(
+        self,
+        task: Any,
+        inputs: dict[str, Any],
+        who: Any = None,
+        replaced: dict[str, literals_pb2.Literal] | None = None,
+    ) -> bytes:
         settings = SerializationSettings(ImageConfig(), project="p", domain="d", version="v1")
         template = get_serializable({}, settings, task).template.to_flyte_idl()
         context = FlyteContextManager.current_context()
-        values = task._accepted(inputs)
+        values = accepted_inputs(task.name, task.python_interface.inputs_with_defaults, inputs)
         literals = await TypeEngine._dict_to_literal_map(context, values, task.python_interface.inputs)
+        literals = literals.to_flyte_idl()
+        for name, literal in (replaced or {}).items():
+            literals.literals[name].CopyFrom(literal)
         prefix = self.folder / uuid.uuid4().hex
         request = CreateTaskRequest(
             template=template,
-            inputs=literals.to_flyte_idl(),
+            inputs=literals,
             output_prefix=str(prefix),
             task_execution_metadata=who or execution(),
         )

@@ -14,9 +14,12 @@ import xgboost
 from flyteidl.core import literals_pb2
 from flyteidl.core.execution_pb2 import TaskExecution
 from flytekit.models.literals import LiteralMap
+from google.protobuf import json_format
 
 from flytekit_sagemaker import SdkSimpleHPOJobTask, SdkSimpleTrainingJobTask
 from flytekit_sagemaker.connector.literals import plain_values
+from flytekit_sagemaker.connector.metadata import JobMetadata
+from flytekit_sagemaker.local.server import LocalSageMaker
 from flytekit_sagemaker.models.training_job import AlgorithmSpecification, TrainingJobConfig
 from flytekit_sagemaker.types import AlgorithmName
 
@@ -213,7 +216,48 @@ async def test_a_job_that_is_gone_is_a_failure(flyte: Flyte, inputs: dict[str, A
     assert "not found" in resource.message
 
 
-@pytest.mark.parametrize("junk", [b"", b"\x80\x04\x95junk", b"[1]", b'{"name": 5}', b'{"format": 99}', b"{" * 100_000])
+@pytest.mark.parametrize(
+    ("name", "literal"),
+    [
+        ("static_hyperparameters", {"binary": {"value": "gw==", "tag": "msgpack"}}),
+        ("static_hyperparameters", {"primitive": {"stringValue": "num_round=5"}}),
+        ("stopping_condition", {"noneType": {}}),
+        ("stopping_condition", {"generic": {"max_runtime_in_seconds": "soon"}}),
+        ("train", {"primitive": {"integer": 5}}),
+        ("train", {"primitive": {}}),
+    ],
+)
+async def test_an_input_that_makes_no_sense_fails_at_the_first_look(
+    flyte: Flyte, inputs: dict[str, Any], name: str, literal: dict[str, Any]
+) -> None:
+    wrong = json_format.ParseDict({"scalar": literal}, literals_pb2.Literal())
+    resource = await flyte.get(TRAIN, await flyte.create(TRAIN, inputs, replaced={name: wrong}))
+    assert resource.phase == TaskExecution.FAILED
+    assert name in resource.message
+
+
+async def test_credentials_that_expired_say_nothing_about_the_job(flyte: Flyte, tmp_path: Path) -> None:
+    with LocalSageMaker(tmp_path, access_key="another") as locked:
+        meta = JobMetadata("job", str(tmp_path), "us-east-1", locked.url).encode()
+        resource = await flyte.get(TRAIN, meta)
+    assert resource.phase == TaskExecution.RUNNING
+    assert "token" in resource.message
+
+
+async def test_results_that_cannot_be_written_are_a_failure(
+    flyte: Flyte, inputs: dict[str, Any], tmp_path: Path
+) -> None:
+    meta = json.loads(await flyte.create(TRAIN, inputs))
+    (tmp_path / "file").touch()
+    meta["output_prefix"] = str(tmp_path / "file" / "below")
+    resource = await flyte.end(TRAIN, json.dumps(meta).encode())
+    assert resource.phase == TaskExecution.FAILED
+    assert "cannot be written" in resource.message
+
+
+@pytest.mark.parametrize(
+    "junk", [b"[" * 60_000, b"", b"\x80\x04\x95junk", b"[1]", b'{"name": 5}', b'{"format": 99}', b"{" * 100_000]
+)
 async def test_hostile_metadata_gives_an_error_and_nothing_else(
     flyte: Flyte, inputs: dict[str, Any], junk: bytes
 ) -> None:

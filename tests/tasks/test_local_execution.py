@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import tarfile
 import textwrap
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +24,8 @@ from flytekit.types.directory import FlyteDirectory
 from flytekit.types.file import FlyteFile
 
 from flytekit_sagemaker import SdkSimpleHPOJobTask, SdkSimpleTrainingJobTask
-from flytekit_sagemaker.errors import InvalidInput, JobFailed
+from flytekit_sagemaker.errors import InvalidInput, JobFailed, JobNotCreated
+from flytekit_sagemaker.local.server import LocalSageMaker
 from flytekit_sagemaker.models.hpo_job import HyperparameterTuningJobConfig, HyperparameterTuningObjective
 from flytekit_sagemaker.models.parameter_ranges import (
     ContinuousParameterRange,
@@ -30,6 +33,7 @@ from flytekit_sagemaker.models.parameter_ranges import (
     ParameterRangeOneOf,
 )
 from flytekit_sagemaker.models.training_job import AlgorithmSpecification, StoppingCondition, TrainingJobConfig
+from flytekit_sagemaker.tasks import local_execution
 from flytekit_sagemaker.types import AlgorithmName
 
 CONFIG = TrainingJobConfig(instance_type="ml.m5.xlarge", volume_size_in_gb=10)
@@ -155,7 +159,7 @@ def test_a_failing_job_raises_its_explanation(use_sagemaker: Any, data: dict[str
 
 
 def test_every_problem_is_in_one_message(use_sagemaker: Any, data: dict[str, str]) -> None:
-    with pytest.raises(JobFailed) as caught:
+    with pytest.raises(JobNotCreated) as caught:
         train_model(static_hyperparameters={"max_dept": 3}, **{**data, "train": "/no/such/folder"})
     message = str(caught.value)
     assert "Did you mean 'max_depth'?" in message
@@ -178,6 +182,103 @@ def test_wrong_inputs_are_refused_before_anything_runs() -> None:
         "validation",
         "stopping_condition.max_runtime",
     }
+
+
+def test_positional_inputs_are_counted(data: dict[str, str]) -> None:
+    folders = (data["train"], data["validation"])
+    with pytest.raises(InvalidInput, match="too many"):
+        train_model(STATIC, *folders, None, "junk")
+    with pytest.raises(InvalidInput, match="given twice"):
+        train_model(STATIC, *folders, static_hyperparameters={})
+
+
+@pytest.mark.parametrize("name", ["run#1", "what?", "p%20x", "two words", "it's"])
+def test_a_folder_may_have_any_name(use_sagemaker: Any, data: dict[str, str], tmp_path: Path, name: str) -> None:
+    folder = tmp_path / name
+    shutil.copytree(data["train"], folder)
+    decoy = tmp_path / name.partition("#")[0].partition("?")[0]
+    decoy.mkdir(exist_ok=True)
+    (decoy / "decoy.csv").write_text("no,data\n")  # what a wrong reading of the URI would find
+    if decoy == folder:
+        (decoy / "decoy.csv").unlink()
+    result = train_model(static_hyperparameters=STATIC, **{**data, "train": str(folder)})
+    assert Path(result.model.path).exists()
+
+
+@pytest.fixture
+def cached_model(tmp_path: Path) -> SdkSimpleTrainingJobTask:
+    return SdkSimpleTrainingJobTask(CONFIG, XGBOOST, name=str(tmp_path), cacheable=True, cache_version="1")
+
+
+def test_the_cache_knows_the_data(
+    use_sagemaker: Any, data: dict[str, str], tmp_path: Path, cached_model: SdkSimpleTrainingJobTask
+) -> None:
+    folder = tmp_path / "train"
+    shutil.copytree(data["train"], folder)
+
+    def job() -> str:
+        return cached_model(
+            static_hyperparameters=STATIC, train=str(folder), validation=data["validation"]
+        ).training_job_name
+
+    first = job()
+    assert job() == first
+    with (folder / "data.csv").open("a") as file:
+        file.write((folder / "data.csv").read_text().splitlines()[0] + "\n")
+    assert job() != first
+
+
+def test_a_stopped_trial_without_a_model_is_no_result(use_sagemaker: Any, data: dict[str, str]) -> None:
+    search = {
+        "tuning_strategy": "HYPERBAND",
+        "tuning_objective": {"objective_type": "MINIMIZE", "metric_name": "validation:logloss"},
+        "hyperband_min_resource": 1,
+        "hyperband_max_resource": 3,
+    }
+    result = tune_model(static_hyperparameters=STATIC, hyperparameter_tuning_job_config=search, **RANGES, **data)
+    with tarfile.open(result.model.download()) as archive:
+        assert archive.getnames() == ["xgboost-model"]
+    trials = result.trials.open(pandas.DataFrame).all()
+    winner = trials[trials["training_job_name"] == result.best_job_name].iloc[0]
+    assert result.best_objective == pytest.approx(winner["objective"])
+
+
+def test_an_endpoint_that_is_gone_is_given_up(
+    use_sagemaker: Any,
+    data: dict[str, str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(local_execution, "_PATIENCE_IN_SECONDS", 0.5)
+    server = LocalSageMaker(tmp_path).start()
+    monkeypatch.setenv("FLYTEKIT_SAGEMAKER_ENDPOINT_URL", server.url)
+    endless = {"num_round": 1_000_000, "objective": "binary:logistic"}
+    with ThreadPoolExecutor() as pool:
+        run = pool.submit(train_model, static_hyperparameters=endless, **data)
+        boto = boto3.client(
+            "sagemaker",
+            region_name="us-east-1",
+            endpoint_url=server.url,
+            aws_access_key_id="local",
+            aws_secret_access_key="local",
+        )
+        while not boto.list_training_jobs(StatusEquals="InProgress")["TrainingJobSummaries"]:
+            assert not run.done()
+        server.stop()
+        with pytest.raises(JobFailed, match="may still run"):
+            run.result(60)
+
+
+@pytest.mark.parametrize("endpoint", ["locall", "ftp://127.0.0.1", "http://"])
+def test_a_setting_that_makes_no_sense_is_named_with_the_rest(
+    data: dict[str, str], monkeypatch: pytest.MonkeyPatch, endpoint: str
+) -> None:
+    monkeypatch.setenv("FLYTEKIT_SAGEMAKER_ENDPOINT_URL", endpoint)
+    with pytest.raises(JobNotCreated) as caught:
+        train_model(static_hyperparameters={"max_dept": 3}, **data)
+    for fragment in (f"endpoint_url = {endpoint!r}", "region", "RoleArn", "max_depth"):
+        assert fragment in str(caught.value)
 
 
 INTERRUPTED = """

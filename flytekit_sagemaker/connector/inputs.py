@@ -1,0 +1,64 @@
+"""What the inputs of a task execution give to its job, every problem with them included."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from flytekit_sagemaker.errors import InvalidInput, Problem
+from flytekit_sagemaker.models.codec import Model, from_wire
+from flytekit_sagemaker.models.training_job import StoppingCondition, TrainingJob
+from flytekit_sagemaker.requests.training import JobInputs
+from flytekit_sagemaker.uris import file_uri
+
+M = TypeVar("M", bound=Model)
+
+
+class Inputs:
+    """Reads inputs one by one and remembers what is wrong with them."""
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        self._values = values
+        self._problems: list[Problem] = []
+
+    def model(self, name: str, model: type[M]) -> M | None:
+        """An input that is a model; None, and a problem, when it is missing or not valid."""
+        value = self._values.get(name)
+        if value is None:
+            self._problems.append(Problem(name, None, "is required"))
+        elif not isinstance(value, Mapping):
+            self._problems.append(Problem(name, value, f"must be a {model.__name__}"))
+        else:
+            try:
+                return from_wire(model, value)
+            except InvalidInput as error:
+                self._problems.extend(problem.under(name) for problem in error.problems)
+        return None
+
+    def job_inputs(self, job: TrainingJob) -> JobInputs:
+        """The inputs that every job has: static hyperparameters, channels and the stopping condition.
+
+        Raises:
+            InvalidInput: listing what is wrong with any input that was read.
+        """
+        static = self._values.get("static_hyperparameters")
+        if static is not None and not isinstance(static, Mapping):
+            self._problems.append(Problem("static_hyperparameters", static, "must be a dictionary"))
+        channels = self._channels(job)
+        stopping_condition = self.model("stopping_condition", StoppingCondition)
+        if self._problems or stopping_condition is None:
+            raise InvalidInput("the inputs", self._problems)
+        return JobInputs(static or {}, channels, stopping_condition)
+
+    def _channels(self, job: TrainingJob) -> dict[str, str]:
+        """The URI of each channel that is given; a path of this machine becomes a ``file://`` URI."""
+        uris = {}
+        for channel in job.channels:
+            value = self._values.get(channel.name)
+            if isinstance(value, str) and value:
+                uris[channel.name] = value if "://" in value else file_uri(value)
+            elif value is not None:
+                self._problems.append(Problem(channel.name, value, "must be a directory or its URI"))
+            elif channel.required:
+                self._problems.append(Problem(channel.name, None, "is required"))
+        return uris

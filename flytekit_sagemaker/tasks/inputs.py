@@ -1,0 +1,165 @@
+"""The inputs of a task in any form that users give them."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import typing
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from flytekit.core.context_manager import FlyteContextManager
+from flytekit.core.promise import Promise
+from flytekit.models.core.types import BlobType
+from flytekit.models.literals import Blob, BlobMetadata, Literal, Scalar
+from flytekit.types.directory import FlyteDirectory
+
+from flytekit_sagemaker.errors import InvalidInput, Problem, did_you_mean
+from flytekit_sagemaker.models.codec import Model
+from flytekit_sagemaker.models.training_job import Channel
+
+CSV = "csv"
+CSV_DIRECTORY = FlyteDirectory[CSV]
+
+
+def channel_inputs(channels: Sequence[Channel]) -> dict[str, Any]:
+    """The inputs of a task for its channels: a directory each, optional ones with None for default."""
+    return {
+        channel.name: CSV_DIRECTORY if channel.required else (typing.Optional[CSV_DIRECTORY], None)  # noqa: UP045
+        for channel in channels
+    }
+
+
+def declared_channels(channels: Sequence[str | Channel]) -> tuple[Channel, ...]:
+    """The channels of a task, given as names or models.
+
+    Raises:
+        InvalidInput: when a name is not legal or the value is neither.
+    """
+    if isinstance(channels, str) or not isinstance(channels, Sequence):
+        raise InvalidInput("the task", [Problem("channels", channels, "must be a list of names or channels")])
+    return tuple(Channel(name=channel) if isinstance(channel, str) else Channel.of(channel) for channel in channels)
+
+
+def distinct_inputs(*groups: tuple[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """The inputs of a task out of several groups.
+
+    Args:
+        groups: the constructor's argument that asks for the inputs, and the inputs.
+
+    Raises:
+        InvalidInput: when two groups have an input of the same name, or a name is no Python identifier.
+    """
+    inputs: dict[str, Any] = {}
+    problems = []
+    for argument, group in groups:
+        for name in group:
+            if name in inputs:
+                problems.append(Problem(argument, name, "is the name of another input of the task"))
+            elif not name.isidentifier():
+                rule = "cannot be an input of a Flyte task"
+                problems.append(Problem(argument, name, rule, "Put its range into hyperparameter_ranges instead."))
+        inputs.update(group)
+    if problems:
+        raise InvalidInput("the task", problems)
+    return inputs
+
+
+def named_inputs(task: str, declared: Sequence[str], args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of a call by name.
+
+    Raises:
+        InvalidInput: for more positional arguments than inputs, and for an input that is given twice.
+    """
+    given = dict(zip(declared, args, strict=False))
+    problems = [Problem(name, kwargs[name], "is given twice") for name in given if name in kwargs]
+    if len(args) > len(declared):
+        problems.append(
+            Problem("arguments", args[len(declared) :], f"are too many: the task has {len(declared)} inputs")
+        )
+    if problems:
+        raise InvalidInput(f"the input of {task}", problems)
+    return {**given, **kwargs}
+
+
+def accepted_inputs(task: str, declared: Mapping[str, tuple[Any, Any]], given: Mapping[str, Any]) -> dict[str, Any]:
+    """The inputs as flytekit takes them, the defaults filled in (flytekit does so for workflow nodes only).
+
+    Args:
+        task: name of the task, for the message.
+        declared: type and default of each input.
+        given: the inputs by name.
+
+    Raises:
+        InvalidInput: listing every input that is unknown, missing or of the wrong type.
+    """
+    accepted: dict[str, Any] = {}
+    problems = list(_unknown(declared, given))
+    for name, (python_type, default) in declared.items():
+        if name not in given:
+            if default is not None or type(None) in typing.get_args(python_type):
+                accepted[name] = default
+            else:
+                problems.append(Problem(name, None, "is required"))
+            continue
+        try:
+            accepted[name] = _accept(python_type, given[name])
+        except InvalidInput as error:
+            problems.extend(problem.under(name) for problem in error.problems)
+    if problems:
+        raise InvalidInput(f"the input of {task}", problems)
+    return accepted
+
+
+def with_fingerprint(value: Any) -> Any:
+    """A directory of this machine as a literal that changes when its files do; anything else as it is.
+
+    flytekit's local cache knows a directory by its path alone, and the path stays the same when the data changes.
+    """
+    if not isinstance(value, FlyteDirectory) or not Path(value.path).exists():
+        return value
+    root = Path(value.path)
+    digest = hashlib.sha256(str(root.absolute()).encode())
+    for path in sorted(root.rglob("*")) if root.is_dir() else [root]:
+        state = path.stat()
+        digest.update(f"{path}\0{state.st_size}\0{state.st_mtime_ns}\0".encode())
+    kind = BlobType(format=CSV, dimensionality=BlobType.BlobDimensionality.MULTIPART)
+    blob = Blob(metadata=BlobMetadata(type=kind), uri=str(value.path))
+    return Promise("directory", Literal(scalar=Scalar(blob=blob), hash=digest.hexdigest()))
+
+
+def _unknown(declared: Mapping[str, Any], given: Mapping[str, Any]) -> Iterator[Problem]:
+    for name in given:
+        if name not in declared:
+            hint = did_you_mean(name, declared) or f"It takes {', '.join(declared)}."
+            yield Problem(name, given[name], "is not an input of this task", hint)
+
+
+def _accept(python_type: Any, value: Any) -> Any:
+    """One input in the form that flytekit converts; a promise of another task's output passes."""
+    if isinstance(value, Promise) or hasattr(value, "ref"):
+        return value
+    members = [member for member in typing.get_args(python_type) if member is not type(None)]
+    optional = len(members) == 1 and type(None) in typing.get_args(python_type)
+    if optional:
+        if value is None:
+            return None
+        python_type = members[0]
+    if isinstance(python_type, type) and issubclass(python_type, Model):
+        return python_type.of(value)
+    if isinstance(python_type, type) and issubclass(python_type, FlyteDirectory):
+        return _directory(value)
+    if python_type is dict and not isinstance(value, Mapping):
+        raise InvalidInput("value", [Problem("", value, "must be a dictionary")])
+    return dict(value) if python_type is dict else value
+
+
+def _directory(value: Any) -> Any:
+    """A channel's data. Local paths are used where they are: a copy would cost time and hide the user's own path."""
+    if isinstance(value, FlyteDirectory):
+        return value
+    if not isinstance(value, (str, os.PathLike)) or not str(value):
+        raise InvalidInput("value", [Problem("", value, "must be a directory: a path, a URI or a FlyteDirectory")])
+    compiling = FlyteContextManager.current_context().compilation_state is not None
+    return str(value) if compiling else FlyteDirectory(str(value), remote_directory=False)
