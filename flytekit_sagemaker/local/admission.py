@@ -5,6 +5,7 @@ What hyperparameters mean is not looked at: the service does not either, the tra
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -37,6 +38,27 @@ def check_members(operation: str, request: Mapping[str, Any]) -> None:
         Refused: in the service's words, naming every problem.
     """
     _refuse(check_service_rules(operation, request, uri_schemes=LOCAL_URI_SCHEMES).problems)
+
+
+def check_log_members(operation: str, request: Mapping[str, Any]) -> None:
+    """Check a request to CloudWatch Logs against botocore's model of it.
+
+    Raises:
+        Refused: members are missing, unknown or of the wrong type.
+    """
+    from botocore.validate import ParamValidator
+
+    report = ParamValidator().validate(request, _logs_model().operation_model(operation).input_shape)
+    if report.has_errors():
+        raise Refused("InvalidParameterException", report.generate_report())
+
+
+@functools.cache
+def _logs_model() -> Any:
+    from botocore.loaders import Loader
+    from botocore.model import ServiceModel
+
+    return ServiceModel(Loader().load_service_model("logs", "service-2"), "logs")
 
 
 def check_training(definition: Mapping[str, Any], images: Mapping[str, Sequence[str]]) -> containers.Container:

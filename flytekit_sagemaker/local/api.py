@@ -6,13 +6,11 @@ Source: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_Operations
 from __future__ import annotations
 
 import asyncio
-import base64
-import json
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from flytekit_sagemaker.local import admission, descriptions, warm_start
+from flytekit_sagemaker.local import admission, descriptions, paging, warm_start
 from flytekit_sagemaker.local.admission import Refused
 from flytekit_sagemaker.local.engine import Engine
 from flytekit_sagemaker.local.log_events import LogEvents
@@ -21,6 +19,7 @@ from flytekit_sagemaker.local.store import Job, Kind, Page
 Answer = dict[str, Any]
 _DEFAULT_PAGE = 10
 _TAGS_PER_PAGE = 50
+_LAST_MOMENT = 253_402_300_799  # in the year 9999
 
 
 class Api:
@@ -51,6 +50,7 @@ class Api:
             Refused: the answer is an error.
         """
         if operation in self._logs.operations:
+            admission.check_log_members(operation, request)
             return await self._logs.operations[operation](request)
         if operation not in self._operations:
             raise Refused("UnknownOperationException", f"The local SageMaker has no operation {operation!r}.")
@@ -137,11 +137,11 @@ class Api:
         return {}
 
     async def _list_training_jobs(self, request: Mapping[str, Any], region: str) -> Answer:
-        jobs, token = self._page(Kind.TRAINING, request, "CreationTime")
+        jobs, token = self._page("ListTrainingJobs", Kind.TRAINING, request, "CreationTime")
         return {"TrainingJobSummaries": [descriptions.training_job_summary(job) for job in jobs], **token}
 
     async def _list_tuning_jobs(self, request: Mapping[str, Any], region: str) -> Answer:
-        jobs, token = self._page(Kind.TUNING, request, "Name")
+        jobs, token = self._page("ListHyperParameterTuningJobs", Kind.TUNING, request, "Name")
         summaries = [descriptions.tuning_job_summary(job, self._engine.store.trials(job.name)) for job in jobs]
         return {"HyperParameterTuningJobSummaries": summaries, **token}
 
@@ -150,11 +150,13 @@ class Api:
         conditions: list[tuple[str, object]] = [("tuning_job = ?", tuning_job.name)]
         if request.get("SortBy") == "FinalObjectiveMetricValue":
             conditions.append(("objective IS NOT ?", None))
-        jobs, token = self._page(Kind.TRAINING, request, "Name", conditions)
+        operation = "ListTrainingJobsForHyperParameterTuningJob"
+        jobs, token = self._page(operation, Kind.TRAINING, request, "Name", conditions)
         return {"TrainingJobSummaries": [descriptions.trial_summary(tuning_job, job) for job in jobs], **token}
 
     def _page(
         self,
+        operation: str,
         kind: Kind,
         request: Mapping[str, Any],
         sort_by: str,
@@ -172,32 +174,45 @@ class Api:
             "WarmPoolStatusEquals": "? IS NULL",
             "TrainingPlanArnEquals": "? IS NULL",
         }
-        asked = [(condition, request[member]) for member, condition in filters.items() if member in request]
+        asked = [
+            (condition, _moment(request[member]) if "Time" in member else request[member])
+            for member, condition in filters.items()
+            if member in request
+        ]
         page = Page(
             kind,
             [*(conditions or ()), *asked],
             columns.get(request.get("SortBy", sort_by), "created"),
             request.get("SortOrder") == "Descending",
             request.get("MaxResults", _DEFAULT_PAGE),
-            _position(request["NextToken"]) if "NextToken" in request else None,
+            paging.position(operation, request["NextToken"]) if "NextToken" in request else None,
         )
         jobs, following = self._engine.store.page(page)
-        return jobs, {"NextToken": _token(following)} if following else {}
+        return jobs, {"NextToken": paging.token(operation, following)} if following else {}
+
+    def _tagged(self, request: Mapping[str, Any]) -> str:
+        """The ARN of the job whose tags a request is about."""
+        kind, name = descriptions.named_by(request["ResourceArn"])
+        job = self._engine.store.find(kind, name) if kind else None
+        if job is None or job.arn != request["ResourceArn"]:
+            raise Refused("ValidationException", "Requested resource not found.")
+        return job.arn
 
     async def _add_tags(self, request: Mapping[str, Any], region: str) -> Answer:
-        store, arn = self._engine.store, request["ResourceArn"]
+        store, arn = self._engine.store, self._tagged(request)
         with store.transaction():
             store.add_tags(arn, {tag["Key"]: tag["Value"] for tag in request["Tags"]})
         return {"Tags": _tag_list(store.tags(arn))}
 
     async def _list_tags(self, request: Mapping[str, Any], region: str) -> Answer:
-        start = int(_position(request["NextToken"])[0]) if "NextToken" in request else 0
-        tags = _tag_list(self._engine.store.tags(request["ResourceArn"]))
-        stop = start + request.get("MaxResults", _TAGS_PER_PAGE)
-        return {"Tags": tags[start:stop], **({"NextToken": _token((stop, ""))} if stop < len(tags) else {})}
+        after = paging.position("ListTags", request["NextToken"])[1] if "NextToken" in request else ""
+        tags = [each for each in _tag_list(self._engine.store.tags(self._tagged(request))) if each["Key"] > after]
+        page = tags[: request.get("MaxResults", _TAGS_PER_PAGE)]
+        more = {"NextToken": paging.token("ListTags", ("", page[-1]["Key"]))} if len(page) < len(tags) else {}
+        return {"Tags": page, **more}
 
     async def _delete_tags(self, request: Mapping[str, Any], region: str) -> Answer:
-        self._engine.store.delete_tags(request["ResourceArn"], request["TagKeys"])
+        self._engine.store.delete_tags(self._tagged(request), request["TagKeys"])
         return {}
 
 
@@ -205,15 +220,7 @@ def _tag_list(tags: Mapping[str, str]) -> list[dict[str, str]]:
     return [{"Key": key, "Value": value} for key, value in tags.items()]
 
 
-def _token(position: tuple[object, str]) -> str:
-    return base64.urlsafe_b64encode(json.dumps(position).encode()).decode()
-
-
-def _position(token: str) -> tuple[Any, str]:
-    try:
-        value, name = json.loads(base64.urlsafe_b64decode(token.encode()))
-        if not isinstance(value, (str, int, float)) or not isinstance(name, str):
-            raise TypeError
-    except (ValueError, TypeError):
-        raise Refused("ValidationException", "Invalid NextToken: it is none that a list call has given.") from None
-    return value, name
+def _moment(value: object) -> float:
+    if not isinstance(value, (int, float)) or abs(value) > _LAST_MOMENT:
+        raise Refused("SerializationException", f"{value!r} is no timestamp: seconds since the epoch are expected")
+    return value

@@ -22,6 +22,12 @@ def arn(kind: Kind, name: str, region: str) -> str:
     return f"arn:{partition}:sagemaker:{region}:{ACCOUNT}:{_ARN_RESOURCES[kind]}/{name.lower()}"
 
 
+def named_by(resource: str) -> tuple[Kind | None, str]:
+    """The kind and the name, in lower case, of the job that an ARN names; None for another kind of resource."""
+    noun, _, name = resource.rpartition(":")[2].partition("/")
+    return next((kind for kind, each in _ARN_RESOURCES.items() if each == noun), None), name
+
+
 def region_of(job: Job) -> str:
     """The region in whose name a job was created."""
     return job.arn.split(":")[3]

@@ -6,6 +6,7 @@ Source: https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from flytekit_sagemaker.local.store import Job, Kind, Store
 GROUP = "/aws/sagemaker/TrainingJobs"
 _STREAMS_PER_PAGE = 50
 _EVENTS_PER_PAGE = 10_000
+_TOKEN = re.compile(r"[fb]/[0-9]{1,18}")
 
 
 class LogEvents:
@@ -83,7 +85,6 @@ def _start_ms(job: Job) -> int:
 
 
 def _index(token: str) -> int:
-    number = token[2:]
-    if not number.isdecimal():
+    if not _TOKEN.fullmatch(token):
         raise Refused("InvalidParameterException", "The specified nextToken is invalid.")
-    return int(number)
+    return int(token[2:])

@@ -162,7 +162,7 @@ class LocalSageMaker:
 
 def _application(api: Api, access_key: str | None) -> web.Application:
     async def answer(request: web.Request) -> web.Response:
-        if urlsplit(f"//{request.host}").hostname not in _OWN_HOSTS:
+        if not _is_own(request.host):
             return _error(403, "AccessDeniedException", "This server answers only to 127.0.0.1 and localhost.")
         signed_with, region = _signature(request)
         if access_key is not None and not _same(signed_with, access_key):
@@ -171,6 +171,8 @@ def _application(api: Api, access_key: str | None) -> web.Application:
         try:
             operation = request.headers.get("X-Amz-Target", "").rpartition(".")[2]
             return _response(200, await api.answer(operation, _members(await request.read()), region))
+        except RecursionError:
+            return _error(400, "SerializationException", "The request's body is nested too deeply.")
         except Refused as refused:
             return _error(400, refused.code, str(refused))
         except web.HTTPRequestEntityTooLarge:
@@ -184,9 +186,17 @@ def _application(api: Api, access_key: str | None) -> web.Application:
     return application
 
 
+def _is_own(host: str) -> bool:
+    try:
+        return urlsplit(f"//{host}").hostname in _OWN_HOSTS
+    except ValueError:
+        return False
+
+
 def _members(body: bytes) -> dict[str, Any]:
     try:
         members = json.loads(body or b"{}")
+        json.dumps(members, ensure_ascii=False).encode()  # fails for halves of characters, which no file can take
     except ValueError as fault:
         raise Refused("SerializationException", f"The request's body is not JSON: {fault}") from None
     if not isinstance(members, dict):

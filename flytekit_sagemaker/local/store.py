@@ -17,8 +17,8 @@ from typing import Any
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS jobs (
-    kind TEXT, name TEXT, tuning_job TEXT, number INTEGER, status TEXT, created REAL, modified REAL, objective REAL,
-    description TEXT, memory TEXT, PRIMARY KEY (kind, name)
+    kind TEXT, name TEXT COLLATE NOCASE, tuning_job TEXT, number INTEGER, status TEXT, created REAL, modified REAL,
+    objective REAL, description TEXT, memory TEXT, PRIMARY KEY (kind, name)
 );
 CREATE INDEX IF NOT EXISTS trials ON jobs (tuning_job, number) WHERE tuning_job IS NOT NULL;
 CREATE TABLE IF NOT EXISTS metrics (job TEXT, name TEXT, time REAL, value REAL);
@@ -125,7 +125,7 @@ class Store:
         )
 
     def find(self, kind: Kind, name: str) -> Job | None:
-        """The job of that name, or None."""
+        """The job of that name, in whatever case, or None."""
         return next(self._jobs("WHERE kind = ? AND name = ?", (kind.value, name)), None)
 
     def trials(self, tuning_job: str) -> list[Job]:

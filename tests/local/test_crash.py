@@ -159,9 +159,11 @@ def test_a_stopped_server_takes_its_processes_along_and_the_next_goes_on(
 @pytest.mark.parametrize(
     ("damage", "status"),
     [
-        ("UPDATE jobs SET description = replace(description, 'loss=([^;]*);', '(') WHERE number = 1", "Failed"),
-        ("UPDATE jobs SET status = 'Completed', description = replace(description, 'TuningJobStatus\": \"InProgress', "
-         "'TuningJobStatus\": \"Completed') WHERE number IS NULL", "Completed"),
+        ("description = replace(description, 'loss=([^;]*);', '(') WHERE number = 1", "Failed"),
+        (
+            "status = 'Completed', description = replace(description, 'InProgress', 'Completed') WHERE number IS NULL",
+            "Completed",
+        ),
     ],
     ids=["a trial that cannot be run", "a tuning job that has ended"],
 )
@@ -174,7 +176,7 @@ def test_no_trial_outlives_its_tuning_job(
     eventually(lambda: list(tmp_path.glob("never.*")), bool)
     first.stop()
     with sqlite3.connect(first.root / "sagemaker.sqlite") as state:
-        assert state.execute(damage).rowcount == 1
+        assert state.execute(f"UPDATE jobs SET {damage}").rowcount == 1
     jobs.client = boto3_client(new_server().url)
     assert jobs.tuning_ended("damaged")["HyperParameterTuningJobStatus"] == status
     [trial] = jobs.trials("damaged")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import threading
 import urllib.error
@@ -123,7 +124,42 @@ def test_an_unknown_operation(jobs: Jobs) -> None:
     assert (status, answer["__type"]) == (400, "UnknownOperationException")
 
 
-@pytest.mark.parametrize("body", [b"{", b"[]", b"\xff", b'{"TrainingJobName": "a"} x'])
+NESTED = b'{"a": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"
+
+
+@pytest.mark.parametrize("depth", range(100, 1000, 20))
+def test_a_body_of_any_depth_is_the_client_s_fault(jobs: Jobs, depth: int) -> None:
+    body = b'{"a": ' + b"[" * depth + b"]" * depth + b"}"
+    assert post(jobs.server.url, body, X_Amz_Target="SageMaker.DescribeTrainingJob")[0] == 400
+
+
+def token(value: object, name: object) -> str:
+    return base64.urlsafe_b64encode(json.dumps(["ListTrainingJobs", value, name]).encode()).decode()
+
+
+@pytest.mark.parametrize(
+    ("operation", "members", "code"),
+    [
+        ("SageMaker.ListTrainingJobs", {"CreationTimeAfter": "yesterday"}, "SerializationException"),
+        ("SageMaker.ListTrainingJobs", {"CreationTimeAfter": 10**30}, "SerializationException"),
+        ("SageMaker.ListTrainingJobs", {"NextToken": token(10**30, "a")}, "ValidationException"),
+        ("SageMaker.ListTrainingJobs", {"NextToken": token(1, 2)}, "ValidationException"),
+        ("SageMaker.ListTrainingJobs", {"MaxResults": "5"}, "ValidationException"),
+        ("SageMaker.ListHyperParameterTuningJobs", {"NextToken": token("a", "a")}, "ValidationException"),
+        ("SageMaker.ListTags", {"ResourceArn": "arn:x", "NextToken": token("a", "a")}, "ValidationException"),
+        ("Logs_20140328.DescribeLogStreams", {"logStreamNamePrefix": 5}, "InvalidParameterException"),
+        ("Logs_20140328.DescribeLogStreams", {"limit": "5"}, "InvalidParameterException"),
+        ("Logs_20140328.DescribeLogStreams", {"nextToken": "f/" + "9" * 5000}, "InvalidParameterException"),
+        ("Logs_20140328.GetLogEvents", {}, "InvalidParameterException"),
+    ],
+)
+def test_members_of_no_use_are_refused(jobs: Jobs, operation: str, members: dict[str, Any], code: str) -> None:
+    group = {"logGroupName": "/aws/sagemaker/TrainingJobs"} if operation.startswith("Logs") else {}
+    status, answer = post(jobs.server.url, json.dumps({**group, **members}).encode(), X_Amz_Target=operation)
+    assert (status, answer["__type"]) == (400, code)
+
+
+@pytest.mark.parametrize("body", [b"{", b"[]", b"\xff", b'{"TrainingJobName": "a"} x', NESTED, b'{"a": "\\ud800"}'])
 def test_a_body_that_is_no_json_object(jobs: Jobs, body: bytes) -> None:
     status, answer = post(jobs.server.url, body, X_Amz_Target="SageMaker.DescribeTrainingJob")
     assert (status, answer["__type"]) == (400, "SerializationException")
@@ -134,7 +170,7 @@ def test_a_body_that_is_too_large(jobs: Jobs) -> None:
     assert (status, answer["__type"]) == (413, "RequestEntityTooLargeException")
 
 
-@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example:80", "[::1]", ""])
+@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example:80", "[::1]", "[", ""])
 def test_other_hosts_names_are_refused(jobs: Jobs, host: str) -> None:
     status, _ = post(jobs.server.url, b"{}", X_Amz_Target="SageMaker.ListTrainingJobs", Host=host)
     assert status in (400, 403)
@@ -285,6 +321,30 @@ def test_tags(jobs: Jobs) -> None:
     pages = client.get_paginator("list_tags").paginate(ResourceArn=arn)
     assert [tag for page in pages for tag in page["Tags"]] == [{"Key": "a", "Value": "2"}, {"Key": "c", "Value": "3"}]
     assert "Tags" not in jobs.describe("tags")
+
+
+def test_tags_belong_to_a_job(jobs: Jobs) -> None:
+    arn = jobs.train("with-tags", Tags=[{"Key": str(number), "Value": ""} for number in range(3)])
+    client = jobs.client
+    missing = ("ValidationException", "Requested resource not found.")
+    for other in (arn + "x", arn.replace("us-east-1", "us-east-2"), arn.replace("training-job", "model")):
+        assert refusal(client.list_tags, ResourceArn=other) == missing
+        assert refusal(client.add_tags, ResourceArn=other, Tags=[{"Key": "a", "Value": "1"}]) == missing
+        assert refusal(client.delete_tags, ResourceArn=other, TagKeys=["a"]) == missing
+    request: dict[str, Any] = {"ResourceArn": arn, "MaxResults": 50}
+    client.add_tags(ResourceArn=arn, Tags=[{"Key": f"{number:02}", "Value": ""} for number in range(50)])
+    first = client.list_tags(**request)
+    rest = client.list_tags(**request, NextToken=first["NextToken"])
+    assert len(first["Tags"]) == 50
+    assert [tag["Key"] for tag in rest["Tags"]] == ["47", "48", "49"]
+
+
+def test_names_that_differ_in_case_are_one(jobs: Jobs) -> None:
+    arn = jobs.train("Two-Cases")
+    assert refusal(jobs.train, name="two-cases")[0] == "ResourceInUse"
+    assert jobs.describe("two-cases")["TrainingJobArn"] == arn
+    jobs.tune("Two-Cases", jobs=1)
+    assert refusal(jobs.tune, name="TWO-cases")[0] == "ResourceInUse"
 
 
 def test_the_metrics_of_a_built_in_algorithm_are_shown(jobs: Jobs, tmp_path: Path) -> None:
