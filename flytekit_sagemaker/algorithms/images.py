@@ -14,6 +14,7 @@ import re
 from importlib import resources
 from typing import NamedTuple
 
+from flytekit_sagemaker.algorithms.rules import in_words
 from flytekit_sagemaker.errors import InvalidInput, Problem, did_you_mean
 from flytekit_sagemaker.types import AlgorithmName
 
@@ -114,7 +115,7 @@ def image_uri(name: AlgorithmName, version: str, region: str) -> str:
                 Problem(
                     "region",
                     region,
-                    f"must be a region that offers {image}: {', '.join(sorted(accounts))}",
+                    f"must be a region that offers {image}: {in_words(sorted(accounts), region)}",
                     did_you_mean(region, accounts),
                 )
             ],

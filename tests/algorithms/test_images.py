@@ -89,12 +89,12 @@ def test_unknown_version_lists_the_known_ones() -> None:
     assert "Did you mean '1.7-1'?" in problem.remedy
 
 
-def test_unknown_region_lists_the_known_ones() -> None:
+def test_unknown_region_lists_the_closest_ones() -> None:
     with pytest.raises(InvalidInput) as refused:
         image_uri(AlgorithmName.KMEANS, "", "eu-centrl-1")
     (problem,) = refused.value.problems
     assert problem.field == "region"
-    assert "us-gov-west-1" in problem.rule
+    assert ": eu-central-1, eu-central-2, " in problem.rule
     assert "Did you mean 'eu-central-1'?" in problem.remedy
 
 
