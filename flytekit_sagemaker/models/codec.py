@@ -215,11 +215,6 @@ def from_wire(cls: type[M], values: Mapping[str, Any]) -> M:
     return cls.from_flyte_idl(message)
 
 
-def model_of(message_name: str) -> type[Model]:
-    """The model class of a message's full name, such as ``flytekit_sagemaker.StoppingCondition``."""
-    return _models[message_name]
-
-
 def all_models() -> tuple[type[Model], ...]:
     """Every model class, by name of its message."""
     return tuple(_models[name] for name in sorted(_models))

@@ -115,4 +115,5 @@ class HyperparameterTuningJob(Model, message=pb.HyperparameterTuningJob):
             yield Problem("tunable_parameters", name, "must not be named twice")
         if self.max_parallel_training_jobs > self.max_number_of_training_jobs:
             limit = f"must not exceed max_number_of_training_jobs ({self.max_number_of_training_jobs})"
-            yield Problem("max_parallel_training_jobs", self.max_parallel_training_jobs, limit)
+            remedy = f"Set it to {self.max_number_of_training_jobs} or less."
+            yield Problem("max_parallel_training_jobs", self.max_parallel_training_jobs, limit, remedy)

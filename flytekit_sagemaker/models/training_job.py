@@ -25,6 +25,8 @@ __all__ = [
 ]
 
 MAX_RUNTIME_IN_SECONDS = 28 * 24 * 3600
+MAX_TAGS = 50
+TAGS_OF_THE_EXECUTION = 7
 _KMS_KEY_LENGTH = (1, 2048)
 
 
@@ -86,7 +88,7 @@ class TrainingJobConfig(Model, message=pb.TrainingJobConfig):
         enable_inter_container_traffic_encryption: encrypts traffic between hosts.
         enable_managed_spot_training: spot instances; needs ``StoppingCondition.max_wait_time_in_seconds``.
         checkpoint_s3_uri, checkpoint_local_path: where checkpoints are kept, and their folder in the container.
-        tags: up to 50, beside those of the execution.
+        tags: up to 43; the 50 that AWS allows include 7 that name the execution.
         environment: variables of the container, up to 100 (48 when tuned).
         max_retry_attempts: how often SageMaker itself retries after an internal error, 1 to 30.
     """
@@ -114,7 +116,7 @@ class TrainingJobConfig(Model, message=pb.TrainingJobConfig):
     enable_managed_spot_training: bool | None = None
     checkpoint_s3_uri: str | None = rule(default=None, pattern=r"(s3|https|file)://.+", like="s3://bucket/prefix")
     checkpoint_local_path: str | None = rule(default=None, length=(1, 4096))
-    tags: Mapping[str, str] | None = rule(default=None, length=(0, 50))
+    tags: Mapping[str, str] | None = rule(default=None, length=(0, MAX_TAGS - TAGS_OF_THE_EXECUTION))
     environment: Mapping[str, str] | None = rule(default=None, length=(0, 100))
     max_retry_attempts: int | None = rule(default=None, at_least=1, at_most=30)
 

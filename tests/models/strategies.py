@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from flytekit_sagemaker import types
 from flytekit_sagemaker.errors import InvalidInput
-from flytekit_sagemaker.models.codec import Model, model_of
+from flytekit_sagemaker.models.codec import Model, all_models
 
+_MODELS = {cls.MESSAGE.DESCRIPTOR.full_name: cls for cls in all_models()}
 _TEXT = st.characters(codec="utf-8")
 
 
@@ -40,7 +41,7 @@ def _built(cls: type[Model], values: dict[str, Any]) -> Model | None:
 def _field(cls: type[Model], field: Any) -> st.SearchStrategy[Any]:
     if field.name == cls.ONEOF:
         members = cls.MESSAGE.DESCRIPTOR.fields
-        return st.one_of(models(model_of(member.message_type.full_name)) for member in members)
+        return st.one_of(models(_MODELS[member.message_type.full_name]) for member in members)
     member, limits = cls.MESSAGE.DESCRIPTOR.fields_by_name[field.name], field.metadata
     kind = member.message_type
     if kind is not None and kind.GetOptions().map_entry:
@@ -54,7 +55,7 @@ def _field(cls: type[Model], field: Any) -> st.SearchStrategy[Any]:
 
 def _item(member: Any, limits: Any) -> st.SearchStrategy[Any]:
     if member.message_type is not None:
-        return st.deferred(lambda: models(model_of(member.message_type.full_name)))
+        return st.deferred(lambda: models(_MODELS[member.message_type.full_name]))
     if member.enum_type is not None:
         return st.sampled_from(getattr(types, member.enum_type.containing_type.name))
     return _SCALARS[member.cpp_type](limits)

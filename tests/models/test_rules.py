@@ -71,7 +71,7 @@ BROKEN: list[tuple[str, dict[str, Any], str, str]] = [
     ("TrainingJobConfig", {"tags": {"a": 1}}, "tags['a']", "must be a text"),
     ("TrainingJobConfig", {"tags": {1: "a"}}, "tags[1]", "must be a text"),
     ("TrainingJobConfig", {"tags": ["a"]}, "tags", "must be a dictionary"),
-    ("TrainingJobConfig", {"tags": {str(n): "" for n in range(51)}}, "tags", "at most 50 entries, has 51"),
+    ("TrainingJobConfig", {"tags": {str(n): "" for n in range(44)}}, "tags", "at most 43 entries, has 44"),
     ("TrainingJobConfig", {"max_retry_attempts": 31}, "max_retry_attempts", "between 1 and 30"),
     ("StoppingCondition", {"max_runtime_in_seconds": 0}, "max_runtime_in_seconds", "between 1 and 2419200"),
     ("StoppingCondition", {"max_wait_time_in_seconds": 59}, "max_wait_time_in_seconds", "at least max_runtime"),
