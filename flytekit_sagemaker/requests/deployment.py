@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from flytekit_sagemaker.errors import InvalidInput, Problem
 from flytekit_sagemaker.models.training_job import TrainingJobConfig
 
 
@@ -15,7 +14,7 @@ class Deployment:
 
     Attributes:
         region: AWS region.
-        role_arn: IAM role that SageMaker assumes for the job.
+        role_arn: IAM role that SageMaker assumes for the job; empty where every job has to name its own.
         output_path: prefix under which artifacts are written.
         uri_schemes: schemes that data may have.
         security_group_ids, subnets: VPC of the jobs.
@@ -34,14 +33,7 @@ class Deployment:
     tags: Mapping[str, str] = field(default_factory=dict)
 
     def for_job(self, config: TrainingJobConfig) -> Deployment:
-        """This deployment with what the job's own configuration says instead.
-
-        Raises:
-            InvalidInput: when neither names a role to run the job with.
-        """
-        if not (config.role_arn or self.role_arn):
-            remedy = "Set role_arn in the [sagemaker] section of the Flyte config, or in training_job_config."
-            raise InvalidInput("the deployment", [Problem("role_arn", "", "is required", remedy)])
+        """This deployment with what the job's own configuration says instead."""
         vpc = config if config.subnets else self
         return Deployment(
             region=config.region or self.region,

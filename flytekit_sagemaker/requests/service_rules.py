@@ -14,10 +14,10 @@ from typing import Any
 
 from flytekit_sagemaker.algorithms import identify_image
 from flytekit_sagemaker.errors import Problem
+from flytekit_sagemaker.models.training_job import MAX_RUNTIME_IN_SECONDS
 
 Request = Mapping[str, Any]
 
-MAX_RUNTIME_IN_SECONDS = 28 * 24 * 3600
 MAX_RANGES = 30
 MAX_TRIALS = {"Random": 10000}
 MAX_TRIALS_OTHERWISE = 750
@@ -26,6 +26,7 @@ RANGE_KINDS = ("IntegerParameterRanges", "ContinuousParameterRanges", "Categoric
 # Hyperband reads the most resources of a trial from the first of these that it finds.
 EPOCHS = ("epochs", "numepochs", "n-epochs", "n_epochs", "num_epochs")
 TUNING_CONFIG = "HyperParameterTuningJobConfig"
+_TUNING_RESOURCES = "HyperParameterTuningResourceConfig"
 
 
 def problems(operation: str, request: Request) -> Iterator[Problem]:
@@ -98,7 +99,7 @@ def _job(job: Request, path: str) -> Iterator[Problem]:
 def _algorithm(specification: Request, path: str) -> Iterator[Problem]:
     image, name = specification.get("TrainingImage"), specification.get("AlgorithmName")
     if not image and not name:
-        yield Problem(f"{path}.TrainingImage", None, "is required", "Give a TrainingImage or an AlgorithmName.")
+        yield Problem(f"{path}.TrainingImage", None, "is required", "Set training_image to the URI of an image.")
     elif image and name:
         yield Problem(f"{path}.AlgorithmName", name, "must not be given together with TrainingImage")
 
@@ -123,26 +124,35 @@ def _stopping(job: Request, path: str) -> Iterator[Problem]:
 
 
 def _resources(job: Request, path: str) -> Iterator[Problem]:
-    field = f"{path}ResourceConfig"
-    resources = struct(job, "ResourceConfig")
+    resources, field = struct(job, "ResourceConfig"), f"{path}ResourceConfig"
+    if _TUNING_RESOURCES in job:
+        several = entries(struct(job, _TUNING_RESOURCES), "InstanceConfigs")
+        found = [(f".InstanceConfigs[{index}]", item) for index, item in enumerate(several)]
+        for place, item in found or [("", struct(job, _TUNING_RESOURCES))]:
+            if isinstance(item, Mapping):
+                yield from _instances(item, f"{path}{_TUNING_RESOURCES}{place}")
+    elif not resources:
+        yield Problem(field, None, "is required")
     if not resources:
-        if "HyperParameterTuningResourceConfig" not in job:
-            yield Problem(field, None, "is required")
         return
     if resources.get("InstanceGroups"):
         for name in ("InstanceType", "InstanceCount"):
             if name in resources:
                 yield Problem(f"{field}.{name}", resources[name], "must be left out when InstanceGroups are given")
         return
+    yield from _instances(resources, field)
+    if "KeepAlivePeriodInSeconds" in resources and job.get("EnableManagedSpotTraining") is True:
+        value = resources["KeepAlivePeriodInSeconds"]
+        yield Problem(f"{field}.KeepAlivePeriodInSeconds", value, "cannot be combined with managed spot training")
+
+
+def _instances(resources: Request, field: str) -> Iterator[Problem]:
     if "InstanceType" not in resources and "InstancePreferences" not in resources:
         yield Problem(f"{field}.InstanceType", None, "is required")
     count = resources.get("InstanceCount")
     if _number(count) < 1:
         constraint = "Member must have value greater than or equal to 1"
         yield Problem(f"{field}.InstanceCount", count, "must be at least 1", constraint=constraint)
-    if "KeepAlivePeriodInSeconds" in resources and job.get("EnableManagedSpotTraining") is True:
-        value = resources["KeepAlivePeriodInSeconds"]
-        yield Problem(f"{field}.KeepAlivePeriodInSeconds", value, "cannot be combined with managed spot training")
 
 
 def _channels(job: Request, path: str) -> Iterator[Problem]:
@@ -214,7 +224,7 @@ def _limits(config: Request) -> Iterator[Problem]:
         yield Problem(f"{path}.MaxParallelTrainingJobs", parallel, f"must be at most {MAX_PARALLEL_TRIALS}")
     if most is not None and _number(parallel) > _number(most):
         limit = f"must not exceed MaxNumberOfTrainingJobs ({most})"
-        yield Problem(f"{path}.MaxParallelTrainingJobs", parallel, limit)
+        yield Problem(f"{path}.MaxParallelTrainingJobs", parallel, limit, f"Set it to {most} or less.")
 
 
 def _strategy(config: Request) -> Iterator[Problem]:
@@ -230,9 +240,11 @@ def _resource_of_hyperband(config: Request, definition: Request) -> Iterator[Pro
     if config.get("Strategy") != "Hyperband" or most is not None:
         return
     if not set(EPOCHS) & set(struct(definition, "StaticHyperParameters")):
-        rule = "is required with Hyperband when no static hyperparameter says how many epochs a trial has"
+        rule = "is required with Hyperband, which has to know how many rounds or epochs a trial may have"
         field = f"{TUNING_CONFIG}.StrategyConfig.HyperbandStrategyConfig.MaxResource"
-        yield Problem(field, None, rule, f"Give it, or one of {', '.join(EPOCHS)}.")
+        built_in = identify_image(str(struct(definition, "AlgorithmSpecification").get("TrainingImage", "")))
+        epochs = "" if built_in else f", or one of the static hyperparameters {', '.join(EPOCHS)}"
+        yield Problem(field, None, rule, f"Set it (hyperband_max_resource){epochs}.")
 
 
 def _ranges(holder: Request, path: str, config: Request, static: Request) -> Iterator[Problem]:
@@ -257,7 +269,8 @@ def _ranges(holder: Request, path: str, config: Request, static: Request) -> Ite
     most = struct(config, "ResourceLimits").get("MaxNumberOfTrainingJobs")
     if grid and most is not None and most != combinations and set(names) and not _has_numeric(holder):
         field = f"{TUNING_CONFIG}.ResourceLimits.MaxNumberOfTrainingJobs"
-        yield Problem(field, most, f"must be the number of combinations ({combinations}) with Grid")
+        rule = f"must be the number of combinations ({combinations}) with Grid"
+        yield Problem(field, most, rule, f"Set it to {combinations}.")
 
 
 def _has_numeric(holder: Request) -> bool:

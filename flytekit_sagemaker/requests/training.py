@@ -118,10 +118,10 @@ def algorithm_specification(
     """The AlgorithmSpecification member, warnings about what is left out of it, and why there is no such image."""
     name = specification.algorithm_name
     image, problems = _image(specification, region)
-    member: dict[str, Any] = {
-        "TrainingImage": image,
-        "TrainingInputMode": INPUT_MODES[specification.input_mode],
-    }
+    member: dict[str, Any] = _given(
+        TrainingImage=image or None,
+        TrainingInputMode=INPUT_MODES[specification.input_mode],
+    )
     metrics = list(specification.metric_definitions or ())
     own_image = bool(specification.training_image) and identify_image(image) is None
     if metrics and name is not AlgorithmName.CUSTOM and not own_image:
@@ -133,13 +133,12 @@ def algorithm_specification(
 
 
 def _image(specification: AlgorithmSpecification, region: str) -> tuple[str, tuple[Problem, ...]]:
-    """The image's URI; when there is none, the newest one, so that everything else can still be checked."""
+    """The image's URI, empty for CUSTOM without one; that of the newest version where there is no such version."""
     name = specification.algorithm_name
     if specification.training_image:
         return specification.training_image, ()
     if name is AlgorithmName.CUSTOM:
-        problem = Problem("training_image", "", "is required for a CUSTOM algorithm", "Give the image's URI.")
-        return "", (problem,)
+        return "", ()
     try:
         return image_uri(name, specification.algorithm_version, region), ()
     except InvalidInput as error:
@@ -151,7 +150,7 @@ def job_members(job: TrainingJob, inputs: JobInputs, place: Deployment) -> dict[
     config = job.training_job_config
     stopping = inputs.stopping_condition
     return {
-        "RoleArn": place.role_arn,
+        **_given(RoleArn=place.role_arn or None),
         "InputDataConfig": [
             channel_member(channel, inputs.channels[channel.name], job.algorithm_specification)
             for channel in job.channels

@@ -20,6 +20,7 @@ from flytekit_sagemaker.requests.training import (
     BuiltRequest,
     JobInputs,
     algorithm_specification,
+    hyperparameter_texts,
     job_hyperparameters,
     job_members,
     tag_list,
@@ -83,8 +84,13 @@ def tuning_request(
     specification, warnings, problems = algorithm_specification(training_job.algorithm_specification, place.region)
     configured = config.hyperparameter_ranges.parameter_range_map if config.hyperparameter_ranges else {}
     tuned = {**configured, **ranges}
+    given = inputs.static_hyperparameters
+    dropped, _ = hyperparameter_texts({key: value for key, value in given.items() if key in tuned})
+    if dropped:
+        values = ", ".join(f"{key} = {value}" for key, value in dropped.items())
+        warnings += (f"static_hyperparameters ({values}) are left out: they are tuned.",)
     static, without_text = job_hyperparameters(
-        training_job, {key: value for key, value in inputs.static_hyperparameters.items() if key not in tuned}
+        training_job, {key: value for key, value in given.items() if key not in tuned}
     )
     definition = {
         "StaticHyperParameters": static,

@@ -79,12 +79,6 @@ def check_service_rules(
     return Findings(problems, tuple(walk.warnings)).with_others(service_rules.problems(operation, request))
 
 
-def training_instance_types() -> tuple[str, ...]:
-    """The instance types that the installed botocore knows for training."""
-    shape = _input_shape("CreateTrainingJob").members["ResourceConfig"].members["InstanceType"]
-    return tuple(shape.enum)
-
-
 @cache
 def _service_model() -> Any:
     from botocore.loaders import Loader
@@ -128,6 +122,11 @@ _IN_WORDS = {
     ".+": "must not contain a line break",
 }
 
+
+_WHERE_TO_SET = {
+    "RoleArn": "Set role_arn in the [sagemaker] section of the Flyte config, FLYTEKIT_SAGEMAKER_ROLE_ARN, "
+    "or training_job_config.",
+}
 
 _PYTHON_TYPES: dict[str, tuple[tuple[type, ...], str]] = {
     "structure": ((Mapping,), "a dictionary"),
@@ -182,7 +181,9 @@ class _Walk:
         prefix = f"{path}." if path else ""
         for name in shape.required_members:
             if name not in value:
-                yield Problem(prefix + name, None, "is required", constraint="Member must not be null")
+                yield Problem(
+                    prefix + name, None, "is required", _WHERE_TO_SET.get(name, ""), "Member must not be null"
+                )
         for name, member in value.items():
             if name in shape.members:
                 yield from self.problems(shape.members[name], member, prefix + name)

@@ -2,7 +2,6 @@
 
 import pytest
 
-from flytekit_sagemaker.errors import InvalidInput
 from flytekit_sagemaker.testing import builders as make
 
 OWN = {
@@ -31,8 +30,3 @@ def test_a_job_s_own_vpc_replaces_the_deployment_s_as_a_whole() -> None:
 def test_tags_of_both_are_kept() -> None:
     place = make.deployment(tags={"team": "all", "env": "dev"}).for_job(make.training_job_config(tags={"team": "own"}))
     assert place.tags == {"team": "own", "env": "dev"}
-
-
-def test_a_missing_role_says_where_to_set_it() -> None:
-    with pytest.raises(InvalidInput, match=r"role_arn.*\[sagemaker\]"):
-        make.deployment(role_arn="").for_job(make.training_job_config())

@@ -12,13 +12,13 @@ from flytekit_sagemaker.errors import InvalidInput
 from flytekit_sagemaker.models.hpo_job import HyperparameterTuningObjective
 from flytekit_sagemaker.models.parameter_ranges import ContinuousParameterRange, ParameterRangeOneOf
 from flytekit_sagemaker.requests import training, tuning
+from flytekit_sagemaker.requests.names import JobIdentity
 from flytekit_sagemaker.requests.training import BuiltRequest
 from flytekit_sagemaker.requests.validation import (
     LOCAL_URI_SCHEMES,
     _compiled,
     _input_shape,
     check_request,
-    training_instance_types,
 )
 from flytekit_sagemaker.testing import builders as make
 from tests.requests import samples
@@ -30,6 +30,7 @@ RANGES = f"{CONFIG}.ParameterRanges"
 ETA = f"{RANGES}.ContinuousParameterRanges[0]"
 LIMITS = f"{CONFIG}.ResourceLimits"
 JOB = "TrainingJobDefinition"
+TUNING_RESOURCES = f"{JOB}.HyperParameterTuningResourceConfig"
 SOURCE = "InputDataConfig[0].DataSource.S3DataSource"
 
 
@@ -163,7 +164,11 @@ TUNING: list[Case] = [
     ),
     ({f"{LIMITS}.MaxNumberOfTrainingJobs": 10001}, f"{LIMITS}.MaxNumberOfTrainingJobs", "at most 10000"),
     ({f"{LIMITS}.MaxNumberOfTrainingJobs": GONE}, f"{LIMITS}.MaxNumberOfTrainingJobs", "is required"),
-    ({f"{LIMITS}.MaxParallelTrainingJobs": 5}, f"{LIMITS}.MaxParallelTrainingJobs", "MaxNumberOfTrainingJobs (4)"),
+    (
+        {f"{LIMITS}.MaxParallelTrainingJobs": 5},
+        f"{LIMITS}.MaxParallelTrainingJobs",
+        "must not exceed MaxNumberOfTrainingJobs (4). Set it to 4 or less.",
+    ),
     (
         {f"{LIMITS}.MaxNumberOfTrainingJobs": 200, f"{LIMITS}.MaxParallelTrainingJobs": 101},
         f"{LIMITS}.MaxParallelTrainingJobs",
@@ -174,7 +179,34 @@ TUNING: list[Case] = [
     (
         {f"{CONFIG}.Strategy": "Hyperband"},
         f"{CONFIG}.StrategyConfig.HyperbandStrategyConfig.MaxResource",
-        "is required with Hyperband",
+        "may have. Set it (hyperband_max_resource).",
+    ),
+    (
+        {**CUSTOM_TUNING, f"{CONFIG}.Strategy": "Hyperband"},
+        f"{CONFIG}.StrategyConfig.HyperbandStrategyConfig.MaxResource",
+        "Set it (hyperband_max_resource), or one of the static hyperparameters epochs, numepochs",
+    ),
+    (
+        {f"{JOB}.ResourceConfig": GONE, TUNING_RESOURCES: {"InstanceType": "ml.m5.large", "VolumeSizeInGB": 9}},
+        f"{TUNING_RESOURCES}.InstanceCount",
+        "must be at least 1",
+    ),
+    (
+        {f"{JOB}.ResourceConfig": GONE, TUNING_RESOURCES: {"InstanceCount": 1}},
+        f"{TUNING_RESOURCES}.InstanceType",
+        "is required",
+    ),
+    (
+        {
+            f"{JOB}.ResourceConfig": GONE,
+            TUNING_RESOURCES: {
+                "InstanceConfigs": [
+                    {"InstanceType": "ml.m5.large", "InstanceCount": count, "VolumeSizeInGB": 9} for count in (1, 0)
+                ]
+            },
+        },
+        f"{TUNING_RESOURCES}.InstanceConfigs[1].InstanceCount",
+        "must be at least 1",
     ),
     (
         {
@@ -217,7 +249,11 @@ TUNING: list[Case] = [
         RANGES,
         "at most 30 ranges",
     ),
-    ({**GRID, f"{LIMITS}.MaxNumberOfTrainingJobs": 5}, f"{LIMITS}.MaxNumberOfTrainingJobs", "combinations (6)"),
+    (
+        {**GRID, f"{LIMITS}.MaxNumberOfTrainingJobs": 5},
+        f"{LIMITS}.MaxNumberOfTrainingJobs",
+        "combinations (6) with Grid. Set it to 6.",
+    ),
     (
         {**CUSTOM_TUNING, f"{CONFIG}.Strategy": "Grid"},
         f"{ETA} (eta)",
@@ -317,8 +353,9 @@ def test_an_instance_type_newer_than_botocore_is_a_warning() -> None:
 
 
 def test_every_known_instance_type_is_accepted() -> None:
-    assert len(training_instance_types()) > 100
-    for name in training_instance_types():
+    instance_types = _input_shape("CreateTrainingJob").members["ResourceConfig"].members["InstanceType"].enum
+    assert len(instance_types) > 100
+    for name in instance_types:
         job = make.training_job(training_job_config=make.training_job_config(instance_type=name))
         request = samples.training(job=job)
         findings = check_request(request.operation, request.parameters)
@@ -358,6 +395,38 @@ def test_what_cannot_be_built_is_reported_with_the_rest() -> None:
     assert "HyperParameters.max_dept" in problems(built.operation, built.parameters)
 
 
+def test_a_custom_algorithm_without_an_image_is_one_problem() -> None:
+    job = make.training_job(algorithm_specification=samples.custom_algorithm(training_image=""))
+    built = samples.training(job=job)
+    assert built.problems == ()
+    assert problems(built.operation, built.parameters) == {
+        "AlgorithmSpecification.TrainingImage": "AlgorithmSpecification.TrainingImage is required. "
+        "Set training_image to the URI of an image."
+    }
+
+
+def test_a_missing_role_is_one_problem_among_others_and_says_where_to_set_it() -> None:
+    inputs = make.job_inputs(static_hyperparameters={"num_round": 1, "max_dept": 3})
+    for build, prefix in ((samples.training, ""), (samples.tuning, f"{JOB}.")):
+        built = build(deployment=make.deployment(role_arn=""), inputs=inputs)
+        assert built.problems == ()
+        role, misspelled = check_request(built.operation, built.parameters).problems
+        assert str(role) == (
+            f"{prefix}RoleArn is required. Set role_arn in the [sagemaker] section of the Flyte config, "
+            "FLYTEKIT_SAGEMAKER_ROLE_ARN, or training_job_config."
+        )
+        assert misspelled.remedy == "Did you mean 'max_depth'?"
+
+
+def test_as_many_tags_as_a_job_may_have_fit_beside_those_of_the_execution() -> None:
+    tags = {f"tag-{number}": "" for number in range(43)}
+    job = make.training_job(training_job_config=make.training_job_config(tags=tags))
+    execution = JobIdentity("p", "d", "e", "n", "t", "v").tags()
+    built = training.training_request(job, make.job_inputs(), name="a", deployment=make.deployment(), tags=execution)
+    assert len(built.parameters["Tags"]) == 50
+    assert problems(built.operation, built.parameters) == {}
+
+
 def test_an_image_of_ones_own_for_a_built_in_algorithm_keeps_its_metrics() -> None:
     algorithm = samples.custom_algorithm(algorithm_name=types.AlgorithmName.XGBOOST)
     built = samples.training(job=make.training_job(algorithm_specification=algorithm))
@@ -371,6 +440,7 @@ def test_static_and_tunable_is_tuned() -> None:
         ranges={"eta": eta}, inputs=make.job_inputs(static_hyperparameters={"num_round": 5.0, "eta": 0.3})
     )
     assert built.parameters[JOB]["StaticHyperParameters"] == {"num_round": "5"}
+    assert built.warnings == ("static_hyperparameters (eta = 0.3) are left out: they are tuned.",)
     (continuous,) = built.parameters[CONFIG]["ParameterRanges"]["ContinuousParameterRanges"]
     assert continuous["MaxValue"] == "0.02", "a range that came as an input wins over the configured one"
     assert problems(built.operation, built.parameters) == {}
