@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from flytekit_sagemaker.algorithms import algorithm, identify_image
-from flytekit_sagemaker.algorithms.content import csv_problems
+from flytekit_sagemaker.algorithms.content import csv_problems, label_first
 from flytekit_sagemaker.errors import Problem
 from flytekit_sagemaker.requests.service_rules import definitions
 from flytekit_sagemaker.uris import local_path
@@ -23,7 +23,7 @@ def data_problems(operation: str, request: Mapping[str, Any]) -> Iterator[Proble
                 continue
             content_type = channel.get("ContentType", "")
             if identity and algorithm(identity[0]).has_rules and content_type.partition(";")[0] == "text/csv":
-                yield from csv_problems(path, channel=name, label_first="label_size=0" not in content_type)
+                yield from csv_problems(path, channel=name, label_first=label_first(content_type))
             elif not path.exists():
                 yield Problem(name, str(path), "does not exist")
             elif path.is_dir() and not any(item.is_file() for item in path.rglob("*")):
