@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -38,28 +38,36 @@ class LogEvents:
 
     async def _describe_log_streams(self, request: Mapping[str, Any]) -> dict[str, Any]:
         self._check_group(request)
-        streams = list(self._streams(request.get("logStreamNamePrefix", "")))
+        streams = await self._streams(request.get("logStreamNamePrefix", ""))
         start = _index(request.get("nextToken", "f/0"))
         stop = start + request.get("limit", _STREAMS_PER_PAGE)
         return {"logStreams": streams[start:stop], **({"nextToken": f"f/{stop}"} if stop < len(streams) else {})}
 
-    def _streams(self, prefix: str) -> Iterator[dict[str, Any]]:
-        name, slash, host = prefix.partition("/")
-        names = [name] if slash else sorted(path.name for path in self._folder.glob("*") if path.name.startswith(name))
-        for job in filter(None, (self._store.find(Kind.TRAINING, each) for each in names)):
-            for log in sorted(self._folder.glob(f"{job.name}/*/log")):
+    async def _streams(self, prefix: str) -> list[dict[str, Any]]:
+        return list(self._described(await asyncio.to_thread(self._hosts, prefix), prefix))
+
+    def _hosts(self, prefix: str) -> list[tuple[str, str]]:
+        """The jobs (by the names of their folders) and hosts that have a log; reads from disk."""
+        name, slash, _ = prefix.partition("/")
+        folders = [self._folder / name] if slash and name else self._folder.glob("*")
+        matching = sorted(path for path in folders if path.name.startswith(name))
+        return [(path.name, log.parent.name) for path in matching for log in sorted(path.glob("*/log"))]
+
+    def _described(self, hosts: Iterable[tuple[str, str]], prefix: str) -> Iterator[dict[str, Any]]:
+        for name, host in hosts:
+            if job := self._store.find(Kind.TRAINING, name):
                 began = _start_ms(job)
-                stream = f"{log.parent.name}-{began}"
-                if stream.startswith(host):
+                stream = f"{name}/{host}-{began}"
+                if stream.startswith(prefix):
                     times = dict.fromkeys(("creationTime", "firstEventTimestamp", "lastEventTimestamp"), began)
-                    yield {"logStreamName": f"{job.name}/{stream}", **times}
+                    yield {"logStreamName": stream, **times}
 
     async def _get_log_events(self, request: Mapping[str, Any]) -> dict[str, Any]:
         self._check_group(request)
         name, _, host = request.get("logStreamName", "").partition("/")
         job = self._store.find(Kind.TRAINING, name)
         log = self._folder / name / host.rpartition("-")[0] / "log"
-        if job is None or f"{name}/{host}" not in (each["logStreamName"] for each in self._streams(f"{name}/")):
+        if job is None or f"{name}/{host}" not in (each["logStreamName"] for each in await self._streams(f"{name}/")):
             raise Refused("ResourceNotFoundException", "The specified log stream does not exist.")
         text = await asyncio.to_thread(log.read_text, encoding="utf-8", errors="replace")
         lines = text.splitlines()

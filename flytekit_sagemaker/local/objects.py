@@ -12,7 +12,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
+
+from flytekit_sagemaker import uris
 
 
 @dataclass(frozen=True)
@@ -39,12 +41,9 @@ def local_path(uri: str) -> Path | None:
     Raises:
         ValueError: the URI names another machine, as one with too few slashes does.
     """
-    parts = urlsplit(uri)
-    if parts.scheme != "file":
-        return None
-    if parts.netloc not in ("", "localhost"):
-        raise ValueError(f"{uri} names a file of the machine {parts.netloc!r}: a path here begins with file:///")
-    return Path(unquote(parts.path))
+    if uri.startswith(uris.SCHEME) and (host := urlsplit(uri).netloc) not in ("", "localhost"):
+        raise ValueError(f"{uri} names a file of the machine {host!r}: a path here begins with file:///")
+    return uris.local_path(uri)
 
 
 def channel_objects(source: dict[str, Any]) -> list[DataObject]:
@@ -109,14 +108,21 @@ def read_text(uri: str) -> str:
     return str(filesystem.cat_file(remote).decode())
 
 
-def upload(file: Path, uri: str) -> None:
-    """Put a file, which is used up by that, where a URI says; nobody ever sees half of it."""
-    target = local_path(uri)
-    if target is None:
-        filesystem, path = _remote(uri)
+def upload(file: Path, prefix: str, name: str) -> None:
+    """Put a file, which is used up by that, under a prefix; nobody ever sees half of it.
+
+    Args:
+        file: what to put there.
+        prefix: URI, without a slash in the end.
+        name: path below the prefix; unlike a URI, it is taken as it is.
+    """
+    folder = local_path(prefix)
+    if folder is None:
+        filesystem, path = _remote(f"{prefix}/{name}")
         filesystem.put_file(str(file), path)
         file.unlink()
         return
+    target = folder / name
     target.parent.mkdir(parents=True, exist_ok=True)
     unfinished = target.with_name(f".{target.name}.unfinished")
     shutil.move(file, unfinished)

@@ -188,16 +188,16 @@ def upload_artifacts(workspaces: Sequence[Workspace], job: Mapping[str, Any]) ->
             with tarfile.open(archive, "w:gz", compresslevel=_FAST_COMPRESSION) as tar:
                 for inner, path in files.items():
                     tar.add(path, inner, recursive=False)
-            objects.upload(archive, f"{target}/{name}.tar.gz")
+            objects.upload(archive, target, f"{name}.tar.gz")
         elif files:
             for inner, path in files.items():
-                objects.upload(path, f"{target}/{name}/{inner}")
+                objects.upload(path, target, f"{name}/{inner}")
     checkpoints = job.get("CheckpointConfig")
     if checkpoints and objects.local_path(checkpoints["S3Uri"]) is None:
         folder = workspaces[0].checkpoints
         for path in sorted(folder.rglob("*")):
             if path.is_file():
-                objects.upload(path, f"{checkpoints['S3Uri'].rstrip('/')}/{path.relative_to(folder)}")
+                objects.upload(path, checkpoints["S3Uri"].rstrip("/"), str(path.relative_to(folder)))
 
 
 def output_prefix(job: Mapping[str, Any]) -> str:

@@ -11,6 +11,7 @@ import pytest
 
 from flytekit_sagemaker.local.server import LocalSageMaker
 from flytekit_sagemaker.testing.clock import MovableClock
+from flytekit_sagemaker.uris import file_uri, local_path
 
 from .support import IMAGE, Jobs, channel, eventually
 
@@ -57,6 +58,23 @@ def test_artifacts_are_left_unpacked_when_asked(jobs: Jobs) -> None:
     jobs.train("unpacked", {"write": "model/weights=heavy"}, OutputDataConfig=target)
     assert jobs.ended("unpacked")["ModelArtifacts"]["S3ModelArtifacts"].endswith("/unpacked/output/model/")
     assert (jobs.output / "unpacked/output/model/weights").read_text() == "heavy"
+
+
+def test_paths_with_characters_that_uris_encode(jobs: Jobs, tmp_path: Path) -> None:
+    data, out = tmp_path / "the data #1", tmp_path / "50% out?"
+    data.mkdir()
+    (data / "a b").touch()
+    jobs.train(
+        "odd-paths",
+        {"write": "model/weights?%20#1=trained"},
+        InputDataConfig=[channel("train", file_uri(data))],
+        OutputDataConfig={"S3OutputPath": file_uri(out), "CompressionType": "NONE"},
+    )
+    job = jobs.ended("odd-paths")
+    assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
+    model = local_path(job["ModelArtifacts"]["S3ModelArtifacts"])
+    assert model == out / "odd-paths" / "output" / "model"
+    assert (model / "weights?%20#1").read_text() == "trained"
 
 
 def test_the_program_finds_its_configuration_where_sagemaker_puts_it(jobs: Jobs, tmp_path: Path) -> None:
