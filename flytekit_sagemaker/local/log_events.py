@@ -44,14 +44,16 @@ class LogEvents:
         return {"logStreams": streams[start:stop], **({"nextToken": f"f/{stop}"} if stop < len(streams) else {})}
 
     async def _streams(self, prefix: str) -> list[dict[str, Any]]:
-        return list(self._described(await asyncio.to_thread(self._hosts, prefix), prefix))
-
-    def _hosts(self, prefix: str) -> list[tuple[str, str]]:
-        """The jobs (by the names of their folders) and hosts that have a log; reads from disk."""
         name, slash, _ = prefix.partition("/")
-        folders = [self._folder / name] if slash and name else self._folder.glob("*")
-        matching = sorted(path for path in folders if path.name.startswith(name))
-        return [(path.name, log.parent.name) for path in matching for log in sorted(path.glob("*/log"))]
+        if slash and self._store.find(Kind.TRAINING, name) is None:
+            return []
+        return list(self._described(await asyncio.to_thread(self._hosts, name, whole=bool(slash)), prefix))
+
+    def _hosts(self, name: str, *, whole: bool) -> list[tuple[str, str]]:
+        """Hosts that have a log, with the (beginning of the) name of their job; reads from disk."""
+        folders = [self._folder / name] if whole else sorted(self._folder.glob("*"))
+        matching = [folder for folder in folders if folder.name.startswith(name)]
+        return [(folder.name, log.parent.name) for folder in matching for log in sorted(folder.glob("*/log"))]
 
     def _described(self, hosts: Iterable[tuple[str, str]], prefix: str) -> Iterator[dict[str, Any]]:
         for name, host in hosts:

@@ -71,10 +71,11 @@ def test_a_running_job_s_log_grows(jobs: Jobs, logs: Any, tmp_path: Path) -> Non
     jobs.ended("growing")
 
 
-@pytest.mark.parametrize("stream", ["nobody/algo-1-1", "../../etc/passwd", "nobody"])
+@pytest.mark.parametrize("stream", ["nobody/algo-1-1", "../../etc/passwd", "nobody", "\0/\0", "x" * 500 + "/x"])
 def test_streams_and_groups_that_are_not_there(logs: Any, stream: str) -> None:
     with pytest.raises(logs.exceptions.ResourceNotFoundException):
         logs.get_log_events(logGroupName=GROUP, logStreamName=stream)
     with pytest.raises(logs.exceptions.ResourceNotFoundException):
         logs.describe_log_streams(logGroupName="/aws/lambda/other")
-    assert streams(logs, "nobody/") == []
+    for prefix in ("nobody/", "\0/", "../", "x" * 500 + "/"):
+        assert streams(logs, prefix) == []
