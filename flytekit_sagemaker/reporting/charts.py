@@ -6,6 +6,7 @@ Text in, text out; how it looks (colours, light and dark) is said once, by class
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -13,6 +14,7 @@ from html import escape
 from flytekit_sagemaker.reporting.wording import cut, number
 
 _LETTER_WIDTH, _TITLE_LETTER_WIDTH = 7.0, 7.6
+_MOST_TICKS = 20
 _LABEL_WIDTH, _LABEL_HEIGHT = 50.0, 34.0
 
 # Each mark has a shape of its own, so that nothing is told by colour alone.
@@ -38,9 +40,11 @@ class Scale:
     labels: Mapping[float, str] | None = None
 
     def __call__(self, value: float) -> float:
-        low, high, value = (math.log(v) if self.logarithmic else v for v in (self.low, self.high, value))
-        share = (value - low) / (high - low) if high > low else 0.5
-        return self.start + min(1.0, max(0.0, share)) * (self.end - self.start)
+        inside = min(self.high, max(self.low, value))
+        # Halves, since the distance of two finite numbers may be infinite.
+        low, high, at = (math.log(v) if self.logarithmic else v / 2 for v in (self.low, self.high, inside))
+        share = (at - low) / (high - low) if high > low else 0.5
+        return self.start + share * (self.end - self.start)
 
     def ticks(self) -> Mapping[float, str]:
         """Value to label, no more than there is room for."""
@@ -53,23 +57,29 @@ class Scale:
 
 
 def nice_ticks(low: float, high: float, count: int = 5) -> list[float]:
-    """At most about ``count`` round values between the bounds, a step of 1, 2 or 5 times a power of ten apart."""
+    """About ``count`` round values between the bounds, a step of 1, 2 or 5 times a power of ten apart.
+
+    There are at least two, the bounds themselves where there are no round ones, unless the bounds are one value.
+    """
     if not high > low:
         return [low]
-    rough = (high - low) / count
+    rough = (high / 2 - low / 2) / count * 2
+    if count > _MOST_TICKS or not sys.float_info.min <= rough <= sys.float_info.max / 10:
+        return [low, high]
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough * 0.999)
     digits = max(0, 1 - math.floor(math.log10(step)))
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
-    return [round(index * step, digits) + 0.0 for index in range(first, last + 1)]
+    values = [round(index * step, digits) + 0.0 for index in range(first, last + 1)]
+    return values if len(values) > 1 else nice_ticks(low, high, count + 1)
 
 
 def log_ticks(low: float, high: float, count: int = 5) -> list[float]:
     """Powers of ten between the bounds, with 2 and 5 times them where there are few; nice ones where there are none."""
     first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
     for factors in ((1,), (1, 3), (1, 2, 5)):
-        every = [f * 10.0**power for power in range(first, last + 1) for f in factors]
-        inside = [float(f"{value:.3g}") for value in every if low * 0.999 <= value <= high * 1.001]
+        every = (float(f"{factor}e{power}") for power in range(first, last + 1) for factor in factors)
+        inside = [value for value in every if low * 0.999 <= value <= min(high * 1.001, sys.float_info.max)]
         if len(inside) >= 3:
             return inside[:: math.ceil(len(inside) / max(3, count))]
     return nice_ticks(low, high, count)
@@ -87,8 +97,13 @@ def focus(values: Sequence[float], direction: str) -> tuple[float, float]:
         low = next(value for value in ordered if value >= middle - reach)
     elif reach:
         high = next(value for value in reversed(ordered) if value <= middle + reach)
-    margin = 0.07 * (high - low) or abs(high) * 0.05 or 1.0
-    return low - margin, high + margin
+    return widened(low, high, 0.07)
+
+
+def widened(low: float, high: float, share: float) -> tuple[float, float]:
+    """Finite bounds that are further apart by a share of their distance at either end, or by a little of one value."""
+    margin = 2 * share * (high / 2 - low / 2) or abs(high) * 0.05 or 1.0
+    return max(low - margin, -sys.float_info.max), min(high + margin, sys.float_info.max)
 
 
 def mark(kind: str, x: float, y: float, title: str, css: str = "") -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
+import sys
 from collections.abc import Iterable, Mapping
 from html import escape
 
-from flytekit_sagemaker.reporting.charts import Scale, focus, frame, mark, nice_ticks, steps, svg, text
+from flytekit_sagemaker.reporting.charts import Scale, focus, frame, mark, nice_ticks, steps, svg, text, widened
 from flytekit_sagemaker.reporting.page import (
     anchor,
     chosen,
@@ -94,7 +96,8 @@ def _head(kicker: str, record: TuningRecord | TrainingRecord, secondary: str = "
 
 def _tuning_tiles(record: TuningRecord) -> str:
     best, verb = record.best, "highest" if record.direction == "Maximize" else "lowest"
-    words = f"{verb} {record.objective_metric}, trial {best.index}" if best else f"no {record.objective_metric} yet"
+    none = "yet" if record.ended is None else "in any trial"
+    words = f"{verb} {record.objective_metric}, trial {best.index}" if best else f"no {record.objective_metric} {none}"
     launched = ((record.running, "running"), (record.failed, "failed"), (record.stopped, "stopped early"))
     others = ", ".join(f"{count} {outcome}" for count, outcome in launched if count)
     tiles = (
@@ -144,11 +147,11 @@ def _marks(record: TuningRecord, places: Iterable[tuple[Trial, float]], y: Scale
 def _objective_scale(record: TuningRecord, height: float) -> Scale:
     values = [trial.objective for trial in record.trials if trial.objective is not None]
     low, high = focus(values, record.direction)
-    return Scale(low, high, height - 42, 28)
+    return Scale(low, high, height - 42, 28, labels=None if values else {})
 
 
 def _history(record: TuningRecord) -> str:
-    if not record.trials:
+    if not record.trials or (record.ended is not None and record.best is None):
         return ""
     drawings = []
     for css, (width, height) in (("wide", _WIDE), ("narrow", _NARROW)):
@@ -206,14 +209,14 @@ def _scatter(record: TuningRecord, tunable: TunableRange) -> str:
 def _numeric_scale(tunable: TunableRange, start: float, end: float) -> Scale:
     low, high = tunable.minimum or 0.0, tunable.maximum or 0.0
     if tunable.logarithmic:
-        return Scale(low / (high / low) ** 0.03, high * (high / low) ** 0.03, start, end, logarithmic=True)
-    margin = 0.03 * (high - low)
-    return Scale(low - margin, high + margin, start, end)
+        margin = math.exp(0.03 * (math.log(high) - math.log(low)))
+        return Scale(low / margin or low, min(high * margin, sys.float_info.max), start, end, logarithmic=True)
+    return Scale(*widened(low, high, 0.03), start, end)
 
 
 def _gutter(y: Scale) -> float:
     """Room for the labels of the y axis."""
-    return 14 + 6.6 * max(len(label) for label in y.ticks().values())
+    return 14 + 6.6 * max((len(label) for label in y.ticks().values()), default=0)
 
 
 def _trials(record: TuningRecord) -> str:

@@ -163,9 +163,11 @@ def headline(progress: Progress) -> str:
 
 def counts(progress: Progress) -> str:
     """Trials of a tuning job by outcome, in words."""
-    total = f" of {progress.total}" if progress.total else ""
-    stopped = f", {progress.stopped} stopped" if progress.stopped else ""
-    return f"{progress.done}{total} trials done, {progress.running} running, {progress.failed} failed{stopped}"
+    trials = f" of {progress.total} trials" if progress.total else " trials"
+    outcomes = {name: getattr(progress, name) for name in ("done", "running", "failed", "stopped")}
+    always = ("done", "running", "failed") if progress.status == "InProgress" else ()
+    shown = {name: count for name, count in outcomes.items() if count or name in always} or {"done": 0}
+    return ", ".join(f"{count}{'' if index else trials} {name}" for index, (name, count) in enumerate(shown.items()))
 
 
 def best_words(progress: Progress) -> str:

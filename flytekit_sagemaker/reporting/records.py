@@ -74,11 +74,13 @@ def tuning_record(
         training_image=_first(definitions, "AlgorithmSpecification", "TrainingImage"),
         instance_type=resources[0],
         instance_count=resources[1],
-        static_hyperparameters={
-            name: value
-            for definition in reversed(definitions)
-            for name, value in definition.get("StaticHyperParameters", {}).items()
-        },
+        static_hyperparameters=_of_the_user(
+            {
+                name: value
+                for definition in reversed(definitions)
+                for name, value in definition.get("StaticHyperParameters", {}).items()
+            }
+        ),
         links=dict(links or {}),
     )
 
@@ -115,7 +117,7 @@ def training_record(
             for metric in description.get("FinalMetricDataList", ())
             if finite(metric.get("Value")) is not None
         },
-        hyperparameters=dict(description.get("HyperParameters", {})),
+        hyperparameters=_of_the_user(description.get("HyperParameters", {})),
         channels={channel["ChannelName"]: _uri(channel) for channel in description.get("InputDataConfig", ())},
         model_uri=description.get("ModelArtifacts", {}).get("S3ModelArtifacts", ""),
         tuning_job_name=description.get("TuningJobArn", "").rpartition("/")[2],
@@ -176,6 +178,11 @@ def _best_so_far(trials: Sequence[Trial], direction: str) -> tuple[float | None,
         known = [value for value in (series[-1] if series else None, trial.objective) if value is not None]
         series.append(better(known) if known else None)
     return tuple(series)
+
+
+def _of_the_user(hyperparameters: Mapping[str, str]) -> dict[str, str]:
+    """The hyperparameters without the one that the service adds to tell the algorithm what is tuned for."""
+    return {name: value for name, value in hyperparameters.items() if name != "_tuning_objective_metric"}
 
 
 def _definitions(description: Mapping[str, Any]) -> list[Mapping[str, Any]]:

@@ -22,9 +22,11 @@ def hyperparameter(text: str) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """``48 s``, ``3 min 20 s``, ``2 h 05 min``; a dash where it is unknown."""
+    """``<1 s``, ``48 s``, ``3 min 20 s``, ``2 h 05 min``; a dash where it is unknown."""
     if seconds is None:
         return "–"
+    if 0 < seconds < 1:
+        return "<1 s"
     whole = max(0, round(seconds))
     if whole < 60:
         return f"{whole} s"

@@ -3,11 +3,12 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from flytekit_sagemaker.reporting.charts import Scale, focus, log_ticks, nice_ticks
+from flytekit_sagemaker.reporting.charts import Scale, focus, frame, log_ticks, nice_ticks
 
+finite = st.floats(allow_nan=False, allow_infinity=False)
 numbers = st.floats(-1e12, 1e12, allow_subnormal=False)
 
 
@@ -52,11 +53,32 @@ def test_logarithmic_ticks_are_few_and_inside(low, ratio):
     assert all(low * 0.99 <= tick <= low * ratio * 1.01 for tick in ticks)
 
 
-@given(st.lists(numbers, min_size=1), st.sampled_from(["Maximize", "Minimize"]))
+@given(st.lists(finite, min_size=1), st.sampled_from(["Maximize", "Minimize"]))
 def test_the_best_value_is_always_in_focus(values, direction):
     low, high = focus(values, direction)
     assert low < high
     assert low <= (max if direction == "Maximize" else min)(values) <= high
+
+
+@given(finite, finite, finite, st.integers(2, 9), st.booleans())
+@example(0.0, 5e-324, 0.0, 5, False)
+@example(-1e308, 1e308, 0.0, 5, False)
+@example(5e-324, 1.7e308, 1.0, 5, True)
+@example(1.0, 10.0, -1.0, 5, True)
+def test_every_finite_range_has_an_axis(one, other, value, count, logarithmic):
+    low, high = sorted((one, other))
+    logarithmic = logarithmic and low > 0
+    ticks = (log_ticks if logarithmic else nice_ticks)(low, high, count)
+    assert all(map(math.isfinite, ticks))
+    assert len(ticks) >= (2 if high > low else 1)
+    x = Scale(low, high, 40, 200, logarithmic)
+    assert 40 <= x(value) <= 200
+    assert "nan" not in frame(x, Scale(low, high, 150, 10), "x", "y")
+
+
+@pytest.mark.parametrize("bounds", [(0.21, 0.49), (0.6, 1.4), (-0.9, 0.9), (99, 101.5)])
+def test_a_short_axis_has_at_least_two_ticks(bounds):
+    assert len(Scale(*bounds, 60, 20).ticks()) >= 2
 
 
 @given(st.floats(1, 100), st.floats(1, 100), st.floats(1, 100), st.booleans())

@@ -10,7 +10,7 @@ from flytekit_sagemaker.reporting.deck import progress_fragment, training_page, 
 from flytekit_sagemaker.reporting.progress import progress_of
 from flytekit_sagemaker.reporting.records import training_record, tuning_record
 
-from .samples import search, summary, training_description, tuning_description
+from .samples import START, search, summary, training_description, tuning_description
 
 VOID = {"meta", "br"}
 HOSTILE = "</title></svg><script>alert(1)</script><img src=x onerror=alert(1)>\"' onload=alert(1) &amp;"
@@ -88,6 +88,7 @@ def test_the_table_has_every_trial_and_why_those_that_failed_did(searched):
 
 def test_the_headline_names_best_objective_trial_and_hyperparameters(searched):
     words = Page(tuning_page(searched)).text()
+    assert "_tuning_objective_metric" not in words
     assert "0.99632highest validation:auc, trial 17" in words
     assert "Hyperparameters of trial 17eta0.10063subsample0.86744max_depth6boosterdart" in words
 
@@ -127,6 +128,30 @@ def test_a_job_at_any_point_has_a_page(trials):
     assert "nan" not in page.text().lower()
     marks = next((drawing for drawing in page.drawings if drawing), Counter())
     assert marks.total() == len(trials)
+
+
+def test_a_job_whose_trials_all_failed_draws_no_empty_axes():
+    failed = [summary(1, "Failed", FailureReason="why")]
+    ended = tuning_description(HyperParameterTuningJobStatus="Failed", HyperParameterTuningEndTime=START)
+    html = tuning_page(tuning_record(ended, failed))
+    assert "no validation:auc in any trial" in html
+    assert "<svg" not in html
+    running = tuning_page(tuning_record(tuning_description(), failed))
+    assert "no validation:auc yet" in running
+    axis = running.split('aria-label="Objective by trial"')[1].split("</svg>")[0]
+    assert re.findall(r'text-anchor="end"><?([^<]+)<', axis) == ["trial"]
+
+
+@pytest.mark.parametrize("bounds", [("0", "5e-324"), ("-1e308", "1e308"), ("5e-324", "1.7e308"), ("0.5", "0.5")])
+@pytest.mark.parametrize("values", [(-1e308, 1e308), (0.0, 5e-324), (1.7e308, 1.7e308)])
+def test_ranges_and_objectives_may_be_any_numbers(bounds, values):
+    description = tuning_description()
+    item = {"Name": "eta", "MinValue": bounds[0], "MaxValue": bounds[1], "ScalingType": "Auto"}
+    description["HyperParameterTuningJobConfig"]["ParameterRanges"] = {"ContinuousParameterRanges": [item]}
+    tuned = ({"eta": text} for text in (bounds[0], "nan"))
+    trials = [summary(n, value=value, TunedHyperParameters=next(tuned)) for n, value in enumerate(values, 1)]
+    page = Page(tuning_page(tuning_record(description, trials)))
+    assert not [value for _, value in page.attributes if "nan" in value or "inf" in value]
 
 
 def test_foreign_text_is_only_ever_text():

@@ -66,7 +66,15 @@ def tuning(**changes) -> Progress:
         (tuning(best_value=None, total=0), "tuning job NAME: 5 trials done, 2 running, 0 failed"),
         (
             tuning(status="Failed", best_value=None, stopped=1, message="No trial\nsucceeded \x1b[31m"),
-            "tuning job NAME: Failed, 5 of 12 trials done, 2 running, 0 failed, 1 stopped; No trial succeeded [31m",
+            "tuning job NAME: Failed, 5 of 12 trials done, 2 running, 1 stopped; No trial succeeded [31m",
+        ),
+        (
+            tuning(status="Completed", total=8, done=0, running=0, stopped=8, best_value=None),
+            "tuning job NAME: Completed, 8 of 8 trials stopped",
+        ),
+        (
+            tuning(status="Stopped", done=0, running=0, best_value=None),
+            "tuning job NAME: Stopped, 0 of 12 trials done",
         ),
         (
             progress_of(training_description()),

@@ -6,7 +6,7 @@ from rich.console import Console, RenderableType
 
 from flytekit_sagemaker.reporting.progress import Progress, progress_of
 from flytekit_sagemaker.reporting.records import training_record, tuning_record
-from flytekit_sagemaker.reporting.terminal import progress_view, training_summary, tuning_summary
+from flytekit_sagemaker.reporting.terminal import progress_view
 
 from .samples import START, search, summary, training_description, tuning_description
 
@@ -39,31 +39,6 @@ def test_a_job_that_has_not_begun_is_shown():
     )
 
 
-def test_tuning_summary_has_the_best_five_best_first():
-    seen = shown(tuning_summary(tuning_record(tuning_description(), search(), links={"Console": "https://x"})))
-    table = seen[seen.index("trial  ") :].splitlines()[1:6]
-    objectives = [float(line.split()[1]) for line in table]
-    assert objectives == sorted(objectives, reverse=True)
-    assert table[0].startswith("17 ")
-    assert seen.count("failed: AlgorithmError") == 1
-    assert "Console: https://x" in seen
-
-
-def test_tuning_summary_without_any_trial():
-    assert "none launched" in shown(tuning_summary(tuning_record(tuning_description(), [])))
-
-
-def test_training_summary_of_success_and_failure():
-    record = training_record(training_description(), log_tail=["quiet"])
-    assert "model: s3://models/churn/churn-training-n1-0/output/model.tar.gz" in shown(training_summary(record))
-    assert "quiet" not in shown(training_summary(record))
-    failed = training_description(TrainingJobStatus="Failed", SecondaryStatus="Failed", FailureReason="exit code 1")
-    seen = shown(training_summary(training_record(failed, log_tail=["Traceback:", "    raise"])))
-    assert "      raise" in seen
-    assert "exit code 1" in seen
-    assert "model:" not in seen
-
-
 def test_foreign_text_neither_steers_the_terminal_nor_is_markup():
     description = tuning_description(FailureReason=HOSTILE, HyperParameterTuningJobStatus="Failed")
     trials = [
@@ -72,12 +47,10 @@ def test_foreign_text_neither_steers_the_terminal_nor_is_markup():
     ]
     tuning = tuning_record(description, trials)
     failed = training_description(TrainingJobStatus="Failed", FailureReason=HOSTILE, SecondaryStatus="Failed")
-    training = training_record(failed, log_tail=[HOSTILE], links={HOSTILE: HOSTILE})
+    training = training_record(failed)
     for view in (
         progress_view(progress_of(tuning), 0),
-        tuning_summary(tuning),
         progress_view(progress_of(training), 0),
-        training_summary(training),
     ):
         seen = shown(view, width=200)
         assert not {"\x1b", "\x07", "\u202e"} & set(seen)
