@@ -109,9 +109,9 @@ class Container:
         return int(text) if text.isdigit() and int(text) > 0 else None
 
     def report_failure(self, message: str) -> None:
-        """Leave the text that becomes the job's FailureReason."""
+        """Leave the text that becomes the job's FailureReason, in which the exit code follows it after a comma."""
         failure = _created(self.base / "output") / "failure"
-        failure.write_text(message[:FAILURE_CHARACTERS], encoding="utf-8")
+        failure.write_text(message[:FAILURE_CHARACTERS].rstrip(". \n"), encoding="utf-8")
 
     def _config(self, name: str) -> dict[str, Any]:
         file = self.base / "input" / "config" / f"{name}.json"
