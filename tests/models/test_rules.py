@@ -154,6 +154,11 @@ def test_a_broken_rule_is_refused(name: str, change: dict[str, Any], field: str,
     assert name in str(caught.value)
 
 
+def test_more_parallel_trials_than_trials_has_a_remedy() -> None:
+    with pytest.raises(InvalidInput, match=r"max_number_of_training_jobs \(4\)\. Set it to 4 or less\."):
+        builders.tuning_job(max_number_of_training_jobs=4, max_parallel_training_jobs=5)
+
+
 def test_every_problem_is_in_one_error_under_its_whole_path() -> None:
     with pytest.raises(InvalidInput) as caught:
         hpo_job.HyperparameterTuningJob.from_dict(
