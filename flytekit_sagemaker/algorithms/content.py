@@ -206,11 +206,13 @@ class _Sample:
             return False
         delimiter = max(_DELIMITERS[:-1], key=self.lines[0].count)
         counts = {line.count(delimiter) for line in self.lines}
-        return len(counts) > 1 or counts == {0}
+        return len(counts) > 1 or counts == {0} or self.lines[0].startswith("{")
 
     def is_libsvm(self) -> bool:
-        """Whether a line has fields such as ``3:0.5``."""
-        return any(_LIBSVM_FIELD.fullmatch(field) for line in self.lines for field in line.split())
+        """Whether the first line consists of a number and of fields such as ``3:0.5``."""
+        fields = self.lines[0].split() if self.lines else []
+        pairs = [field for field in fields if _LIBSVM_FIELD.fullmatch(field)]
+        return bool(pairs) and all(field in pairs or is_number(field) for field in fields)
 
 
 def _delimiter_of_files(files: Iterable[Path]) -> str:
@@ -249,7 +251,7 @@ class _Reader:
             )
             return
         sample = _Sample.of(file)
-        if sample.is_prose():
+        if sample.is_prose() or sample.is_libsvm():
             self.only_blank_lines = False
             remedy = _LIBSVM if sample.is_libsvm() else "Move it out of the channel's folder if it is not data."
             yield self._problem(_short(sample.lines[0].strip()), f"must be rows of numbers: {file}, line 1", remedy)
@@ -277,12 +279,16 @@ class _Reader:
                 f"must be data: {file}, line {number} is a header",
                 f"Write the file without a header line{otherwise}.",
             )
+        rows_of_numbers = sample.row_of_numbers() is not None
+        columns = self._columns if rows_of_numbers else None
         for number, row in itertools.chain(head, numbered):
-            if self._columns is None:
-                self._columns = len(row)
-            if len(row) != self._columns:
+            columns = columns or len(row)
+            if rows_of_numbers:
+                self._columns = columns
+            if len(row) != columns:
                 yield self._problem(
-                    len(row), f"must be {self._columns} columns, as in the first row: {file}, line {number}"
+                    _short(self._delimiter.join(row)),
+                    f"must have {columns} columns, as the first row has: {file}, line {number} has {len(row)}",
                 )
                 return
             yield from self._fields(file, number, row)

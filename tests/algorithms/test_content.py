@@ -79,7 +79,16 @@ def test_ragged_rows_are_found_across_files(tmp_path: Path) -> None:
 
 def test_libsvm_in_a_csv_channel_is_recognised(tmp_path: Path) -> None:
     write(tmp_path, "a.csv", "1 1:0.5 2:3\n0 1:0.7\n")
-    assert any("text/libsvm" in problem.remedy for problem in look(tmp_path))
+    (problem,) = look(tmp_path)
+    assert "text/libsvm" in problem.remedy
+
+
+def test_words_in_one_file_say_nothing_about_the_width_of_another(tmp_path: Path) -> None:
+    write(tmp_path, "a.log", "2024-01-01, started\n2024-01-02, ended\n")
+    write(tmp_path, "z.csv", "1,2,3\n")
+    assert {problem.rule.partition(", line")[0] for problem in look(tmp_path)} == {
+        f"must be a number: {tmp_path / 'a.log'}"
+    }
 
 
 @pytest.mark.parametrize(
@@ -143,7 +152,8 @@ def test_a_line_longer_than_what_is_looked_at_is_data_all_the_same(tmp_path: Pat
 
 
 @pytest.mark.parametrize(
-    "prose", ["# Churn\n\nThe data of 2024, as it came\nfrom the shop\n", "Churn data\n", "two words"]
+    "prose",
+    ["# Churn\n\nThe data of 2024, as it came\nfrom the shop\n", "Churn data\n", "two words", '{"a": 1, "b": 2}\n'],
 )
 @pytest.mark.parametrize("name", ["README.md", "zz.txt"])
 def test_a_stray_text_file_is_the_only_problem(tmp_path: Path, prose: str, name: str) -> None:
