@@ -58,7 +58,7 @@ def measure() -> None:
             idle = resident_mib(server.pid)
             run(url, root, WARM_UP + trials + 1)
             gaps = gaps_ms(root / "root" / "training-jobs")[WARM_UP:]
-            launcher = child_of(server.pid)
+            launcher = launcher_of(server.pid)
             rows = [
                 ("last line of a trial to first line of the next, median", f"{statistics.median(gaps):.1f} ms"),
                 ("the same, 95th percentile", f"{statistics.quantiles(gaps, n=20)[-1]:.1f} ms"),
@@ -80,9 +80,10 @@ def gaps_ms(jobs: Path) -> list[float]:
     return [(following[0] - earlier[1]) * 1000 for earlier, following in pairwise(times)]
 
 
-def child_of(pid: int) -> int:
-    """The only child process of a process."""
-    return int("".join(path.read_text() for path in Path(f"/proc/{pid}/task").glob("*/children")))
+def launcher_of(pid: int) -> int:
+    """The child process of the server that starts the trials."""
+    children = "".join(path.read_text() for path in Path(f"/proc/{pid}/task").glob("*/children")).split()
+    return next(int(child) for child in children if "launcher" in Path(f"/proc/{child}/cmdline").read_text())
 
 
 def resident_mib(pid: int) -> float:

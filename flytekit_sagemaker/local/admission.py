@@ -127,7 +127,7 @@ def _local_problems(definition: Mapping[str, Any]) -> Iterator[Problem]:
     for index, metric in enumerate(definition["AlgorithmSpecification"].get("MetricDefinitions", ())):
         try:
             re.compile(metric["Regex"])
-        except re.error as fault:
+        except (re.error, OverflowError, RecursionError) as fault:
             field = f"AlgorithmSpecification.MetricDefinitions[{index}].Regex"
             yield Problem(field, metric["Regex"], f"is no regular expression in Python: {fault}")
     if descriptions.instance_count(descriptions.resources(definition)) < 1:

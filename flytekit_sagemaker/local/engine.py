@@ -11,6 +11,7 @@ from typing import Any
 from flytekit_sagemaker.local.clock import Clock
 from flytekit_sagemaker.local.containers import Container, container
 from flytekit_sagemaker.local.processes import Launcher
+from flytekit_sagemaker.local.scraping import Scraper
 from flytekit_sagemaker.local.store import Job, Kind, Page, Store
 from flytekit_sagemaker.local.training import Outcome, Surroundings, TrainingRun, end, failed
 from flytekit_sagemaker.local.tuning import TuningRun
@@ -33,8 +34,9 @@ class Engine:
         self.store = Store(root / _STATE)
         self.clock = clock
         self.launcher = Launcher(root)
+        self._scraper = Scraper()
         self.folder = root / "training-jobs"
-        self._surroundings = Surroundings(self.store, clock, self.launcher, self.folder, Path.cwd())
+        self._surroundings = Surroundings(self.store, clock, self.launcher, self._scraper, self.folder, Path.cwd())
         self._training: dict[str, TrainingRun] = {}
         self._tuning: dict[str, TuningRun] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -145,6 +147,7 @@ class Engine:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self.launcher.close()
+        self._scraper.close()
         if abandon:
             self.abandon(Outcome("Stopped", "Stopped"))
         self.store.close()

@@ -1,53 +1,18 @@
-"""What a training process prints: kept on disk within bounds, and searched for metrics line by line.
-
-Source: https://docs.aws.amazon.com/sagemaker/latest/dg/define-train-metrics.html
-"""
+"""What a training process prints: kept on disk within bounds, and handed on line by line."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import math
 import os
-import re
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 
 HEAD_BYTES = 64 << 20
 TAIL_BYTES = 1 << 20
 LINE_BYTES = 4 << 10
 _READ_BYTES = 16 << 10
-
-
-class MetricScraper:
-    """Finds metric values in the lines of a log.
-
-    A value is the first group of a definition's expression, searched in the line as it is and as CloudWatch shows it,
-    with every tab written ``#011``; what is no finite number is passed over.
-    """
-
-    def __init__(self, definitions: Iterable[tuple[str, str]]) -> None:
-        self._finders = [(name, _finder(expression)) for name, expression in definitions]
-
-    def values(self, line: str) -> list[tuple[str, float]]:
-        """The metrics (name, value) that one line reports."""
-        forms = (line, line.replace("\t", "#011")) if "\t" in line else (line,)
-        found = []
-        for name, find in self._finders:
-            match = next(filter(None, map(find, forms)), None)
-            if match and match.groups():
-                with contextlib.suppress(TypeError, ValueError):
-                    value = float(match.group(1))
-                    if math.isfinite(value):
-                        found.append((name, value))
-        return found
-
-
-def _finder(expression: str) -> Callable[[str], re.Match[str] | None]:
-    # What begins with ".*" is found from the start of the line or not at all; to search for it takes quadratic time.
-    compiled = re.compile(expression)
-    return compiled.match if expression.startswith(".*") and "|" not in expression else compiled.search
 
 
 class LineSplitter:
@@ -122,7 +87,22 @@ class LogReader:
         self._loop = asyncio.get_running_loop()
         self._pipe, self.write_end = os.pipe()
         os.set_blocking(self._pipe, False)
-        self._loop.add_reader(self._pipe, self._read)
+        self.resume()
+
+    def pause(self) -> None:
+        """Let the process wait with what it prints."""
+        if not self.finished.is_set():
+            self._loop.remove_reader(self._pipe)
+
+    def resume(self) -> None:
+        """Read on."""
+        if not self.finished.is_set():
+            self._loop.add_reader(self._pipe, self._read)
+
+    def note(self, sentence: str) -> None:
+        """Add a line of our own."""
+        if not self.finished.is_set():
+            self._file.write(f"{sentence}\n".encode())
 
     def _read(self) -> None:
         with contextlib.suppress(BlockingIOError):

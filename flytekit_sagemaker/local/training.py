@@ -20,8 +20,9 @@ from typing import Any
 from flytekit_sagemaker.local.clock import Clock
 from flytekit_sagemaker.local.containers import Container
 from flytekit_sagemaker.local.descriptions import instance_count, region_of
-from flytekit_sagemaker.local.logs import LogReader, MetricScraper
+from flytekit_sagemaker.local.logs import LogReader
 from flytekit_sagemaker.local.processes import Command, Launcher, LauncherDied, Process
+from flytekit_sagemaker.local.scraping import Scraper
 from flytekit_sagemaker.local.store import Job, Store
 from flytekit_sagemaker.local.workspace import Workspace, upload_artifacts
 
@@ -29,6 +30,8 @@ STOP_GRACE_SECONDS = 120
 MAX_FAILURE_REASON = 1024
 _METRICS_FLUSH_SECONDS = 0.25
 _LOG_DRAIN_SECONDS = 1.0
+_LINES_PER_SEARCH = 1000
+_MAX_UNSEARCHED_LINES = 10_000
 
 _MESSAGES = {
     "Restarting": "Restarting the training job",
@@ -93,6 +96,7 @@ class Surroundings:
     store: Store
     clock: Clock
     launcher: Launcher
+    scraper: Scraper
     folder: Path
     directory: Path
 
@@ -125,7 +129,10 @@ class TrainingRun:
         self._unsaved: list[tuple[str, float, float]] = []
         self._flush: asyncio.TimerHandle | None = None
         definitions = job.description["AlgorithmSpecification"].get("MetricDefinitions", ())
-        self._scraper = MetricScraper((each["Name"], each["Regex"]) for each in definitions)
+        self._metrics = [(each["Name"], each["Regex"]) for each in definitions]
+        self._readers: list[LogReader] = []
+        self._unsearched: list[str] = []
+        self._search: asyncio.Task[None] | None = None
         count = instance_count(job.description["ResourceConfig"])
         hosts = [f"algo-{number}" for number in range(1, count + 1)]
         self._workspaces = [Workspace(surroundings.folder / job.name / host, host, hosts) for host in hosts]
@@ -143,6 +150,8 @@ class TrainingRun:
             try:
                 outcome = await self._outcome(restarted)
             finally:
+                if self._search:
+                    self._search.cancel()
                 self._save_metrics()
             end(self.job, outcome, self._at.clock.time())
             self._at.store.save(self.job)
@@ -207,7 +216,9 @@ class TrainingRun:
     async def _train(self) -> Outcome:
         began = self._at.clock.time()
         self._begin("InProgress", "Training")
-        readers, processes = [], []
+        processes: list[Process] = []
+        readers: list[LogReader] = []
+        self._readers = readers
         try:
             for workspace in self._workspaces:
                 reader = LogReader(workspace.log, self._read_line)
@@ -225,6 +236,8 @@ class TrainingRun:
                 process.signal(signal.SIGKILL)
             for reader in readers:
                 reader.close()
+        if self._search:
+            await self._search
         return outcome or self._verdict(processes, readers)
 
     def _command(self, workspace: Workspace) -> Command:
@@ -287,11 +300,38 @@ class TrainingRun:
         return failed(f"AlgorithmError: {text}{ending}" if text else f"AlgorithmError: Exit Code: {code}")
 
     def _read_line(self, line: str) -> None:
-        for name, value in self._scraper.values(line):
-            self._unsaved.append((name, self._at.clock.time(), value))
-            if self._flush is None:
-                self._flush = asyncio.get_running_loop().call_later(_METRICS_FLUSH_SECONDS, self._save_metrics)
-            self._on_metric(self, name, value)
+        if not self._metrics:
+            return
+        self._unsearched.append(line)
+        if len(self._unsearched) > _MAX_UNSEARCHED_LINES:
+            for reader in self._readers:
+                reader.pause()
+        if self._search is None or self._search.done():
+            self._search = asyncio.get_running_loop().create_task(self._search_lines())
+
+    async def _search_lines(self) -> None:
+        while self._unsearched:
+            lines, self._unsearched = self._unsearched[:_LINES_PER_SEARCH], self._unsearched[_LINES_PER_SEARCH:]
+            metrics = self._metrics
+            found = await asyncio.to_thread(self._at.scraper.search, [regex for _, regex in metrics], lines)
+            for place, value in found.values:
+                self._take(metrics[place][0], value)
+            for place in found.given_up:
+                name, regex = metrics[place]
+                for reader in self._readers:
+                    reader.note(
+                        f"The local SageMaker gives up the metric {name!r}: to search for {regex!r} takes too long."
+                    )
+            self._metrics = [metric for place, metric in enumerate(metrics) if place not in found.given_up]
+            if len(self._unsearched) <= _LINES_PER_SEARCH:
+                for reader in self._readers:
+                    reader.resume()
+
+    def _take(self, name: str, value: float) -> None:
+        self._unsaved.append((name, self._at.clock.time(), value))
+        if self._flush is None:
+            self._flush = asyncio.get_running_loop().call_later(_METRICS_FLUSH_SECONDS, self._save_metrics)
+        self._on_metric(self, name, value)
 
     def _save_metrics(self) -> None:
         if self._flush:

@@ -159,7 +159,7 @@ def test_a_stopped_server_takes_its_processes_along_and_the_next_goes_on(
 @pytest.mark.parametrize(
     ("damage", "status"),
     [
-        ("description = replace(description, 'loss=([^;]*);', '(') WHERE number = 1", "Failed"),
+        ("description = replace(description, 'ResourceConfig', '?') WHERE number = 1", "Failed"),
         (
             "status = 'Completed', description = replace(description, 'InProgress', 'Completed') WHERE number IS NULL",
             "Completed",

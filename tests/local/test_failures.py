@@ -79,6 +79,25 @@ def test_a_log_without_end_or_sense_does_no_harm(jobs: Jobs, monkeypatch: pytest
     assert len(log) < 3 << 20
 
 
+def test_an_expression_that_takes_for_ever_is_given_up_and_the_job_goes_on(jobs: Jobs) -> None:
+    algorithm = with_command("sh", "-c", f"echo {'a' * 41}; echo loss=1")
+    algorithm["MetricDefinitions"] = [{"Name": "slow", "Regex": "(a+)+b"}, {"Name": "loss", "Regex": "loss=(.*)"}]
+    jobs.train("slow-regex", AlgorithmSpecification=algorithm)
+    job = jobs.ended("slow-regex")
+    assert job["TrainingJobStatus"] == "Completed"
+    assert [each["MetricName"] for each in job["FinalMetricDataList"]] == ["loss"]
+
+
+def test_a_log_says_which_metric_is_given_up(jobs: Jobs, tmp_path: Path) -> None:
+    algorithm = with_command("sh", "-c", f"echo {'a' * 41}; until [ -e {tmp_path}/gate ]; do sleep 0.01; done")
+    algorithm["MetricDefinitions"] = [{"Name": "slow", "Regex": "(a+)+b"}]
+    jobs.train("given-up", AlgorithmSpecification=algorithm)
+    jobs.until("given-up", "Training")
+    assert "gives up the metric 'slow'" in eventually(lambda: jobs.log("given-up"), lambda log: "metric" in log)
+    (tmp_path / "gate").touch()
+    jobs.ended("given-up")
+
+
 def test_a_manifest_cannot_reach_outside_its_channel(jobs: Jobs, tmp_path: Path) -> None:
     data = tmp_path / "list"
     (tmp_path / "part").touch()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flytekit_sagemaker.local import logs
-from flytekit_sagemaker.local.logs import LineSplitter, LogFile, MetricScraper
+from flytekit_sagemaker.local.logs import LineSplitter, LogFile
+from flytekit_sagemaker.local.scraping import Findings, Scraper
+
+
+@pytest.fixture(scope="module")
+def scraper() -> Iterator[Scraper]:
+    scraper = Scraper()
+    yield scraper
+    scraper.close()
 
 
 @given(st.lists(st.text(st.characters(exclude_characters="\n\r"), max_size=20), max_size=8), st.integers(1, 7))
@@ -47,8 +56,16 @@ def test_a_progress_bar_is_many_lines() -> None:
         (r"loss=(\S+)", "nothing", []),
     ],
 )
-def test_values_are_found_as_cloudwatch_finds_them(expression: str, line: str, values: list[float]) -> None:
-    assert [value for _, value in MetricScraper([("m", expression)]).values(line)] == values
+def test_values_are_found_as_cloudwatch_finds_them(
+    scraper: Scraper, expression: str, line: str, values: list[float]
+) -> None:
+    assert [value for _, value in scraper.search([expression], [line]).values] == values
+
+
+def test_an_expression_that_takes_for_ever_is_given_up_and_costs_the_others_nothing(scraper: Scraper) -> None:
+    found = scraper.search([r"(a+)+b", r"loss=(\d)"], ["a" * 41, "loss=1", "loss=2"])
+    assert found == Findings([[1, 1], [1, 2]], [0])  # type: ignore[list-item]
+    assert scraper.search([r"loss=(\d)"], ["loss=3"]).values == [[0, 3]]
 
 
 def test_a_log_file_keeps_its_beginning_and_its_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

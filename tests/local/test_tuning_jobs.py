@@ -208,9 +208,21 @@ def test_a_choice_of_instances_is_taken(jobs: Jobs, config: dict[str, Any]) -> N
     assert jobs.describe(jobs.trials(name)[0]["TrainingJobName"])["ResourceConfig"] == INSTANCES
 
 
-def test_a_choice_of_no_instances_is_refused(jobs: Jobs) -> None:
-    with pytest.raises(jobs.client.exceptions.ClientError, match="must say how many instances there are"):
-        jobs.tune("no-instances", ResourceConfig=None, HyperParameterTuningResourceConfig={})
+@pytest.mark.parametrize(
+    "resources",
+    [
+        {"ResourceConfig": None, "HyperParameterTuningResourceConfig": {}},
+        {
+            "ResourceConfig": {
+                "InstanceGroups": [{"InstanceType": "ml.m5.large", "InstanceCount": 0, "InstanceGroupName": "none"}],
+                "VolumeSizeInGB": 1,
+            }
+        },
+    ],
+)
+def test_no_instances_are_refused(jobs: Jobs, resources: dict[str, Any]) -> None:
+    with pytest.raises(jobs.client.exceptions.ClientError, match="instanceCount|how many instances"):
+        jobs.tune("no-instances", **resources)
 
 
 def test_a_warm_start_learns_from_its_parents(jobs: Jobs) -> None:
