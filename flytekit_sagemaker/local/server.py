@@ -42,6 +42,7 @@ DEFAULT_REGION = "us-east-1"
 MAX_REQUEST_BYTES = 4 << 20
 _CONTENT_TYPE = "application/x-amz-json-1.1"
 _OWN_HOSTS = ("127.0.0.1", "localhost")
+_SHARED_LOCK = threading.Lock()
 _CREDENTIAL = re.compile(r"Credential=(?P<key>[^/,]+)/\d{8}/(?P<region>[a-z0-9-]{1,32})/")
 
 
@@ -252,9 +253,6 @@ def shared() -> LocalSageMaker:
     """
     with _SHARED_LOCK:
         return _start_shared()
-
-
-_SHARED_LOCK = threading.Lock()
 
 
 @functools.cache
