@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from flytekit_sagemaker.algorithms.content import csv_problems
+from flytekit_sagemaker.algorithms.content import csv_problems, label_first
 from flytekit_sagemaker.errors import Problem
 from flytekit_sagemaker.local import containers, descriptions, objects, warm_start
 from flytekit_sagemaker.local.store import Job, Kind
@@ -175,9 +175,9 @@ def _data_problems(
         remedy = "Please ensure that the path exists and holds at least one file."
         yield Problem(f"{field}.DataSource.S3DataSource.S3Uri", uri, rule, remedy)
     elif runs.algorithm and channel.get("ContentType", "").partition(";")[0] in _CSV:
-        label_first = "label_size=0" not in channel["ContentType"]
+        first = label_first(channel["ContentType"])
         checked = path if path.exists() else [item.source for item in found]
-        for problem in csv_problems(checked, channel=channel["ChannelName"], label_first=label_first):
+        for problem in csv_problems(checked, channel=channel["ChannelName"], label_first=first):
             yield problem.under(field)
 
 
