@@ -154,9 +154,17 @@ def test_the_aws_cli_creates_follows_lists_and_stops(tmp_path: Path, csv_data: A
         stopped = until({"Stopped"}, "TrainingJobStatus", "describe-training-job", TrainingJobName="endless")
         assert stopped["SecondaryStatus"] == "Stopped"
 
-        aws("create-hyper-parameter-tuning-job", HyperParameterTuningJobName="search", **tuning)
         describe = "describe-hyper-parameter-tuning-job"
+        forever = {**tuning, "TrainingJobDefinition": {**training, "StaticHyperParameters": endless}}
+        name = {"HyperParameterTuningJobName": "endless-search"}
+        aws("create-hyper-parameter-tuning-job", **name, **forever)
+        aws("stop-hyper-parameter-tuning-job", **name)
+        until({"Stopped"}, "HyperParameterTuningJobStatus", describe, **name)
+        stopped_trials = aws("list-training-jobs-for-hyper-parameter-tuning-job", **name)["TrainingJobSummaries"]
+        assert {trial["TrainingJobStatus"] for trial in stopped_trials} <= {"Stopped"}
+
         name = {"HyperParameterTuningJobName": "search"}
+        aws("create-hyper-parameter-tuning-job", **name, **tuning)
         ended = until({"Completed"}, "HyperParameterTuningJobStatus", describe, **name)
         assert ended["TrainingJobStatusCounters"]["Completed"] == 4
         best = aws("describe-training-job", TrainingJobName=ended["BestTrainingJob"]["TrainingJobName"])
@@ -166,4 +174,6 @@ def test_the_aws_cli_creates_follows_lists_and_stops(tmp_path: Path, csv_data: A
         trials = aws("list-training-jobs-for-hyper-parameter-tuning-job", **name)["TrainingJobSummaries"]
         assert len(trials) == 4
         listed = {job["TrainingJobName"] for job in aws("list-training-jobs")["TrainingJobSummaries"]}
-        assert listed == {"endless", *(trial["TrainingJobName"] for trial in trials)}
+        assert listed == {"endless", *(trial["TrainingJobName"] for trial in (*stopped_trials, *trials))}
+        searches = aws("list-hyper-parameter-tuning-jobs")["HyperParameterTuningJobSummaries"]
+        assert {job["HyperParameterTuningJobName"] for job in searches} == {"endless-search", "search"}
