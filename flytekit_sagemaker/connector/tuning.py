@@ -87,13 +87,16 @@ class TuningJobConnector(JobConnector):
         names the place of the model all the same.
         """
         sign = -1 if record.direction == "Maximize" else 1
+        # Of trials that are equally good, the one that the service names comes first.
         scored = [
-            (sign * trial.objective, trial.index, trial) for trial in record.trials if trial.objective is not None
+            (sign * trial.objective, trial != record.best, trial.index, trial)
+            for trial in record.trials
+            if trial.objective is not None
         ]
-        for _, _, trial in sorted(scored):
+        for *_, trial in sorted(scored, key=lambda entry: entry[:3]):
             found = aws.call(meta.endpoint, "describe_training_job", TrainingJobName=trial.training_job_name)
             if trial.status == "Completed" or exists(found["ModelArtifacts"]["S3ModelArtifacts"]):
-                if record.best is not None and trial.index != record.best.index:
+                if record.best is not None and trial != record.best:
                     stopped = record.best.training_job_name
                     logger.warning("%s left no model; %s is the best that did", stopped, trial.training_job_name)
                 return trial, found

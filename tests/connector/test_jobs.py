@@ -13,6 +13,7 @@ import pytest
 import xgboost
 from flyteidl.core import literals_pb2
 from flyteidl.core.execution_pb2 import TaskExecution
+from flytekit.extend.backend.base_connector import ConnectorRegistry
 from flytekit.models.literals import LiteralMap
 from google.protobuf import json_format
 
@@ -108,6 +109,23 @@ async def test_tuning_job_brings_back_the_best_trial(flyte: Flyte, tuning_inputs
     assert len(table) == 1 + 4
     deck = flyte.deck(meta)
     assert all(row.split(",")[1].removeprefix(f"{outputs['hpo_job_name']}-") in deck for row in table[1:])
+
+
+async def test_of_equal_trials_the_one_that_the_service_names_is_the_best(
+    flyte: Flyte, tuning_inputs: dict[str, Any], boto: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    equal = {"continuous_parameter_range": {"min_value": 0.3, "max_value": 0.3}}
+    meta = await flyte.create(TUNE, {**tuning_inputs, "eta": equal})
+    await flyte.end(TUNE, meta)
+    metadata = JobMetadata.decode(meta)
+    connector = ConnectorRegistry.get_connector(TUNE.task_type).connector
+    tuning = boto.describe_hyper_parameter_tuning_job(HyperParameterTuningJobName=metadata.name)
+    trials = boto.list_training_jobs_for_hyper_parameter_tuning_job(HyperParameterTuningJobName=metadata.name)
+    for named in trials["TrainingJobSummaries"]:  # the service may name any of them
+        record = connector.record(metadata, {**tuning, "BestTrainingJob": named})
+        best = connector.outputs(metadata, record)["best_job_name"].scalar.primitive.string_value
+        assert best == named["TrainingJobName"]
+    assert "left no model" not in caplog.text
 
 
 async def test_progress_comes_with_every_report(flyte: Flyte, tuning_inputs: dict[str, Any]) -> None:
