@@ -13,6 +13,8 @@ from flytekit_sagemaker.models import training_job as training_job_models
 from flytekit_sagemaker.models.training_job import StoppingCondition
 from flytekit_sagemaker.tasks import hpo_job_task, training_job_task
 
+from .requests import samples
+
 alg_spec = training_job_models.AlgorithmSpecification(
     input_mode=_sdk_sagemaker_types.InputMode.FILE,
     algorithm_name=_sdk_sagemaker_types.AlgorithmName.XGBOOST,
@@ -42,30 +44,10 @@ xgboost_simple_hpo_task = hpo_job_task.SdkSimpleHPOJobTask(
 
 # Every hyperparameter that a notebook of that time passed, as texts.
 LEGACY_HYPERPARAMETERS = {
+    **samples.LEGACY_HYPERPARAMETERS,
     "num_round": "8",
-    "base_score": "0.5",
-    "booster": "gbtree",
-    "csv_weights": "0",
-    "dsplit": "row",
-    "grow_policy": "depthwise",
-    "lambda_bias": "0.0",
-    "max_bin": "256",
-    "max_leaves": "0",
-    "normalize_type": "tree",
-    "objective": "reg:linear",
-    "one_drop": "0",
     "prob_buffer_row": "1.0",
-    "process_type": "default",
-    "rate_drop": "0.0",
-    "refresh_leaf": "1",
-    "sample_type": "uniform",
-    "scale_pos_weight": "1.0",
     "silent": "0",
-    "sketch_eps": "0.03",
-    "skip_drop": "0.0",
-    "tree_method": "auto",
-    "tweedie_variance_power": "1.5",
-    "updater": "grow_colmaker,prune",
     "eta": "0.3",
     "gamma": "0.0",
     "max_depth": "6",
