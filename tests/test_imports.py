@@ -9,7 +9,18 @@ from typing import Any
 
 import pytest
 
-HEAVY = ["boto3", "botocore", "optuna", "xgboost", "pandas", "sklearn", "scipy", "numpy", "pyarrow"]
+HEAVY = [
+    "boto3",
+    "botocore",
+    "optuna",
+    "xgboost",
+    "pandas",
+    "sklearn",
+    "scipy",
+    "numpy",
+    "pyarrow",
+    "prometheus_client",
+]
 
 
 def in_a_fresh_process(program: str) -> Any:

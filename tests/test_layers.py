@@ -26,6 +26,8 @@ ARROWS: dict[str, set[str]] = {
     "status": set(),
     "settings": {"errors"},
     "uris": set(),
+    "telemetry": set(),
+    "logs": {"settings"},
     "arguments": {"errors"},
     "_generated": set(),
     "models": {"_generated", "arguments", "types", "errors"},
@@ -33,9 +35,9 @@ ARROWS: dict[str, set[str]] = {
     "requests": {"algorithms", "models", "types", "errors", "uris"},
     "container": {"errors"},
     "reporting": {"models", "errors"},
-    "aws": {"errors"},
+    "aws": {"telemetry", "errors"},
     "placement": {"aws", "requests", "settings", "errors", "uris"},
-    "connector": {"aws", "placement", "requests", "reporting", "models", "algorithms"} | LEAVES,
+    "connector": {"aws", "placement", "requests", "reporting", "models", "algorithms", "telemetry", "logs"} | LEAVES,
     "local": {"requests", "algorithms", "models", "types", "errors", "uris"},
     "tasks": {"reporting", "models"} | LEAVES,
     "remote": {"tasks", "reporting", "models"} | LEAVES,
@@ -52,6 +54,7 @@ ON_DEMAND: dict[str, set[str]] = {"placement": {"local"}, "__init__": {"tasks"}}
 
 # Libraries that are slow to import, or optional: the only parts that may import them.
 LIBRARIES: dict[str, set[str]] = {
+    "prometheus_client": {"telemetry"},
     "boto3": {"aws"},
     "botocore": {"aws", "requests", "local"},
     "optuna": {"local"},
