@@ -16,7 +16,7 @@ import flytekit_sagemaker
 
 ROOT = Path(flytekit_sagemaker.__file__).parent
 
-LEAVES = {"arguments", "errors", "types", "status", "settings", "uris"}
+LEAVES = {"arguments", "clock", "errors", "types", "status", "settings", "uris"}
 ANYTHING = {part.stem for part in ROOT.iterdir()} - {"testing"}
 
 # Part of the package: the other parts that it may import.
@@ -38,7 +38,7 @@ ARROWS: dict[str, set[str]] = {
     "aws": {"telemetry", "errors"},
     "placement": {"aws", "requests", "settings", "errors", "uris"},
     "connector": {"aws", "placement", "requests", "reporting", "models", "algorithms", "telemetry", "logs"} | LEAVES,
-    "local": {"requests", "algorithms", "models", "types", "errors", "uris"},
+    "local": {"requests", "algorithms", "models", "clock", "types", "errors", "uris"},
     "tasks": {"reporting", "models"} | LEAVES,
     "remote": {"tasks", "reporting", "models"} | LEAVES,
     "sdk": {"tasks", "models"} | LEAVES,

@@ -8,7 +8,7 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from flytekit_sagemaker.local.clock import Clock
+from flytekit_sagemaker.clock import Clock
 from flytekit_sagemaker.local.containers import Container, container
 from flytekit_sagemaker.local.processes import Launcher
 from flytekit_sagemaker.local.scraping import Scraper

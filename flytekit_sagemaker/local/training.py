@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from flytekit_sagemaker.local.clock import Clock
+from flytekit_sagemaker.clock import Clock
 from flytekit_sagemaker.local.containers import Container
 from flytekit_sagemaker.local.descriptions import instance_count, region_of
 from flytekit_sagemaker.local.logs import LogReader

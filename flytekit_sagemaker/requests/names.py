@@ -12,6 +12,7 @@ from dataclasses import astuple, dataclass
 
 TRAINING_JOB_NAME_LENGTH = 63
 TUNING_JOB_NAME_LENGTH = 32
+DEFAULT_PREFIX = "flyte"
 _HASH_LENGTH = 8
 _TAG_PREFIX = "flyte-"
 
@@ -36,13 +37,17 @@ class JobIdentity:
     version: str = ""
     attempt: int = 0
 
-    def job_name(self, length: int) -> str:
-        """A legal job name of at most ``length`` characters, unique to this attempt: what is readable, then a hash."""
+    def job_name(self, length: int, prefix: str = DEFAULT_PREFIX) -> str:
+        """A legal job name of at most ``length`` characters, unique to this attempt.
+
+        First the prefix, by which the jobs of a deployment are known in an account (to its IAM policies, and to whoever
+        lists jobs); then what is readable; then a hash.
+        """
         readable = "-".join(part for part in (self.execution, self.node, str(self.attempt)) if part)
         attempt = (self.project, self.domain, self.execution, self.node, str(self.attempt))
         digest = hashlib.sha256("\0".join(attempt).encode()).hexdigest()[:_HASH_LENGTH]
-        slug = re.sub(r"[^a-zA-Z0-9]+", "-", readable)[: length - _HASH_LENGTH - 1].strip("-")
-        return f"{slug}-{digest}" if slug else digest
+        slug = re.sub(r"[^a-zA-Z0-9]+", "-", readable)[: length - len(prefix) - _HASH_LENGTH - 2].strip("-")
+        return "-".join(part for part in (prefix, slug, digest) if part)
 
     def tags(self) -> dict[str, str]:
         """The tags that tell an account's owner which execution a job belongs to."""

@@ -1,4 +1,4 @@
-"""Time that a test moves, for the clock of the local SageMaker."""
+"""Time that a test moves, in place of the system's clock."""
 
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ def test_long_names_that_differ_at_their_end_stay_distinct(length: int) -> None:
 
 
 def test_a_name_shows_the_execution_that_it_belongs_to() -> None:
-    assert make.job_identity().job_name(TRAINING_JOB_NAME_LENGTH).startswith("f6a1b2c3d4e5-n0-0-")
+    assert make.job_identity().job_name(TRAINING_JOB_NAME_LENGTH).startswith("flyte-f6a1b2c3d4e5-n0-0-")
 
 
 def test_names_ignore_the_version_so_that_a_repeated_create_meets_its_job() -> None:
@@ -82,3 +82,11 @@ def test_tags_name_the_owner_and_leave_out_what_is_unknown() -> None:
         "flyte-attempt": "2",
     }
     assert "flyte-task" not in make.job_identity().tags()
+
+
+@pytest.mark.parametrize("length", LENGTHS)
+def test_a_deployment_has_a_prefix_of_its_own(length: int) -> None:
+    ours, theirs = (make.job_identity().job_name(length, prefix) for prefix in ("flyte-eu", "flyte-us"))
+    assert ours.startswith("flyte-eu-f6a1b2")
+    assert theirs.startswith("flyte-us-f6a1b2")
+    assert len(ours) <= length

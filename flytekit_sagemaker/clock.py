@@ -1,4 +1,4 @@
-"""Time as a collaborator: the local SageMaker reads and awaits it only through a ``Clock``."""
+"""Time as a collaborator: the connector and the local SageMaker read and await it only through a ``Clock``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """What the local SageMaker knows of time. Both methods speak of seconds since the epoch."""
+    """What a program knows of time. Both methods speak of seconds since the epoch."""
 
     def time(self) -> float:
         """The present moment, in seconds since the epoch."""
