@@ -16,7 +16,7 @@ import flytekit_sagemaker
 
 ROOT = Path(flytekit_sagemaker.__file__).parent
 
-LEAVES = {"arguments", "clock", "errors", "types", "status", "settings", "uris"}
+LEAVES = {"arguments", "clock", "errors", "masking", "types", "status", "settings", "uris"}
 ANYTHING = {part.stem for part in ROOT.iterdir()} - {"testing"}
 
 # Part of the package: the other parts that it may import.
@@ -26,15 +26,16 @@ ARROWS: dict[str, set[str]] = {
     "status": set(),
     "settings": {"errors"},
     "uris": set(),
+    "masking": set(),
     "telemetry": set(),
-    "logs": {"settings"},
+    "logs": set(),
     "arguments": {"errors"},
     "_generated": set(),
     "models": {"_generated", "arguments", "types", "errors"},
     "algorithms": {"types", "errors", "uris"},
     "requests": {"algorithms", "models", "types", "errors", "uris"},
     "container": {"errors"},
-    "reporting": {"models", "errors"},
+    "reporting": {"models", "errors", "masking"},
     "aws": {"telemetry", "errors"},
     "placement": {"aws", "requests", "settings", "errors", "uris"},
     "connector": {"aws", "placement", "requests", "reporting", "models", "algorithms", "telemetry", "logs"} | LEAVES,
