@@ -13,7 +13,6 @@ LOCAL = [
 KUBEFLOW = ["kfp>=2"]
 DEV = [
     *LOCAL,
-    "flytekit[connector]>=1.16",
     "hypothesis",
     "ipykernel",
     "moto[server]>=5",
@@ -23,7 +22,9 @@ DEV = [
     "pytest-asyncio",
     "pytest-timeout",
     "pytest-xdist",
+    "pyyaml",
     "ruff",
+    "types-PyYAML",
     "types-protobuf",
 ]
 
@@ -45,8 +46,10 @@ setup(
         "aiobotocore>=2.13",
         "boto3>=1.34",
         "flyteidl>=1.16",
-        "flytekit>=1.16",
+        # With what serving a connector takes: the gRPC health service and the Prometheus client.
+        "flytekit[connector]>=1.16",
         "grpcio",
+        "prometheus-client",
         "protobuf>=4.25",
     ],
     extras_require={"local": LOCAL, "kubeflow": KUBEFLOW, "dev": DEV},
