@@ -57,7 +57,7 @@ ON_DEMAND: dict[str, set[str]] = {"placement": {"local"}, "__init__": {"tasks"}}
 LIBRARIES: dict[str, set[str]] = {
     "prometheus_client": {"telemetry"},
     "boto3": {"aws"},
-    "botocore": {"aws", "requests", "local"},
+    "botocore": {"aws", "connector", "requests", "local"},
     "optuna": {"local"},
     "xgboost": {"local"},
     "pandas": {"local"},

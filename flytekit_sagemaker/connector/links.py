@@ -1,11 +1,16 @@
-"""Links into the AWS console, for every partition.
+"""Links into the AWS console, for every partition that has a public one.
 
-Source: https://docs.aws.amazon.com/general/latest/gr/sagemaker.html
+Sources: https://docs.aws.amazon.com/general/latest/gr/sagemaker.html and
+https://docs.aws.amazon.com/whitepapers/latest/aws-fault-isolation-boundaries/partitions.html
 """
 
 from __future__ import annotations
 
-from urllib.parse import quote
+import functools
+import re
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote, urlsplit
 
 from flyteidl.core.execution_pb2 import TaskLog
 
@@ -13,41 +18,76 @@ from flytekit_sagemaker.aws import Endpoint
 
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
 
+# The isolated partitions have consoles, too, though none that can be reached or named from outside.
+_CONSOLES = {
+    "aws": "{region}.console.aws.amazon.com",
+    "aws-cn": "console.amazonaws.cn",
+    "aws-us-gov": "console.amazonaws-us-gov.com",
+    "aws-eusc": "{region}.console.amazonaws-eusc.eu",
+}
+_PAGES = {"training": "jobs", "tuning": "hyper-tuning-jobs"}
+
 
 def job_links(endpoint: Endpoint, kind: str, name: str) -> dict[str, str]:
-    """Title to URL of a job's pages; none for a SageMaker that is not AWS.
+    """Title to URL of a job's pages; none for a SageMaker that has no console.
 
     Args:
         endpoint: where the job runs.
         kind: ``training`` or ``tuning``.
         name: name of the job.
     """
-    if endpoint.url and not _is_aws(endpoint.url):
-        return {}
-    host, region = _console_host(endpoint.region), endpoint.region
-    page = {"training": "jobs", "tuning": "hyper-tuning-jobs"}[kind]
-    # The console wants a fragment whose percent signs are themselves escaped as $25.
-    group = quote(quote(LOG_GROUP, safe=""), safe="").replace("%", "$")
-    prefix = quote(quote(f"{name}/" if kind == "training" else name, safe=""), safe="").replace("%", "$")
-    logs = f"#logsV2:log-groups/log-group/{group}$3FlogStreamNameFilter$3D{prefix}"
-    return {
-        "SageMaker job": f"https://{host}/sagemaker/home?region={region}#/{page}/{name}",
-        "CloudWatch logs": f"https://{host}/cloudwatch/home?region={region}{logs}",
+    streams = f"{name}/" if kind == "training" else name  # the streams of trials begin with the tuning job's name
+    pages = {
+        "SageMaker job": _console(endpoint, "sagemaker", f"/{_PAGES[kind]}/{quote(name, safe='')}"),
+        "CloudWatch logs": _console(
+            endpoint, "cloudwatch", f"{_log_group()}$3FlogStreamNameFilter$3D{_escaped(streams)}"
+        ),
     }
+    return {title: url for title, url in pages.items() if url}
 
 
-def task_logs(links: dict[str, str]) -> list[TaskLog]:
+def stream_link(endpoint: Endpoint, stream: str) -> str:
+    """URL of one stream of the training jobs' log; empty for a SageMaker that has no console."""
+    return _console(endpoint, "cloudwatch", f"{_log_group()}/log-events/{_escaped(stream)}")
+
+
+def task_logs(links: Mapping[str, str]) -> list[TaskLog]:
     """The links as Flyte shows them beside a task."""
     return [TaskLog(name=title, uri=uri) for title, uri in links.items()]
 
 
+def _console(endpoint: Endpoint, service: str, fragment: str) -> str:
+    host = _CONSOLES.get(_partition(endpoint.region), "") if not endpoint.url or _is_aws(endpoint.url) else ""
+    if not host:
+        return ""
+    return f"https://{host.format(region=endpoint.region)}/{service}/home?region={endpoint.region}#{fragment}"
+
+
+def _log_group() -> str:
+    return f"logsV2:log-groups/log-group/{_escaped(LOG_GROUP)}"
+
+
+def _escaped(text: str) -> str:
+    """The console wants names in its fragments quoted twice, the percent signs spelled ``$``."""
+    return quote(quote(text, safe=""), safe="").replace("%", "$")
+
+
+def _partition(region: str) -> str:
+    found = (item["id"] for item in _partitions() if region in item["regions"])
+    alike = (item["id"] for item in _partitions() if re.match(item["regionRegex"], region))
+    return next(found, None) or next(alike, "aws")
+
+
 def _is_aws(url: str) -> bool:
-    return ".amazonaws." in url
+    host = urlsplit(url).hostname or ""
+    outputs = [item["outputs"] for item in _partitions()]
+    suffixes = {output[member] for output in outputs for member in ("dnsSuffix", "dualStackDnsSuffix")}
+    return any(host.endswith(f".{suffix}") for suffix in suffixes)
 
 
-def _console_host(region: str) -> str:
-    if region.startswith("cn-"):
-        return "console.amazonaws.cn"
-    if region.startswith("us-gov-"):
-        return "console.amazonaws-us-gov.com"
-    return f"{region}.console.aws.amazon.com"
+@functools.cache
+def _partitions() -> list[dict[str, Any]]:
+    """AWS's partitions as botocore knows them."""
+    from botocore.loaders import Loader
+
+    return list(Loader().load_data("partitions")["partitions"])
