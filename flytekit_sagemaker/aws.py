@@ -1,50 +1,70 @@
-"""The way to SageMaker: one cached client per endpoint, and its errors in this package's terms."""
+"""The way to AWS: one attempt per call, clients by endpoint and role, and AWS's errors in this package's terms."""
 
 from __future__ import annotations
 
+import os
+import re
 import threading
+import time
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from functools import cache
+from typing import Any, NoReturn, TypeVar
 from urllib.parse import urlsplit
 
+from flytekit_sagemaker import settings, telemetry
 from flytekit_sagemaker.errors import SageMakerError, ServiceError, TransientError, UserError
 
-# Flyte gives a call to a connector 10 seconds: both attempts together stay below them.
-_CONNECT_TIMEOUT_IN_SECONDS = 1
+T = TypeVar("T")
+
+SESSION_NAME = "flytekit-sagemaker"
+_SESSION_NAME_LENGTH = 64
 _READ_TIMEOUT_IN_SECONDS = 3
-_ATTEMPTS = 2
 # The local SageMaker looks at the training data before it takes a job on.
 _LOCAL_READ_TIMEOUT_IN_SECONDS = 60
 _MAX_CONNECTIONS = 50
+_MAX_CLIENTS = 64
+_AWS_HOST = re.compile(r"(.+\.)?(amazonaws\.(com|com\.cn|eu)|api\.aws|api\.amazonwebservices\.com\.cn)")
 
 
 @dataclass(frozen=True)
 class Endpoint:
-    """A SageMaker: the key under which its client is cached.
+    """A SageMaker, and as whom it is called.
 
     Attributes:
         region: AWS region.
         url: URL of the endpoint; empty for the region's own.
+        assume_role_arn: IAM role to assume before calling; empty to call with the credentials found.
+        external_id: external id that the role asks for.
     """
 
     region: str
     url: str = ""
+    assume_role_arn: str = ""
+    external_id: str = ""
 
     @property
     def is_on_this_machine(self) -> bool:
         """Whether the endpoint is on this machine, where there are neither accounts nor credentials."""
         return urlsplit(self.url).hostname in ("127.0.0.1", "localhost", "::1")
 
+    @property
+    def is_of_aws(self) -> bool:
+        """Whether AWS serves the endpoint: the region's own, or one inside a VPC."""
+        return not self.url or bool(_AWS_HOST.fullmatch(urlsplit(self.url).hostname or ""))
+
 
 class RefusedCall(SageMakerError):
-    """A call that SageMaker answered with an error; mixed into the class that says whose move it is.
+    """A call that did not succeed; mixed into the class that says whose move it is.
 
     Attributes:
-        code: the service's error code, such as ``ResourceInUse``.
+        code: the service's error code, such as ``ResourceInUse``; empty where the service gave no answer.
     """
 
-    code: str = ""
+    def __init__(self, message: str, code: str = "") -> None:
+        super().__init__(message)
+        self.code = code
 
     @property
     def is_not_found(self) -> bool:
@@ -61,42 +81,49 @@ class RefusedByService(RefusedCall, ServiceError):
 
 
 class RefusedForNow(RefusedCall, TransientError):
-    """Throttled, out of capacity, unreachable or broken: the same call may succeed later."""
+    """Throttled, out of capacity, unreachable or broken: the same call may succeed later.
+
+    Attributes:
+        certain: whether the service surely did not do what it was asked; where False, nobody knows.
+    """
+
+    def __init__(self, message: str, code: str = "", *, certain: bool = False) -> None:
+        super().__init__(message, code)
+        self.certain = certain
+
+    @property
+    def is_throttling(self) -> bool:
+        """Whether the service was asked too often."""
+        return self.code in telemetry.THROTTLING_CODES
 
 
+# What an account has no room for now: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateTrainingJob.html
+_CAPACITY_CODES = {"CapacityError", "InsufficientCapacityException", "ResourceLimitExceeded"}
+# Credentials that ran out while they were on their way; whoever provides them provides new ones.
+_EXPIRED_CODES = {"ExpiredToken", "ExpiredTokenException", "RequestExpired"}
+_CERTAIN_CODES = telemetry.THROTTLING_CODES | _CAPACITY_CODES | _EXPIRED_CODES
 # https://docs.aws.amazon.com/sagemaker/latest/APIReference/CommonErrors.html and what the service was seen to send.
-_TRANSIENT_CODES = {
-    "BandwidthLimitExceeded",
+_UNCERTAIN_CODES = {
     "InternalFailure",
     "InternalServerError",
-    "LimitExceededException",
     "PriorRequestNotComplete",
-    "RequestLimitExceeded",
-    "RequestThrottled",
-    "RequestThrottledException",
     "RequestTimeout",
     "RequestTimeoutException",
-    "ResourceLimitExceeded",
     "ServiceUnavailable",
-    "SlowDown",
-    "Throttling",
-    "ThrottledException",
-    "ThrottlingException",
-    "TooManyRequestsException",
 }
 _USER_CODES = {
     "AccessDenied",
     "AccessDeniedException",
-    "ExpiredToken",
-    "ExpiredTokenException",
     "InvalidClientTokenId",
     "NotAuthorized",
     "OptInRequired",
     "ResourceInUse",
     "ResourceNotFound",
+    "ResourceNotFoundException",
+    "SignatureDoesNotMatch",
     "UnrecognizedClientException",
-    "ValidationException",
     "ValidationError",
+    "ValidationException",
 }
 
 # What the service answers when it is asked to stop a job that ended or never was.
@@ -104,8 +131,6 @@ NOTHING_TO_DO_CODES = ("ValidationException", "ResourceNotFound")
 
 # Access keys of the local SageMakers that ask for one, by URL.
 _local_keys: dict[str, str] = {}
-_clients: dict[tuple[str, Endpoint], Any] = {}
-_clients_lock = threading.Lock()
 
 
 def sign_for(url: str, access_key: str | None) -> None:
@@ -114,88 +139,235 @@ def sign_for(url: str, access_key: str | None) -> None:
         _local_keys[url] = access_key
 
 
-def client(endpoint: Endpoint, service: str = "sagemaker") -> Any:
-    """The boto3 client of an endpoint; made once, safe to share between threads."""
-    key = (service, endpoint)
-    with _clients_lock:
-        if key not in _clients:
-            _clients[key] = _new_client(endpoint, service)
-        return _clients[key]
+def client(endpoint: Endpoint, service: str = "sagemaker", session_name: str = "") -> Any:
+    """The boto3 client of an endpoint, safe to share between threads; made once while it is in use."""
+    name = _legal_session_name(session_name) if endpoint.assume_role_arn else ""
+    return _clients.get((service, endpoint, name))
+
+
+def forget_clients() -> None:
+    """Look for credentials again on the next call, as after they expired or moved."""
+    _clients.forget()
 
 
 def default_region() -> str:
-    """The region that boto3 finds in the environment or the AWS config; empty when there is none."""
-    import boto3
+    """The region that the environment or the AWS config names; empty when there is none."""
+    named = os.environ.get("AWS_DEFAULT_REGION") or os.environ.get("AWS_REGION")
+    return named or translated(lambda: _clients.session().get_config_variable("region"), "the AWS config") or ""
 
-    return boto3.session.Session().region_name or ""
 
-
-def call(endpoint: Endpoint, operation: str, **parameters: Any) -> Mapping[str, Any]:
-    """Call one operation of SageMaker and return its answer.
+def call(
+    endpoint: Endpoint, operation: str, *, service: str = "sagemaker", session_name: str = "", **parameters: Any
+) -> Mapping[str, Any]:
+    """Call one operation once and return its answer; whether to try again is the caller's to decide.
 
     Args:
         endpoint: which SageMaker.
         operation: name of the client's method, such as ``describe_training_job``.
-        parameters: its parameters.
+        service: ``sagemaker``, or another service of the same account and region, such as ``logs``.
+        session_name: name of the session in which a role is assumed, as it will stand in the account's audit trail.
+        parameters: the operation's parameters.
 
     Raises:
         RefusedByUserFault, RefusedByService: when trying again as it is cannot succeed.
         RefusedForNow: when it may succeed later.
     """
-    answer: Mapping[str, Any] = _translated(lambda: getattr(client(endpoint), operation)(**parameters), operation)
-    return answer
+    start, result = time.monotonic(), "ok"
+    try:
+        return translated(lambda: getattr(client(endpoint, service, session_name), operation)(**parameters), operation)
+    except RefusedCall as error:
+        result = error.code or ("no answer" if isinstance(error, RefusedForNow) else "not sent")
+        if error.code in _EXPIRED_CODES:
+            forget_clients()
+        raise
+    finally:
+        telemetry.aws_call(operation, result, time.monotonic() - start)
 
 
-def pages(endpoint: Endpoint, operation: str, member: str, **parameters: Any) -> Iterator[Mapping[str, Any]]:
+def pages(
+    endpoint: Endpoint, operation: str, member: str, *, service: str = "sagemaker", **parameters: Any
+) -> Iterator[Mapping[str, Any]]:
     """The entries of a list operation over all its pages; raises as :func:`call`."""
     while True:
-        answer = call(endpoint, operation, MaxResults=100, **parameters)
+        answer = call(endpoint, operation, service=service, MaxResults=100, **parameters)
         yield from answer.get(member, ())
         if not answer.get("NextToken"):
             return
         parameters["NextToken"] = answer["NextToken"]
 
 
-def _translated(make: Callable[[], Any], operation: str) -> Any:
+def translated(make: Callable[[], T], operation: str) -> T:
+    """The result of ``make``, with boto3's errors as those of :func:`call`."""
     from botocore import exceptions
     from botocore.parsers import ResponseParserError
 
     try:
         return make()
     except exceptions.ClientError as error:
-        code = error.response.get("Error", {}).get("Code", "")
-        message = error.response.get("Error", {}).get("Message", "") or str(error)
-        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        kind: type[RefusedCall] = RefusedByService
-        if code in _TRANSIENT_CODES or status >= 500:
-            kind = RefusedForNow
-        elif code in _USER_CODES:
-            kind = RefusedByUserFault
-        refused = kind(f"{operation} was refused: {message} ({code})")
-        refused.code = code
-        raise refused from error
-    except (exceptions.ParamValidationError, exceptions.NoCredentialsError) as error:
+        _raise_refusal(error.response, operation, error)
+    except (
+        exceptions.NoCredentialsError,
+        exceptions.NoRegionError,
+        exceptions.ParamValidationError,
+        exceptions.PartialCredentialsError,
+        exceptions.ProfileNotFound,
+        exceptions.SSOError,
+        exceptions.TokenRetrievalError,
+    ) as error:
         raise RefusedByUserFault(f"{operation} cannot be called: {error}") from error
+    except (exceptions.CredentialRetrievalError, exceptions.MetadataRetrievalError) as error:
+        raise RefusedForNow(f"{operation} cannot be signed: {error}", certain=True) from error
+    except (exceptions.ConnectTimeoutError, exceptions.EndpointConnectionError) as error:
+        raise RefusedForNow(f"{operation} was not sent: {error}", certain=True) from error
     except (exceptions.HTTPClientError, exceptions.ConnectionError, ResponseParserError) as error:
         raise RefusedForNow(f"{operation} got no answer: {error}") from error
     except exceptions.BotoCoreError as error:
         raise RefusedByService(f"{operation} failed: {error}") from error
 
 
-def _new_client(endpoint: Endpoint, service: str) -> Any:
-    import boto3
-    from botocore.config import Config
+def _raise_refusal(response: Mapping[str, Any], operation: str, cause: Exception) -> NoReturn:
+    said = response.get("Error", {})
+    code, status = said.get("Code", ""), response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    message = f"{operation} was refused: {said.get('Message') or cause} ({code})"
+    if code in _CERTAIN_CODES:
+        raise RefusedForNow(message, code, certain=True) from cause
+    if code in _UNCERTAIN_CODES or status >= 500:
+        raise RefusedForNow(message, code) from cause
+    raise (RefusedByUserFault if code in _USER_CODES else RefusedByService)(message, code) from cause
 
-    here = endpoint.is_on_this_machine
-    key = _local_keys.get(endpoint.url, "local")
-    return boto3.session.Session(region_name=endpoint.region).client(
-        service,
-        endpoint_url=endpoint.url or None,
-        config=Config(
-            connect_timeout=_CONNECT_TIMEOUT_IN_SECONDS,
-            read_timeout=_LOCAL_READ_TIMEOUT_IN_SECONDS if here else _READ_TIMEOUT_IN_SECONDS,
+
+class _Clients:
+    """The clients in use, the least recently used dropped first; one is made at a time, which botocore asks for."""
+
+    def __init__(self) -> None:
+        self._made: OrderedDict[tuple[str, Endpoint, str], Any] = OrderedDict()
+        self._session: Any = None
+        self._looking = threading.Lock()
+        self._making = threading.RLock()
+
+    def get(self, key: tuple[str, Endpoint, str]) -> Any:
+        found = self._find(key)
+        if found is not None:
+            return found
+        with self._making:
+            found = self._find(key)
+            if found is None:
+                found = self._new_client(*key)
+                with self._looking:
+                    self._made[key] = found
+                    if len(self._made) > _MAX_CLIENTS:
+                        self._made.popitem(last=False)
+            return found
+
+    def session(self) -> Any:
+        """The botocore session that finds the connector's own credentials."""
+        with self._making:
+            if self._session is None:
+                self._session = _new_session()
+            return self._session
+
+    def forget(self) -> None:
+        with self._making, self._looking:
+            self._made.clear()
+            self._session = None
+
+    def _find(self, key: tuple[str, Endpoint, str]) -> Any:
+        with self._looking:
+            found = self._made.get(key)
+            if found is not None:
+                self._made.move_to_end(key)
+            return found
+
+    def _new_client(self, service: str, endpoint: Endpoint, session_name: str) -> Any:
+        from botocore.config import Config
+        from botocore.exceptions import NoCredentialsError
+
+        here, keys = endpoint.is_on_this_machine, {}
+        session = self.session()
+        if endpoint.assume_role_arn:
+            session = _new_session()
+            session.register_component("credential_provider", _AssumedRole(endpoint, session_name))
+        elif here:
+            key = _local_keys.get(endpoint.url, "local")
+            keys = {"aws_access_key_id": key, "aws_secret_access_key": "local"}
+        elif session.get_credentials() is None:
+            raise NoCredentialsError()
+        found = settings.current()
+        read_timeout = _LOCAL_READ_TIMEOUT_IN_SECONDS if here else _READ_TIMEOUT_IN_SECONDS
+        config = Config(
+            connect_timeout=found.number("connect_timeout_in_seconds"),
+            read_timeout=found.number("read_timeout_in_seconds", read_timeout),
             max_pool_connections=_MAX_CONNECTIONS,
-            retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
-        ),
-        **({"aws_access_key_id": key, "aws_secret_access_key": "local"} if here else {}),
-    )
+            retries={"mode": "standard", "total_max_attempts": 1},
+            user_agent_extra=SESSION_NAME,
+        )
+        # A VPC endpoint of SageMaker serves SageMaker alone; what stands in for AWS serves all that it has.
+        url = endpoint.url if service == "sagemaker" or not endpoint.is_of_aws else ""
+        try:
+            return session.create_client(
+                service, region_name=endpoint.region, endpoint_url=url or None, config=config, **keys
+            )
+        except ValueError as error:
+            raise RefusedByUserFault(f"{url or endpoint.region} cannot be called: {error}") from error
+
+
+class _AssumedRole:
+    """Where a botocore session finds the credentials of a role: STS gives them, and again before they expire."""
+
+    def __init__(self, endpoint: Endpoint, session_name: str) -> None:
+        self._endpoint = endpoint
+        self._session_name = session_name
+
+    def load_credentials(self) -> Any:
+        from botocore.credentials import DeferredRefreshableCredentials
+
+        return DeferredRefreshableCredentials(self._assume, "assume-role")
+
+    def _assume(self) -> dict[str, str]:
+        role, external_id = self._endpoint.assume_role_arn, self._endpoint.external_id
+        try:
+            given = call(
+                Endpoint(self._endpoint.region),
+                "assume_role",
+                service="sts",
+                RoleArn=role,
+                RoleSessionName=self._session_name,
+                **({"ExternalId": external_id} if external_id else {}),
+            )["Credentials"]
+        except RefusedForNow as error:
+            raise RefusedForNow(f"the role {role} cannot be assumed now: {error}", error.code, certain=True) from error
+        except RefusedCall as error:
+            whom = f" with the external id {external_id!r}" if external_id else ""
+            remedy = f"Its trust policy has to let the connector's own identity assume it{whom}."
+            raise type(error)(f"the role {role} cannot be assumed: {error}. {remedy}", error.code) from error
+        return {
+            "access_key": given["AccessKeyId"],
+            "secret_key": given["SecretAccessKey"],
+            "token": given["SessionToken"],
+            "expiry_time": given["Expiration"].isoformat(),
+        }
+
+
+def _new_session() -> Any:
+    import botocore.session
+
+    session = botocore.session.Session()
+    session.register_component("data_loader", _loader(session.get_config_variable("data_path")))
+    return session
+
+
+@cache
+def _loader(data_path: str | None) -> Any:
+    """The reader of service models: what it read is most of a client's memory and time, and the same for all."""
+    from botocore.loaders import create_loader
+
+    return create_loader(data_path)
+
+
+def _legal_session_name(name: str) -> str:
+    # https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
+    legal = re.sub(r"[^\w+=,.@-]", "-", name, flags=re.ASCII)[:_SESSION_NAME_LENGTH]
+    return legal if len(legal) > 1 else SESSION_NAME
+
+
+_clients = _Clients()

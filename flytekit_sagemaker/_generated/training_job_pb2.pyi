@@ -157,7 +157,7 @@ class AlgorithmSpecification(_message.Message):
     def __init__(self, input_mode: _Optional[_Union[InputMode.Value, str]] = ..., algorithm_name: _Optional[_Union[AlgorithmName.Value, str]] = ..., algorithm_version: _Optional[str] = ..., metric_definitions: _Optional[_Iterable[_Union[MetricDefinition, _Mapping]]] = ..., input_content_type: _Optional[_Union[InputContentType.Value, str]] = ..., training_image: _Optional[str] = ...) -> None: ...
 
 class TrainingJobConfig(_message.Message):
-    __slots__ = ("instance_count", "instance_type", "volume_size_in_gb", "distributed_protocol", "role_arn", "region", "volume_kms_key_id", "keep_alive_period_in_seconds", "security_group_ids", "subnets", "output_path", "output_kms_key_id", "enable_network_isolation", "enable_inter_container_traffic_encryption", "enable_managed_spot_training", "checkpoint_s3_uri", "checkpoint_local_path", "tags", "environment", "max_retry_attempts")
+    __slots__ = ("instance_count", "instance_type", "volume_size_in_gb", "distributed_protocol", "role_arn", "region", "volume_kms_key_id", "keep_alive_period_in_seconds", "security_group_ids", "subnets", "output_path", "output_kms_key_id", "enable_network_isolation", "enable_inter_container_traffic_encryption", "enable_managed_spot_training", "checkpoint_s3_uri", "checkpoint_local_path", "tags", "environment", "max_retry_attempts", "assume_role_arn", "endpoint_url")
     class TagsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -192,6 +192,8 @@ class TrainingJobConfig(_message.Message):
     TAGS_FIELD_NUMBER: _ClassVar[int]
     ENVIRONMENT_FIELD_NUMBER: _ClassVar[int]
     MAX_RETRY_ATTEMPTS_FIELD_NUMBER: _ClassVar[int]
+    ASSUME_ROLE_ARN_FIELD_NUMBER: _ClassVar[int]
+    ENDPOINT_URL_FIELD_NUMBER: _ClassVar[int]
     instance_count: int
     instance_type: str
     volume_size_in_gb: int
@@ -212,7 +214,9 @@ class TrainingJobConfig(_message.Message):
     tags: _containers.ScalarMap[str, str]
     environment: _containers.ScalarMap[str, str]
     max_retry_attempts: int
-    def __init__(self, instance_count: _Optional[int] = ..., instance_type: _Optional[str] = ..., volume_size_in_gb: _Optional[int] = ..., distributed_protocol: _Optional[_Union[DistributedProtocol.Value, str]] = ..., role_arn: _Optional[str] = ..., region: _Optional[str] = ..., volume_kms_key_id: _Optional[str] = ..., keep_alive_period_in_seconds: _Optional[int] = ..., security_group_ids: _Optional[_Iterable[str]] = ..., subnets: _Optional[_Iterable[str]] = ..., output_path: _Optional[str] = ..., output_kms_key_id: _Optional[str] = ..., enable_network_isolation: bool = ..., enable_inter_container_traffic_encryption: bool = ..., enable_managed_spot_training: bool = ..., checkpoint_s3_uri: _Optional[str] = ..., checkpoint_local_path: _Optional[str] = ..., tags: _Optional[_Mapping[str, str]] = ..., environment: _Optional[_Mapping[str, str]] = ..., max_retry_attempts: _Optional[int] = ...) -> None: ...
+    assume_role_arn: str
+    endpoint_url: str
+    def __init__(self, instance_count: _Optional[int] = ..., instance_type: _Optional[str] = ..., volume_size_in_gb: _Optional[int] = ..., distributed_protocol: _Optional[_Union[DistributedProtocol.Value, str]] = ..., role_arn: _Optional[str] = ..., region: _Optional[str] = ..., volume_kms_key_id: _Optional[str] = ..., keep_alive_period_in_seconds: _Optional[int] = ..., security_group_ids: _Optional[_Iterable[str]] = ..., subnets: _Optional[_Iterable[str]] = ..., output_path: _Optional[str] = ..., output_kms_key_id: _Optional[str] = ..., enable_network_isolation: bool = ..., enable_inter_container_traffic_encryption: bool = ..., enable_managed_spot_training: bool = ..., checkpoint_s3_uri: _Optional[str] = ..., checkpoint_local_path: _Optional[str] = ..., tags: _Optional[_Mapping[str, str]] = ..., environment: _Optional[_Mapping[str, str]] = ..., max_retry_attempts: _Optional[int] = ..., assume_role_arn: _Optional[str] = ..., endpoint_url: _Optional[str] = ...) -> None: ...
 
 class StoppingCondition(_message.Message):
     __slots__ = ("max_runtime_in_seconds", "max_wait_time_in_seconds")

@@ -24,7 +24,7 @@ from flytekit_sagemaker.connector.metadata import JobMetadata
 from flytekit_sagemaker.connector.outputs import write_deck, write_outputs
 from flytekit_sagemaker.errors import SageMakerError, TransientError, UserError
 from flytekit_sagemaker.models.training_job import TrainingJob
-from flytekit_sagemaker.placement import Placement, place
+from flytekit_sagemaker.placement import ExecutionContext, Placement, place
 from flytekit_sagemaker.reporting.progress import progress_of
 from flytekit_sagemaker.requests.deployment import Deployment
 from flytekit_sagemaker.requests.names import JobIdentity
@@ -157,7 +157,8 @@ class JobConnector(AsyncConnectorBase):  # type: ignore[misc]
         meta = JobMetadata(identity.job_name(self.kind.name_length), output_prefix)
         try:
             config = self.training_job(template.custom).training_job_config
-            placement = place(output_prefix, config.region)
+            context = ExecutionContext(identity.project, identity.domain, identity.execution)
+            placement = place(output_prefix, config, context)
             meta.region, meta.endpoint_url = placement.endpoint.region, placement.endpoint.url
             values, tags = plain_values(inputs), identity.tags()
             built = self.build(Submission(template.custom, values, meta.name, placement.deployment, tags))

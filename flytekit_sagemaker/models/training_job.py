@@ -28,6 +28,7 @@ MAX_RUNTIME_IN_SECONDS = 28 * 24 * 3600
 MAX_TAGS = 50
 TAGS_OF_THE_EXECUTION = 7
 _KMS_KEY_LENGTH = (1, 2048)
+_ROLE_ARN = r"arn:aws[a-z\-]*:iam::\d{12}:role/?[a-zA-Z_0-9+=,.@\-_/]+"
 
 
 class MetricDefinition(Model, message=pb.MetricDefinition):
@@ -91,17 +92,17 @@ class TrainingJobConfig(Model, message=pb.TrainingJobConfig):
         tags: up to 43; the 50 that AWS allows include 7 that name the execution.
         environment: variables of the container, up to 100 (48 when tuned).
         max_retry_attempts: how often SageMaker itself retries after an internal error, 1 to 30.
+        assume_role_arn: IAM role that the connector assumes before it calls SageMaker, as for a job in another account;
+            the deployment's where left out.
+        endpoint_url: the SageMaker: ``aws``, ``local`` or a URL that the deployment allows; the deployment's where left
+            out.
     """
 
     instance_type: str = rule(pattern=r"ml\.[a-z0-9-]+\.[a-z0-9-]+", like="ml.m5.xlarge")
     volume_size_in_gb: int = rule(at_least=1, at_most=16384)
     instance_count: int = rule(default=1, at_least=1)
     distributed_protocol: DistributedProtocol = DistributedProtocol.UNSPECIFIED
-    role_arn: str | None = rule(
-        default=None,
-        pattern=r"arn:aws[a-z\-]*:iam::\d{12}:role/?[a-zA-Z_0-9+=,.@\-_/]+",
-        like="arn:aws:iam::123456789012:role/SageMaker",
-    )
+    role_arn: str | None = rule(default=None, pattern=_ROLE_ARN, like="arn:aws:iam::123456789012:role/SageMaker")
     region: str | None = rule(default=None, pattern=r"[a-z]{2,}(-[a-z0-9]+)+-\d+", like="us-east-1")
     volume_kms_key_id: str | None = rule(default=None, length=_KMS_KEY_LENGTH)
     keep_alive_period_in_seconds: int | None = rule(default=None, at_least=0, at_most=21600)
@@ -119,6 +120,12 @@ class TrainingJobConfig(Model, message=pb.TrainingJobConfig):
     tags: Mapping[str, str] | None = rule(default=None, length=(0, MAX_TAGS - TAGS_OF_THE_EXECUTION))
     environment: Mapping[str, str] | None = rule(default=None, length=(0, 100))
     max_retry_attempts: int | None = rule(default=None, at_least=1, at_most=30)
+    assume_role_arn: str | None = rule(
+        default=None, pattern=_ROLE_ARN, like="arn:aws:iam::123456789012:role/FlyteConnector"
+    )
+    endpoint_url: str | None = rule(
+        default=None, pattern=r"aws|local|https?://[^/?#\s]+(/[^?#\s]*)?", like="https://sagemaker.example.com"
+    )
 
     def broken_rules(self) -> Iterable[Problem]:
         if bool(self.security_group_ids) != bool(self.subnets):
