@@ -182,7 +182,7 @@ def _spellings(secret: str) -> Iterator[str]:
 def _options(arguments: Sequence[str]) -> dict[str, str]:
     """The options of a command line: ``--name value`` and ``--name=value``."""
     options = {}
-    for argument, following in zip(arguments, [*arguments[1:], ""], strict=True):
+    for argument, following in zip(arguments, [*arguments, ""][1:], strict=True):
         if argument.startswith("-"):
             name, given, value = argument.partition("=")
             options[name] = value if given else following

@@ -7,6 +7,8 @@ https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_DescribeHyperParam
 from __future__ import annotations
 
 import enum
+import re
+from collections.abc import Iterable
 
 
 class JobState(enum.Enum):
@@ -64,8 +66,39 @@ SECONDARY_STATES = {
     "Failed": (JobState.FAILED, "failed"),
 }
 
-# FailureReason starts with one of these words and a colon; those that are not the user's doing pass.
-_PASSING_FAILURES = ("CapacityError", "InternalServerError")
+# Trials of a tuning job as the service counts them, and the outcome that each count belongs to.
+# https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_TrainingJobStatusCounters.html
+TRIAL_COUNTERS = {
+    "Completed": "completed",
+    "InProgress": "running",
+    "RetryableError": "failed",
+    "NonRetryableError": "failed",
+    "Stopped": "stopped",
+}
+
+# What became of a trial's objective: whether there is one, may still be one, or will never be.
+OBJECTIVE_STATES = {"Succeeded": JobState.SUCCEEDED, "Pending": JobState.RUNNING, "Failed": JobState.FAILED}
+
+# A failure reason begins with the class of the failure and a colon, where the service knows the class.
+_CLASS = re.compile(r"\s*(?P<word>[A-Za-z]+(?:Error|Exception|Failure|Fault|Unavailable))\b")
+_USERS_CLASSES = frozenset(("AlgorithmError", "ClientError", "ValidationException", "AccessDeniedException"))
+_PLATFORMS_CLASSES = frozenset(
+    (
+        "CapacityError",
+        "InsufficientCapacityError",
+        "InternalError",
+        "InternalFailure",
+        "InternalServerError",
+        "InternalServerException",
+        "ServiceUnavailable",
+        "ThrottlingException",
+    )
+)
+_PLATFORMS_WORDS = re.compile(
+    r"internal (?:server )?error|unable to provision|insufficient capacity|capacity (?:is|was) (?:un|not )available|"
+    r"spot (?:instance )?interrupt|(?:instances?|capacity) (?:was|were) reclaimed|warm pool",
+    re.IGNORECASE,
+)
 
 
 def job_state(status: str, secondary_status: str = "") -> tuple[JobState, str]:
@@ -80,9 +113,29 @@ def job_state(status: str, secondary_status: str = "") -> tuple[JobState, str]:
     return state, words
 
 
-def whose_move(state: JobState, failure_reason: str, secondary_status: str = "") -> Move:
-    """Who has to act after a job failed or was stopped."""
+def failure_class(failure_reason: str) -> str:
+    """The class of failure that a reason begins with, such as ``AlgorithmError``; empty where it has none."""
+    found = _CLASS.match(failure_reason)
+    return found["word"] if found else ""
+
+
+def whose_move(
+    state: JobState, failure_reason: str, secondary_status: str = "", trial_reasons: Iterable[str] = ()
+) -> Move:
+    """Who has to act after a job failed or was stopped.
+
+    Args:
+        trial_reasons: failure reasons of the failed trials of a tuning job, which fails when its trials do.
+    """
     if secondary_status == "MaxWaitTimeExceeded":
         return Move.NOBODY
-    passing = state is JobState.FAILED and failure_reason.lstrip().startswith(_PASSING_FAILURES)
-    return Move.NOBODY if passing else Move.USER
+    reasons = list(trial_reasons)
+    passing = _passes(failure_reason) or (bool(reasons) and all(map(_passes, reasons)))
+    return Move.NOBODY if state is JobState.FAILED and passing else Move.USER
+
+
+def _passes(reason: str) -> bool:
+    word = failure_class(reason)
+    if word in _USERS_CLASSES:
+        return False
+    return word in _PLATFORMS_CLASSES or bool(_PLATFORMS_WORDS.search(reason))

@@ -1,16 +1,50 @@
-"""Why a job ended without success, in words for the person who ran it."""
+"""Why a job ended without success, in words for the person who ran it: the reason, the log, and what can be done."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import logging
+import re
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import Any
 
-from flytekit_sagemaker.aws import Endpoint
+from flytekit_sagemaker import aws
+from flytekit_sagemaker.connector.links import stream_link
+from flytekit_sagemaker.connector.log_tail import LogTail, log_tail
 from flytekit_sagemaker.masking import masked, secrets_in
-from flytekit_sagemaker.status import Move, job_state, whose_move
+from flytekit_sagemaker.reporting.wording import cut, one_line, printable
+from flytekit_sagemaker.status import TRIAL_COUNTERS, JobState, Move, failure_class, job_state, whose_move
+
+logger = logging.getLogger("flytekit_sagemaker")
+
+MAX_BYTES = 8192
 
 _SHAPES = {"training": "TrainingJob", "tuning": "HyperParameterTuningJob"}
+_FAILED_TRIALS_TO_READ = 200
+_HEADLINE_LENGTH = 1200
+_LONGEST_URL = 1024
+_INDENT = "    "
+
+# How a job was stopped, by secondary status.
+_STOPS = {
+    "Stopped": "was stopped on request: no limit ended it, but Flyte, whose execution was aborted, or somebody in AWS",
+    "MaxRuntimeExceeded": "was stopped because it reached max_runtime_in_seconds = {max_runtime}",
+    "MaxWaitTimeExceeded": "was stopped because it reached max_wait_time_in_seconds = {max_wait}, "
+    "which counts the waiting for spot instances, too",
+}
+# What can be done, by secondary status or by class of failure.
+_REMEDIES = {
+    "MaxRuntimeExceeded": "Raise max_runtime_in_seconds in the stopping_condition, or let the training do less.",
+    "MaxWaitTimeExceeded": "Raise max_wait_time_in_seconds in the stopping_condition, choose another instance type, "
+    "or set enable_managed_spot_training to false.",
+    "CapacityError": "AWS has no capacity for {instances} in {region} at this time; it is neither a quota of yours nor "
+    "a fault of the job. Run it again later, or choose another instance type, fewer instances, more subnets or another "
+    "region.",
+    "InternalServerError": "The fault is on the side of SageMaker: run the job again, or let SageMaker do so by itself "
+    "(max_retry_attempts).",
+}
 
 
 @dataclass(frozen=True)
@@ -18,34 +52,273 @@ class Explanation:
     """Why a job failed or was stopped.
 
     Attributes:
-        message: the reason, the last log lines and the links; without secrets, at most ``MAX_CHARACTERS`` long.
+        message: what happened, the last log lines and the links; without secrets, at most ``MAX_BYTES`` long in UTF-8.
         move: who has to act before it can succeed.
         log_tail: the log lines of the message.
     """
 
     message: str
-    move: Move
+    move: Move = Move.USER
     log_tail: tuple[str, ...] = ()
 
 
-def explain(endpoint: Endpoint, kind: str, description: Mapping[str, Any], links: Mapping[str, str]) -> Explanation:
-    """Explain the end of a job that failed or was stopped; blocks for a few calls, and never raises.
+@dataclass(frozen=True)
+class _Account:
+    """What there is to say, in the order in which it is said."""
 
-    Args:
-        endpoint: where the job ran.
-        kind: ``training`` or ``tuning``.
-        description: SageMaker's description of the job.
-        links: title to URL.
-    """
-    secondary, reason = description.get("SecondaryStatus", ""), description.get("FailureReason", "")
-    state, words = job_state(description.get(f"{_SHAPES[kind]}Status", ""), secondary)
-    name = description.get(f"{_SHAPES[kind]}Name", "")
-    lines = [f"{kind} job {name}: {reason or words}", *(f"{title}: {url}" for title, url in links.items())]
-    return Explanation(masked("\n".join(lines), secrets_in(description)), whose_move(state, reason, secondary))
+    first: str
+    sentences: Sequence[str] = ()
+    tail: LogTail = field(default_factory=LogTail)
+    links: Mapping[str, str] = field(default_factory=dict)
+    move: Move = Move.USER
 
 
 def failure_message(
-    endpoint: Endpoint, kind_word: str, description: Mapping[str, Any], links: Mapping[str, str]
+    endpoint: aws.Endpoint, kind_word: str, description: Mapping[str, Any], links: Mapping[str, str]
 ) -> str:
     """The message of :func:`explain`."""
     return explain(endpoint, kind_word, description, links).message
+
+
+def explain(
+    endpoint: aws.Endpoint, kind_word: str, description: Mapping[str, Any], links: Mapping[str, str]
+) -> Explanation:
+    """Explain the end of a job that failed or was stopped.
+
+    Blocks for a few calls (the log, and the trials of a tuning job), and never raises: what cannot be read is left out.
+
+    Args:
+        endpoint: where the job ran.
+        kind_word: ``training`` or ``tuning``.
+        description: answer of the operation that describes the job.
+        links: title to URL.
+    """
+    try:
+        secrets = secrets_in(description)
+        tell = _tuning_account if kind_word == "tuning" else _training_account
+        account = tell(endpoint, description, secrets)
+        account = replace(account, links={**links, **account.links})
+        return Explanation(_written(account), account.move, account.tail.lines)
+    except Exception:  # the job's end has to be reported, explained or not
+        logger.exception("the end of a %s job could not be explained", kind_word)
+        name = description.get(f"{_SHAPES.get(kind_word, '')}Name", "")
+        return Explanation(_written(_Account(f"{kind_word} job {name} ended without success", links=links)))
+
+
+def _training_account(endpoint: aws.Endpoint, job: Mapping[str, Any], secrets: Collection[str]) -> _Account:
+    name, secondary = job["TrainingJobName"], job.get("SecondaryStatus", "")
+    state, words = job_state(job["TrainingJobStatus"], secondary)
+    reason = masked(job.get("FailureReason", ""), secrets)
+    facts = _facts(endpoint, job)
+    ended = _STOPS.get(secondary, "").format(**facts) if state is JobState.STOPPED else ""
+    ended = ended or f"ended: {words}"
+    if state is JobState.FAILED and reason:
+        ended = f"failed: {_headline(reason)}"
+    elif reason:
+        ended = f"{ended} ({_headline(reason)})"
+    tail = log_tail(endpoint, name, reason=reason, secrets=secrets)
+    sentences = [
+        (_REMEDIES.get(secondary) or _REMEDIES.get(failure_class(reason), "")).format(**facts),
+        _interruptions(job),
+        _model_so_far(job) if state is JobState.STOPPED else "",
+        *_unsaid(reason, ended, tail),
+    ]
+    return _Account(
+        f"training job {name} {ended}",
+        sentences,
+        tail,
+        _log_link(endpoint, tail),
+        whose_move(state, reason, secondary),
+    )
+
+
+def _tuning_account(endpoint: aws.Endpoint, job: Mapping[str, Any], secrets: Collection[str]) -> _Account:
+    name = job["HyperParameterTuningJobName"]
+    state, words = job_state(job["HyperParameterTuningJobStatus"])
+    reason = masked(job.get("FailureReason", ""), secrets)
+    first, *rest = [line for line in reason.splitlines() if line.strip()] or [""]
+    if state is JobState.FAILED:
+        ended = f"failed: {cut(one_line(first), _HEADLINE_LENGTH)}" if first else words
+    else:
+        ended = _STOPS["Stopped"] if words == "Stopped" else f"ended: {words}"
+        ended += f" ({cut(one_line(first), _HEADLINE_LENGTH)})" if first else ""
+    account = _Account(f"tuning job {name} {ended}", [_trial_counts(job)], move=whose_move(state, reason))
+    try:
+        failed = _trials(endpoint, name, StatusEquals="Failed")
+        without = [] if failed else [trial for trial in _trials(endpoint, name) if _has_no_objective(trial)]
+    except Exception as error:
+        note = f"its trials could not be listed: {cut(one_line(masked(str(error), secrets)), 300)}"
+        return replace(account, sentences=[*account.sentences, *rest, note])
+    if failed:
+        return _with_failures(endpoint, account, job, failed, secrets)
+    if without and state is JobState.FAILED:
+        trial = without[0]["TrainingJobName"]
+        tail = log_tail(endpoint, trial, secrets=secrets)
+        told = f"trial {trial}, for example, ended without the objective metric: its log must show it"
+        return replace(account, sentences=[*account.sentences, told], tail=tail, links=_log_link(endpoint, tail))
+    return replace(account, sentences=[*account.sentences, *rest])
+
+
+def _with_failures(
+    endpoint: aws.Endpoint,
+    account: _Account,
+    job: Mapping[str, Any],
+    failed: Sequence[Mapping[str, Any]],
+    secrets: Collection[str],
+) -> _Account:
+    """The account with the most common failure of the trials, and one trial as its example."""
+    reasons = [masked(trial.get("FailureReason", ""), secrets) for trial in failed]
+    patterns = [_pattern(reason, trial["TrainingJobName"]) for reason, trial in zip(reasons, failed, strict=True)]
+    (pattern, count), *others = Counter(patterns).most_common()
+    example = patterns.index(pattern)
+    name, reason = failed[example]["TrainingJobName"], reasons[example]
+    headline = _headline(reason) or "no reason given"
+    first = "" if _counters(job)["failed"] <= len(failed) else "the first "
+    tail = log_tail(endpoint, name, reason=reason, secrets=secrets)
+    told = [
+        f"most common failure ({count} of {first}{len(failed)} failed trials), here of {name}: {headline}",
+        f"{len(others)} other kinds of failure" if len(others) > 1 else "",
+        _REMEDIES.get(failure_class(reason), "").format(**_facts(endpoint, *_definitions(job))),
+        *_unsaid(reason, headline, tail),
+    ]
+    state = job_state(job["HyperParameterTuningJobStatus"])[0]
+    return replace(
+        account,
+        sentences=[*account.sentences, *told],
+        tail=tail,
+        links=_log_link(endpoint, tail),
+        move=whose_move(state, job.get("FailureReason", ""), "", reasons),
+    )
+
+
+def _trials(endpoint: aws.Endpoint, name: str, **filters: str) -> list[Mapping[str, Any]]:
+    listed = aws.pages(
+        endpoint,
+        "list_training_jobs_for_hyper_parameter_tuning_job",
+        "TrainingJobSummaries",
+        HyperParameterTuningJobName=name,
+        SortBy="CreationTime",
+        SortOrder="Ascending",
+        **filters,
+    )
+    return list(islice(listed, _FAILED_TRIALS_TO_READ))
+
+
+def _has_no_objective(trial: Mapping[str, Any]) -> bool:
+    return trial.get("ObjectiveStatus") == "Failed"
+
+
+def _counters(job: Mapping[str, Any]) -> Counter[str]:
+    """Trials by outcome."""
+    counts: Counter[str] = Counter()
+    for counter, amount in (job.get("TrainingJobStatusCounters") or {}).items():
+        counts[TRIAL_COUNTERS.get(counter, counter)] += amount
+    return counts
+
+
+def _trial_counts(job: Mapping[str, Any]) -> str:
+    counts = _counters(job)
+    shown = dict.fromkeys(("completed", "failed", "stopped"), 0) | {
+        word: count for word, count in counts.items() if count
+    }
+    return f"trials: {', '.join(f'{count} {word}' for word, count in shown.items())}"
+
+
+def _definitions(job: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    single = job.get("TrainingJobDefinition")
+    return [single] if single else list(job.get("TrainingJobDefinitions") or ())
+
+
+def _facts(endpoint: aws.Endpoint, *requests: Mapping[str, Any]) -> dict[str, object]:
+    """What the sentences are filled in with."""
+    limits: dict[str, Any] = {}
+    types: dict[str, None] = {}
+    for request in requests:
+        limits = limits or request.get("StoppingCondition") or {}
+        resources = request.get("ResourceConfig") or request.get("HyperParameterTuningResourceConfig") or {}
+        groups = resources.get("InstanceGroups") or resources.get("InstanceConfigs") or [resources]
+        types.update(
+            dict.fromkeys(f"{each.get('InstanceCount', 1)} × {each.get('InstanceType', '')}" for each in groups)
+        )
+    return {
+        "max_runtime": limits.get("MaxRuntimeInSeconds", "?"),
+        "max_wait": limits.get("MaxWaitTimeInSeconds", "?"),
+        "instances": ", ".join(types),
+        "region": endpoint.region,
+    }
+
+
+def _interruptions(job: Mapping[str, Any]) -> str:
+    count = sum(step.get("Status") == "Interrupted" for step in job.get("SecondaryStatusTransitions") or ())
+    if not count:
+        return ""
+    times = "once" if count == 1 else f"{count} times"
+    resume = "" if job.get("CheckpointConfig") else "; with checkpoint_s3_uri it can go on where it was"
+    return f"Its spot instances were reclaimed by AWS {times}{resume}."
+
+
+def _model_so_far(job: Mapping[str, Any]) -> str:
+    place = (job.get("ModelArtifacts") or {}).get("S3ModelArtifacts", "")
+    return f"The model so far, if the training saved one, is at {place}" if place else ""
+
+
+# A line that names an exception: the last of them in a traceback says what happened.
+_TELLING = re.compile(r"\b[A-Za-z_][\w.]{0,120}(?:Error|Exception|Exit|Interrupt)\b:? ?\S")
+_EXIT_CODE = re.compile(r", exit code: -?\d+$", re.IGNORECASE)
+
+
+def _headline(reason: str) -> str:
+    """A reason in one line: its class, what happened, and the exit code."""
+    word = failure_class(reason)
+    body = reason.lstrip().removeprefix(f"{word}:")
+    code = _EXIT_CODE.search(body.rstrip())
+    lines = [line.strip() for line in _EXIT_CODE.sub("", body.rstrip()).splitlines() if line.strip()]
+    if len(lines) > 1:
+        lines = [next((line for line in reversed(lines) if _TELLING.search(line)), lines[-1])]
+    what = f"{word}: {''.join(lines)}" if word else "".join(lines)
+    return cut(one_line(what), _HEADLINE_LENGTH) + (code[0] if code else "")
+
+
+def _unsaid(reason: str, said: str, tail: LogTail) -> list[str]:
+    """The lines of a reason of several lines, unless it is a piece of the log that is shown."""
+    lines = [line.rstrip() for line in reason.splitlines() if line.strip()]
+    is_log = any(len(line.strip()) >= 8 and line.strip() in reason for line in tail.lines)
+    if len(lines) < 2 or is_log:
+        return []
+    return [f"{_INDENT}{cut(line, _HEADLINE_LENGTH)}" for line in lines if one_line(line) not in said]
+
+
+# What differs between failures of one kind: places, hosts, identifiers and numbers.
+_VARIABLE = re.compile(
+    r"\w+://\S+|(?:/[\w.@=-]+){2,}|\balgo-\d+|0x[0-9a-f]+|\b[0-9a-f]{6,}\b|[-+]?\d+(?:\.\d+)?(?:e[-+]?\d+)?"
+)
+
+
+def _pattern(reason: str, name: str) -> str:
+    return _VARIABLE.sub("#", _headline(reason).replace(name, "#").lower())
+
+
+def _log_link(endpoint: aws.Endpoint, tail: LogTail) -> dict[str, str]:
+    url = stream_link(endpoint, tail.stream) if tail.stream else ""
+    return {f"Log of {tail.host}": url} if url else {}
+
+
+def _written(account: _Account) -> str:
+    """The account as text; where it is too long, lines in the middle of the log make way."""
+    before = [one_line(account.first), *(printable(sentence) for sentence in account.sentences if sentence)]
+    after = [f"{title}: {url}" for title, url in account.links.items() if len(url) <= _LONGEST_URL]
+    if account.tail.note:
+        before.append(account.tail.note)
+    lines = [f"{_INDENT}{line}" for line in account.tail.lines]
+    title = [f"last lines of the log of {account.tail.host}:"] if lines else []
+    left_out = 0
+    while True:
+        middle = len(lines) // 2
+        mark = [f"{_INDENT}... {left_out} lines are left out here ..."] if left_out else []
+        text = "\n".join((*before, *title, *lines[:middle], *mark, *lines[middle:], *after))
+        if len(text.encode()) <= MAX_BYTES:
+            return text
+        if not lines:
+            return text.encode()[:MAX_BYTES].decode(errors="ignore")
+        del lines[middle]
+        left_out += 1

@@ -48,6 +48,11 @@ class LogTail:
     stream: str = ""
     note: str = ""
 
+    @property
+    def host(self) -> str:
+        """The host that wrote the stream, such as ``algo-1``."""
+        return _began(self.stream)[1]
+
 
 def log_tail(
     endpoint: aws.Endpoint, training_job_name: str, *, reason: str = "", secrets: Collection[str] = ()
@@ -108,7 +113,7 @@ def _began(stream: str) -> tuple[int, str]:
 
 
 def _lines(endpoint: aws.Endpoint, stream: str, secrets: Collection[str]) -> tuple[str, ...]:
-    parameters = {"logGroupName": LOG_GROUP, "logStreamName": stream, "limit": _EVENTS}
+    parameters: dict[str, Any] = {"logGroupName": LOG_GROUP, "logStreamName": stream, "limit": _EVENTS}
     page = aws.call(endpoint, "get_log_events", service="logs", **parameters)
     if not page.get("events") and page.get("nextBackwardToken"):  # the service may answer with an empty page first
         page = aws.call(endpoint, "get_log_events", service="logs", nextToken=page["nextBackwardToken"], **parameters)
