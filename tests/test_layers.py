@@ -57,7 +57,7 @@ ON_DEMAND: dict[str, set[str]] = {"placement": {"local"}, "__init__": {"tasks"}}
 LIBRARIES: dict[str, set[str]] = {
     "prometheus_client": {"telemetry"},
     "boto3": {"aws"},
-    "botocore": {"aws", "connector", "requests", "local"},
+    "botocore": {"aws", "connector", "requests", "local", "testing"},
     "optuna": {"local"},
     "xgboost": {"local"},
     "pandas": {"local"},

@@ -1,0 +1,304 @@
+"""The jobs of the simulated SageMaker: what they are at a moment, and what Describe and the lists say of them."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from typing import Any
+
+from flytekit_sagemaker.local.descriptions import resources, trial_name
+from flytekit_sagemaker.local.workspace import model_uri
+from flytekit_sagemaker.testing.lives import Life, Plan
+
+Members = dict[str, Any]
+_A_DAY = 24 * 60 * 60
+_MESSAGES = {
+    "Starting": "Preparing the instances for training",
+    "Pending": "Waiting for capacity",
+    "Downloading": "Downloading input data",
+    "Training": "Training in progress",
+    "Interrupted": "The spot instances were reclaimed",
+    "Uploading": "Uploading generated training model",
+    "Stopping": "Stopping the training job",
+    "Completed": "Training job completed",
+    "Stopped": "Training job stopped",
+    "MaxRuntimeExceeded": "Training job runtime exceeded MaxRuntimeInSeconds",
+    "MaxWaitTimeExceeded": "Training job wait time exceeded MaxWaitTimeInSeconds",
+}
+_SWITCHES = ("EnableNetworkIsolation", "EnableInterContainerTrafficEncryption", "EnableManagedSpotTraining")
+_RETRYABLE = ("InternalServerError", "CapacityError")
+
+
+def moment(seconds: float) -> datetime:
+    """A moment as boto3 returns it."""
+    return datetime.fromtimestamp(seconds, timezone.utc)
+
+
+def arn(region: str, account: str, resource: str) -> str:
+    """The ARN of a resource such as ``training-job/name``; the service writes names in lower case there."""
+    partition = {"cn": "aws-cn", "us-gov": "aws-us-gov"}.get(region.rsplit("-", 2)[0], "aws")
+    return f"arn:{partition}:sagemaker:{region}:{account}:{resource.lower()}"
+
+
+@dataclass
+class TrainingJob:
+    """A training job, or a trial when it has a ``tuning_job``.
+
+    Attributes:
+        request: what it was created with, without its tags.
+        created: when.
+        plan: when it is in which status.
+        status: its status, as of the last event.
+        number: place in the order of creation.
+        tuned: the hyperparameters that its tuning job chose.
+    """
+
+    request: Members
+    arn: str
+    created: float
+    life: Life
+    plan: Plan
+    status: str = "InProgress"
+    number: int = -1
+    tuning_job: TuningJob | None = None
+    tuned: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        return str(self.request["TrainingJobName"])
+
+    @property
+    def ended(self) -> bool:
+        return self.status not in ("InProgress", "Stopping")
+
+    @property
+    def instances(self) -> dict[str, int]:
+        """How many instances of each type it has."""
+        config = resources(self.request)
+        groups = config.get("InstanceGroups") or [config]
+        counts = Counter[str]()
+        for group in groups:
+            counts[group.get("InstanceType", "")] += group.get("InstanceCount", 1)
+        return counts
+
+    def modified(self, now: float) -> float:
+        return self.plan.until(now)[-1][1]
+
+    @property
+    def objective(self) -> float | None:
+        """A trial's objective, once it has ended."""
+        if self.tuning_job is None or not self.ended or self.status == "Failed":
+            return None
+        return self.life.final_metrics.get(self.tuning_job.objective["MetricName"])
+
+    @property
+    def objective_status(self) -> str:
+        if not self.ended:
+            return "Pending"
+        return "Failed" if self.objective is None else "Succeeded"
+
+    def described(self, now: float) -> Members:
+        """What DescribeTrainingJob answers."""
+        steps = self.plan.until(now)
+        answer = {
+            **dict.fromkeys(_SWITCHES, False),
+            **self.request,
+            "StoppingCondition": {"MaxRuntimeInSeconds": _A_DAY, **self.request.get("StoppingCondition", {})},
+            "TrainingJobArn": self.arn,
+            "ModelArtifacts": {"S3ModelArtifacts": model_uri(self.request)},
+            "TrainingJobStatus": self.status,
+            "SecondaryStatus": steps[-1][0],
+            "SecondaryStatusTransitions": self._transitions(steps),
+            "CreationTime": moment(self.created),
+            "LastModifiedTime": moment(steps[-1][1]),
+            **self._times(now),
+        }
+        if self.tuning_job:
+            answer["TuningJobArn"] = self.tuning_job.arn
+        if self.ended and self.life.final_metrics and self.status != "Failed":
+            answer["FinalMetricDataList"] = [
+                {"MetricName": name, "Value": value, "Timestamp": moment(self.plan.end)}
+                for name, value in self.life.final_metrics.items()
+            ]
+        return answer
+
+    def _transitions(self, steps: list[tuple[str, float]]) -> list[Members]:
+        transitions = [
+            {"Status": name, "StartTime": moment(begin), "StatusMessage": _MESSAGES.get(name, name)}
+            for name, begin in steps
+        ]
+        for transition, (_, end) in zip(transitions, [*steps[1:], *(steps[-1:] * self.ended)], strict=False):
+            transition["EndTime"] = moment(end)
+        if self.ended and self.plan.reason:
+            transitions[-1]["StatusMessage"] = self.plan.reason
+        return transitions
+
+    def _times(self, now: float) -> Members:
+        start = self.plan.start
+        answer: Members = {}
+        if start is not None and start <= now:
+            answer["TrainingStartTime"] = moment(start)
+        if self.ended:
+            answer["TrainingEndTime"] = moment(self.plan.end)
+            answer["BillableTimeInSeconds"] = int(self.plan.billed())
+            answer["TrainingTimeInSeconds"] = int(self.plan.end - start) if start is not None else 0
+            if self.plan.reason:
+                answer["FailureReason"] = self.plan.reason
+        return answer
+
+    def summary(self, now: float) -> Members:
+        """An element of what ListTrainingJobs answers."""
+        steps = self.plan.until(now)
+        return {
+            "TrainingJobName": self.name,
+            "TrainingJobArn": self.arn,
+            "CreationTime": moment(self.created),
+            "LastModifiedTime": moment(steps[-1][1]),
+            "TrainingJobStatus": self.status,
+            "SecondaryStatus": steps[-1][0],
+            **({"TrainingEndTime": moment(self.plan.end)} if self.ended else {}),
+        }
+
+    def trial_summary(self, now: float) -> Members:
+        """An element of what ListTrainingJobsForHyperParameterTuningJob answers."""
+        times = self._times(now)
+        answer: Members = {
+            "TrainingJobName": self.name,
+            "TrainingJobArn": self.arn,
+            "CreationTime": moment(self.created),
+            "TrainingJobStatus": self.status,
+            "TunedHyperParameters": self.tuned,
+            "ObjectiveStatus": self.objective_status,
+            **{key: times[key] for key in ("TrainingStartTime", "TrainingEndTime", "FailureReason") if key in times},
+        }
+        if self.tuning_job and self.objective is not None:
+            metric = {**self.tuning_job.objective, "Value": self.objective}
+            answer["FinalHyperParameterTuningJobObjectiveMetric"] = metric
+        return answer
+
+
+@dataclass
+class TuningJob:
+    """A tuning job and its trials; attributes as those of :class:`TrainingJob`.
+
+    Attributes:
+        changed: when its status changed last.
+        reason: its ``FailureReason``.
+        closing: whether it launches no more trials.
+    """
+
+    request: Members
+    arn: str
+    created: float
+    changed: float
+    status: str = "InProgress"
+    number: int = -1
+    reason: str = ""
+    closing: bool = False
+    trials: list[TrainingJob] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        return str(self.request["HyperParameterTuningJobName"])
+
+    @property
+    def ended(self) -> bool:
+        return self.status not in ("InProgress", "Stopping")
+
+    @property
+    def config(self) -> Members:
+        config: Members = self.request["HyperParameterTuningJobConfig"]
+        return config
+
+    @property
+    def objective(self) -> Members:
+        objective: Members = self.config["HyperParameterTuningJobObjective"]
+        return objective
+
+    @property
+    def limits(self) -> Members:
+        limits: Members = self.config["ResourceLimits"]
+        return limits
+
+    def modified(self, now: float) -> float:
+        return max([self.changed, *(trial.modified(now) for trial in self.trials)])
+
+    @property
+    def best(self) -> TrainingJob | None:
+        """The trial with the best objective so far."""
+        sign = -1 if self.objective["Type"] == "Maximize" else 1
+        scored = [(sign * trial.objective, trial) for trial in self.trials if trial.objective is not None]
+        return min(scored, key=lambda pair: pair[0])[1] if scored else None
+
+    def next_trial(self, seed: int) -> tuple[Members, dict[str, str]]:
+        """The request of the next trial and the hyperparameters chosen for it: a function of the seed alone."""
+        number = len(self.trials) + 1
+        chosen = tuned(self.config.get("ParameterRanges", {}), random.Random(f"{seed}/{self.name}/{number}"))
+        definition = dict(self.request["TrainingJobDefinition"])
+        hyperparameters = {
+            **definition.pop("StaticHyperParameters", {}),
+            **chosen,
+            "_tuning_objective_metric": self.objective["MetricName"],
+        }
+        definition["ResourceConfig"] = resources(definition)
+        definition.pop("HyperParameterTuningResourceConfig", None)
+        definition.pop("DefinitionName", None)
+        return {
+            "TrainingJobName": trial_name(self.name, number),
+            "HyperParameters": hyperparameters,
+            **definition,
+        }, chosen
+
+    def described(self, now: float) -> Members:
+        """What DescribeHyperParameterTuningJob answers."""
+        answer = {**self.request, **self._common(now)}
+        if best := self.best:
+            answer["BestTrainingJob"] = best.trial_summary(now)
+        if self.reason:
+            answer["FailureReason"] = self.reason
+        answer["ConsumedResources"] = {"RuntimeInSeconds": int((self.changed if self.ended else now) - self.created)}
+        return answer
+
+    def summary(self, now: float) -> Members:
+        """An element of what ListHyperParameterTuningJobs answers."""
+        return {
+            "HyperParameterTuningJobName": self.name,
+            **self._common(now),
+            "Strategy": self.config["Strategy"],
+            "ResourceLimits": self.limits,
+        }
+
+    def _common(self, now: float) -> Members:
+        names = ("Completed", "InProgress", "RetryableError", "NonRetryableError", "Stopped")
+        statuses = Counter(_counted_as(trial) for trial in self.trials)
+        objectives = Counter(trial.objective_status for trial in self.trials)
+        return {
+            "HyperParameterTuningJobArn": self.arn,
+            "HyperParameterTuningJobStatus": self.status,
+            "CreationTime": moment(self.created),
+            "LastModifiedTime": moment(self.modified(now)),
+            **({"HyperParameterTuningEndTime": moment(self.changed)} if self.ended else {}),
+            "TrainingJobStatusCounters": {name: statuses[name] for name in names},
+            "ObjectiveStatusCounters": {name: objectives[name] for name in ("Succeeded", "Pending", "Failed")},
+        }
+
+
+def _counted_as(trial: TrainingJob) -> str:
+    if trial.status == "Failed":
+        return "RetryableError" if trial.plan.reason.startswith(_RETRYABLE) else "NonRetryableError"
+    return trial.status if trial.ended else "InProgress"
+
+
+def tuned(ranges: Mapping[str, Iterable[Mapping[str, Any]]], source: random.Random) -> dict[str, str]:
+    """A value for each tunable hyperparameter, anywhere in its range."""
+    chosen = {}
+    for each in ranges.get("ContinuousParameterRanges", ()):
+        chosen[each["Name"]] = repr(source.uniform(float(each["MinValue"]), float(each["MaxValue"])))
+    for each in ranges.get("IntegerParameterRanges", ()):
+        chosen[each["Name"]] = str(source.randint(int(float(each["MinValue"])), int(float(each["MaxValue"]))))
+    for each in ranges.get("CategoricalParameterRanges", ()):
+        chosen[each["Name"]] = source.choice(each["Values"])
+    return chosen
