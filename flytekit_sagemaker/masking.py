@@ -104,13 +104,14 @@ def masked(text: str, secrets: Collection[str] = ()) -> str:
     return _ASSIGNMENT.sub(_masked_assignment, text)
 
 
-def masked_values(mapping: Mapping[str, str]) -> dict[str, str]:
-    """The mapping with ``***`` in place of its secrets."""
-    secrets = secrets_of(mapping)
+def masked_values(mapping: Mapping[str, str], secrets: Collection[str] = ()) -> dict[str, str]:
+    """The mapping with ``***`` for its own secrets, and for those given, in its values."""
+    secrets = {*secrets, *secrets_of(mapping)}
     return {name: MASK if _is_secret(name, value) else masked(value, secrets) for name, value in mapping.items()}
 
 
 def _is_secret(name: str, value: str) -> bool:
+    """Whether a value is to be hidden altogether."""
     return _names_a_secret(name) and not _is_plain(name, value)
 
 

@@ -9,6 +9,7 @@ from datetime import datetime
 from functools import singledispatch
 from typing import Any
 
+from flytekit_sagemaker.masking import masked, masked_values, secrets_in
 from flytekit_sagemaker.reporting.plain import from_plain, to_plain
 from flytekit_sagemaker.reporting.records import (
     TrainingRecord,
@@ -123,6 +124,7 @@ def _(record: TrainingRecord) -> Progress:
 def _(description: Mapping[str, Any]) -> Progress:
     if "HyperParameterTuningJobName" not in description:
         return progress_of(training_record(description))
+    secrets = secrets_in(description)
     counters = description.get("TrainingJobStatusCounters", {})
     limits = description.get("HyperParameterTuningJobConfig", {}).get("ResourceLimits", {})
     best = description.get("BestTrainingJob", {})
@@ -131,7 +133,7 @@ def _(description: Mapping[str, Any]) -> Progress:
         name=name,
         kind="tuning",
         status=description["HyperParameterTuningJobStatus"],
-        message=description.get("FailureReason", ""),
+        message=masked(description.get("FailureReason", ""), secrets),
         total=limits.get("MaxNumberOfTrainingJobs") or 0,
         done=counters.get("Completed", 0),
         running=counters.get("InProgress", 0),
@@ -141,7 +143,7 @@ def _(description: Mapping[str, Any]) -> Progress:
         best_value=finite(best.get("FinalHyperParameterTuningJobObjectiveMetric", {}).get("Value")),
         best_trial=best.get("TrainingJobName", ""),
         best_index=_number_in(best.get("TrainingJobName", ""), name),
-        best_hyperparameters=dict(best.get("TunedHyperParameters", {})),
+        best_hyperparameters=masked_values(best.get("TunedHyperParameters", {}), secrets),
         started=_epoch(description.get("CreationTime")),
         ended=_epoch(description.get("HyperParameterTuningEndTime")),
     )

@@ -1,4 +1,4 @@
-"""Records from SageMaker's answers: pure functions of what boto3 returned.
+"""Records from SageMaker's answers: pure functions of what boto3 returned, without the secrets in it.
 
 Sources:
 https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_DescribeHyperParameterTuningJob.html
@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from flytekit_sagemaker.masking import masked, masked_values, secrets_in
 from flytekit_sagemaker.reporting.shapes import Phase, TrainingRecord, Trial, TunableRange, TuningRecord
 
 __all__ = [
@@ -39,12 +40,13 @@ def tuning_record(
         trials: every HyperParameterTrainingJobSummary of ListTrainingJobsForHyperParameterTuningJob, in any order.
         links: label to URL, shown where the record is.
     """
+    secrets = secrets_in(description)
     config = description.get("HyperParameterTuningJobConfig", {})
     definitions = _definitions(description)
     objective = objective_of(description)
     direction = objective.get("Type", "Minimize")
     ordered = sorted(trials, key=lambda item: (item["CreationTime"], item["TrainingJobName"]))
-    shown = tuple(_trial(index, summary) for index, summary in enumerate(ordered, start=1))
+    shown = tuple(_trial(index, summary, secrets) for index, summary in enumerate(ordered, start=1))
     outcomes = Counter(trial.outcome for trial in shown)
     resources = next((found for found in map(_instances, definitions) if found[0]), ("", 0))
     created, ended = description.get("CreationTime"), description.get("HyperParameterTuningEndTime")
@@ -54,7 +56,7 @@ def tuning_record(
         objective_metric=objective.get("MetricName", ""),
         direction=direction,
         strategy=config.get("Strategy", ""),
-        ranges=_ranges(config, definitions, shown),
+        ranges=_ranges(config, definitions, shown, secrets),
         total=max(len(shown), config.get("ResourceLimits", {}).get("MaxNumberOfTrainingJobs") or 0),
         done=outcomes["done"],
         running=outcomes["running"],
@@ -67,7 +69,7 @@ def tuning_record(
         wall_seconds=_seconds(created, ended or description.get("LastModifiedTime")),
         created=created,
         ended=ended,
-        failure_reason=description.get("FailureReason", ""),
+        failure_reason=masked(description.get("FailureReason", ""), secrets),
         max_parallel=config.get("ResourceLimits", {}).get("MaxParallelTrainingJobs", 0),
         early_stopping=config.get("TrainingJobEarlyStoppingType", ""),
         random_seed=config.get("RandomSeed"),
@@ -79,7 +81,8 @@ def tuning_record(
                 name: value
                 for definition in reversed(definitions)
                 for name, value in definition.get("StaticHyperParameters", {}).items()
-            }
+            },
+            secrets,
         ),
         links=dict(links or {}),
     )
@@ -95,6 +98,7 @@ def training_record(
         links: label to URL, shown where the record is.
         log_tail: last lines of the job's log, shown where it failed.
     """
+    secrets = secrets_in(description)
     created, ended = description.get("CreationTime"), description.get("TrainingEndTime")
     instance_type, instance_count = _instances(description)
     algorithm = description.get("AlgorithmSpecification", {})
@@ -102,11 +106,11 @@ def training_record(
         name=description["TrainingJobName"],
         status=description["TrainingJobStatus"],
         secondary_status=description.get("SecondaryStatus", ""),
-        failure_reason=description.get("FailureReason", ""),
+        failure_reason=masked(description.get("FailureReason", ""), secrets),
         phases=tuple(
             Phase(
                 status=step["Status"],
-                message=step.get("StatusMessage", ""),
+                message=masked(step.get("StatusMessage", ""), secrets),
                 started=step.get("StartTime"),
                 seconds=_seconds(step.get("StartTime"), step.get("EndTime")),
             )
@@ -117,8 +121,10 @@ def training_record(
             for metric in description.get("FinalMetricDataList", ())
             if finite(metric.get("Value")) is not None
         },
-        hyperparameters=_of_the_user(description.get("HyperParameters", {})),
-        channels={channel["ChannelName"]: _uri(channel) for channel in description.get("InputDataConfig", ())},
+        hyperparameters=_of_the_user(description.get("HyperParameters", {}), secrets),
+        channels={
+            channel["ChannelName"]: masked(_uri(channel), secrets) for channel in description.get("InputDataConfig", ())
+        },
         model_uri=description.get("ModelArtifacts", {}).get("S3ModelArtifacts", ""),
         tuning_job_name=description.get("TuningJobArn", "").rpartition("/")[2],
         training_image=algorithm.get("TrainingImage", "") or algorithm.get("AlgorithmName", ""),
@@ -131,7 +137,7 @@ def training_record(
         billable_seconds=_float(description.get("BillableTimeInSeconds")),
         wall_seconds=_seconds(created, ended or description.get("LastModifiedTime")),
         managed_spot_training=description.get("EnableManagedSpotTraining", False),
-        log_tail=tuple(log_tail),
+        log_tail=tuple(masked(line, secrets) for line in log_tail),
         links=dict(links or {}),
     )
 
@@ -148,18 +154,18 @@ def finite(value: float | None) -> float | None:
     return value if value is not None and math.isfinite(value) else None
 
 
-def _trial(index: int, summary: Mapping[str, Any]) -> Trial:
+def _trial(index: int, summary: Mapping[str, Any], secrets: Collection[str]) -> Trial:
     started = summary.get("TrainingStartTime")
     return Trial(
         index=index,
         training_job_name=summary["TrainingJobName"],
         status=summary["TrainingJobStatus"],
-        hyperparameters=dict(summary.get("TunedHyperParameters", {})),
+        hyperparameters=masked_values(summary.get("TunedHyperParameters", {}), secrets),
         objective=finite(summary.get("FinalHyperParameterTuningJobObjectiveMetric", {}).get("Value")),
         objective_status=summary.get("ObjectiveStatus", ""),
         started=started or summary["CreationTime"],
         duration_in_seconds=_seconds(started, summary.get("TrainingEndTime")),
-        failure_reason=summary.get("FailureReason", ""),
+        failure_reason=masked(summary.get("FailureReason", ""), secrets),
     )
 
 
@@ -180,9 +186,10 @@ def _best_so_far(trials: Sequence[Trial], direction: str) -> tuple[float | None,
     return tuple(series)
 
 
-def _of_the_user(hyperparameters: Mapping[str, str]) -> dict[str, str]:
+def _of_the_user(hyperparameters: Mapping[str, str], secrets: Collection[str]) -> dict[str, str]:
     """The hyperparameters without the one that the service adds to tell the algorithm what is tuned for."""
-    return {name: value for name, value in hyperparameters.items() if name != "_tuning_objective_metric"}
+    shown = masked_values(hyperparameters, secrets)
+    return {name: value for name, value in shown.items() if name != "_tuning_objective_metric"}
 
 
 def _definitions(description: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -191,17 +198,20 @@ def _definitions(description: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def _ranges(
-    config: Mapping[str, Any], definitions: Sequence[Mapping[str, Any]], trials: Sequence[Trial]
+    config: Mapping[str, Any],
+    definitions: Sequence[Mapping[str, Any]],
+    trials: Sequence[Trial],
+    secrets: Collection[str],
 ) -> tuple[TunableRange, ...]:
     sources = [config.get("ParameterRanges", {}), *(item.get("HyperParameterRanges", {}) for item in definitions)]
-    ranges = {item.name: item for source in sources for item in _declared(source)}
+    ranges = {item.name: item for source in sources for item in _declared(source, secrets)}
     # With Autotune the service chooses the ranges and does not tell them: take those that its choices span.
     for name in dict.fromkeys(name for trial in trials for name in trial.hyperparameters):
         ranges.setdefault(name, _observed(name, [t.hyperparameters[name] for t in trials if name in t.hyperparameters]))
     return tuple(ranges.values())
 
 
-def _declared(source: Mapping[str, Any]) -> list[TunableRange]:
+def _declared(source: Mapping[str, Any], secrets: Collection[str]) -> list[TunableRange]:
     numeric = [
         TunableRange(
             name=item["Name"],
@@ -214,7 +224,11 @@ def _declared(source: Mapping[str, Any]) -> list[TunableRange]:
         for item in source.get(f"{kind}ParameterRanges", ())
     ]
     categorical = [
-        TunableRange(name=item["Name"], kind="Categorical", values=tuple(item["Values"]))
+        TunableRange(
+            name=item["Name"],
+            kind="Categorical",
+            values=tuple(masked_values({item["Name"]: value}, secrets)[item["Name"]] for value in item["Values"]),
+        )
         for item in source.get("CategoricalParameterRanges", ())
     ]
     return numeric + categorical
