@@ -40,10 +40,10 @@ def received(operation: str, reply: Reply) -> dict[str, Any]:
 
 
 def operation_name(method: str) -> str:
-    """The operation that a method of boto3's SageMaker client calls.
+    """The operation that a method of one of boto3's clients calls.
 
     Raises:
-        AttributeError: the client has no such method.
+        AttributeError: neither the client of SageMaker nor that of CloudWatch Logs or STS has such a method.
     """
     if method not in _operations():
         raise AttributeError(f"boto3's SageMaker client has no method {method!r}")
@@ -55,5 +55,5 @@ def _operations() -> dict[str, str]:
     from botocore import xform_name
     from botocore.loaders import Loader
 
-    model = Loader().load_service_model("sagemaker", "service-2")
-    return {xform_name(operation): operation for operation in model["operations"]}
+    models = (Loader().load_service_model(service, "service-2") for service in ("sts", "logs", "sagemaker"))
+    return {xform_name(operation): operation for model in models for operation in model["operations"]}

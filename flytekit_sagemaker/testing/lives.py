@@ -41,6 +41,11 @@ class Life:
             return self.logs.get(host, ())
         return self.logs if host == "algo-1" else ()
 
+    def lasting(self, seconds: float) -> Life:
+        """The same life, faster or slower: ``seconds`` from its beginning to its end."""
+        factor = seconds / sum(length for _, length in self.phases)
+        return replace(self, phases=tuple((name, length * factor) for name, length in self.phases))
+
     def interrupted(self, seconds: float = 300.0) -> Life:
         """The same life with a spot interruption in the middle of its training, after which it starts again."""
         index = next((number for number, (name, _) in enumerate(self.phases) if name == "Training"), len(self.phases))

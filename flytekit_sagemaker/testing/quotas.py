@@ -30,7 +30,8 @@ class Quotas:
         lists: operations that begin with ``List``, but for ListTags.
         describes: operations that begin with ``Describe``, and ListTags.
         creates: operations that begin with ``Create``.
-        others: everything else.
+        logs: the operations of CloudWatch Logs.
+        others: everything else; but roles are assumed without a limit.
         operations: rates of single operations by name, such as ``StopTrainingJob``, which come first.
         instances: how many instances of a type (``ml.m5.xlarge``) jobs may have together; no limit for other types.
     """
@@ -38,6 +39,7 @@ class Quotas:
     lists: Rate = Rate(2, 4)
     describes: Rate = Rate(10, 20)
     creates: Rate = Rate(5, 10)
+    logs: Rate = Rate(25, 25)
     others: Rate = Rate(5, 10)
     operations: Mapping[str, Rate] = field(default_factory=dict)
     instances: Mapping[str, int] = field(default_factory=dict)
@@ -45,13 +47,22 @@ class Quotas:
     @classmethod
     def unlimited(cls) -> Quotas:
         """No limits, for tests about something else."""
-        return cls(_UNLIMITED, _UNLIMITED, _UNLIMITED, _UNLIMITED)
+        return cls(_UNLIMITED, _UNLIMITED, _UNLIMITED, _UNLIMITED, _UNLIMITED)
 
     def rate(self, operation: str) -> Rate:
         """The rate of an operation."""
         if operation in self.operations:
             return self.operations[operation]
-        kinds = {"ListTags": self.describes, "List": self.lists, "Describe": self.describes, "Create": self.creates}
+        kinds = {
+            "ListTags": self.describes,
+            "List": self.lists,
+            "DescribeLogStreams": self.logs,
+            "GetLogEvents": self.logs,
+            "Describe": self.describes,
+            "Create": self.creates,
+            "AssumeRole": _UNLIMITED,
+            "GetCallerIdentity": _UNLIMITED,
+        }
         return next((rate for prefix, rate in kinds.items() if operation.startswith(prefix)), self.others)
 
 

@@ -23,10 +23,18 @@ Lives = Callable[[Mapping[str, Any]], Life]
 
 
 class At(NamedTuple):
-    """The circumstances of a call: when it came, from which region, and how the life of the job it makes is changed."""
+    """The circumstances of a call.
+
+    Attributes:
+        now: when it came.
+        region: region that it was made in.
+        access_key: id of the access key that signed it.
+        change: method of :class:`Life` that changes the life of the job that it creates.
+    """
 
     now: float
     region: str
+    access_key: str = ""
     change: str = ""
 
 

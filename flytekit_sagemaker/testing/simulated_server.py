@@ -1,26 +1,37 @@
 """A simulated SageMaker account over HTTP: the JSON protocol of the AWS API, and connections that fail as real ones do.
 
 It serves SageMaker on the loopback interface, CloudWatch Logs of its jobs and the two operations of STS that a client
-needs to assume a role. ``python -m flytekit_sagemaker.testing.simulated_server --help`` runs one by itself.
+needs to assume a role. ``GET /state`` shows what became of the jobs and how many calls there were, as JSON; ``POST
+/advance?seconds=60`` moves a clock that can be moved. By itself it runs as
+``python -m flytekit_sagemaker.testing.simulated_server``; ``--help`` lists the options.
 """
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import concurrent.futures
 import json
 import re
+import signal
 import socket
 import struct
 import threading
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from types import TracebackType
 from typing import Any
+from urllib.parse import parse_qsl
+from xml.sax.saxutils import escape
 
 from aiohttp import web
 
-from flytekit_sagemaker.testing.faults import Delivery, Failure
+from flytekit_sagemaker.clock import SystemClock
+from flytekit_sagemaker.testing.clock import MovableClock
+from flytekit_sagemaker.testing.faults import Delivery, Failure, Faults
+from flytekit_sagemaker.testing.lives import Life
+from flytekit_sagemaker.testing.quotas import Quotas
 from flytekit_sagemaker.testing.simulation import Reply, SimulatedSageMaker
 
 __all__ = ["SimulatedServer"]
@@ -88,6 +99,7 @@ class SimulatedServer:
         application = web.Application(client_max_size=4 << 20)
         application.router.add_post("/", self._answer)
         application.router.add_get("/state", self._state)
+        application.router.add_post("/advance", self._advance)
         runner = web.AppRunner(application, access_log=None, handler_cancellation=True, shutdown_timeout=0.1)
         try:
             await runner.setup()
@@ -101,19 +113,38 @@ class SimulatedServer:
     async def _state(self, request: web.Request) -> web.Response:
         return web.json_response(self.account.state())
 
+    async def _advance(self, request: web.Request) -> web.Response:
+        try:
+            seconds = float(request.query["seconds"])
+        except (KeyError, ValueError):
+            raise web.HTTPBadRequest(text="How many seconds? POST /advance?seconds=60") from None
+        if not isinstance(self.account.clock, MovableClock):
+            raise web.HTTPConflict(text="This server follows the time of the system.")
+        self.account.clock.advance(seconds)
+        return await self._state(request)
+
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         body = await request.read()
-        operation = request.headers.get("X-Amz-Target", "").rpartition(".")[2]
         signature = _CREDENTIAL.search(request.headers.get("Authorization", ""))
-        key, region = (signature["key"], signature["region"]) if signature else ("", "")
+        signed = {"access_key": signature["key"], "region": signature["region"]} if signature else {}
+        target = request.headers.get("X-Amz-Target", "")
+        if not target:
+            form = dict(parse_qsl(body.decode(errors="replace")))
+            operation = form.pop("Action", "")
+            return await self._deliver(request, self.account.answer(operation, form, **signed), _as_xml(operation))
         try:
             members = json.loads(body or b"{}")
-        except ValueError as fault:
-            return _whole(Reply({}, Failure("SerializationException", f"The request's body is not JSON: {fault}")))
-        return await self._deliver(request, self.account.answer(operation, members, access_key=key, region=region))
+        except (ValueError, RecursionError):
+            members = None
+        if not isinstance(members, dict):
+            failure = Failure("SerializationException", "The request's body is not a JSON object.")
+            return _as_json(Reply({}, failure))
+        return await self._deliver(request, self.account.answer(target.rpartition(".")[2], members, **signed), _as_json)
 
-    async def _deliver(self, request: web.Request, reply: Reply) -> web.StreamResponse:
-        answer = _whole(reply)
+    async def _deliver(
+        self, request: web.Request, reply: Reply, written: Callable[[Reply], web.Response]
+    ) -> web.StreamResponse:
+        answer = written(reply)
         if reply.delivery is Delivery.WHOLE or request.transport is None:
             return answer
         if reply.delivery is Delivery.HELD:
@@ -133,20 +164,67 @@ class SimulatedServer:
         return answer
 
 
-def _whole(reply: Reply) -> web.Response:
+def _as_json(reply: Reply) -> web.Response:
     failure = reply.failure
-    if failure is None:
-        return _response(200, reply.content)
-    # Errors that the service's model declares spell their only member so, the others in lower case.
-    declared = failure.code in ("ResourceInUse", "ResourceNotFound", "ResourceLimitExceeded")
-    return _response(failure.status, {"__type": failure.code, "Message" if declared else "message": failure.message})
+    content: Mapping[str, Any] = reply.content
+    if failure:
+        # Errors that the service's model declares spell their only member so, the others in lower case.
+        declared = failure.code in ("ResourceInUse", "ResourceNotFound", "ResourceLimitExceeded")
+        content = {"__type": failure.code, "Message" if declared else "message": failure.message}
+    body = json.dumps(content, default=datetime.timestamp).encode()
+    return web.Response(status=failure.status if failure else 200, body=body, content_type=_CONTENT_TYPE)
 
 
-def _response(status: int, content: Mapping[str, Any]) -> web.Response:
-    return web.Response(status=status, body=json.dumps(content, default=_wire).encode(), content_type=_CONTENT_TYPE)
+def _as_xml(operation: str) -> Callable[[Reply], web.Response]:
+    def written(reply: Reply) -> web.Response:
+        failure = reply.failure
+        if failure:
+            error = {"Type": "Sender", "Code": failure.code, "Message": failure.message}
+            body = f"<ErrorResponse>{_xml({'Error': error})}</ErrorResponse>"
+        else:
+            body = _xml({f"{operation}Response": {f"{operation}Result": reply.content}})
+        return web.Response(status=failure.status if failure else 200, text=body, content_type="text/xml")
+
+    return written
 
 
-def _wire(value: object) -> float:
-    if isinstance(value, datetime):
-        return value.timestamp()
-    raise TypeError(f"{value!r} cannot be sent")
+def _xml(value: object) -> str:
+    if isinstance(value, Mapping):
+        return "".join(f"<{name}>{_xml(member)}</{name}>" for name, member in value.items())
+    return escape(value.isoformat() if isinstance(value, datetime) else str(value))
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Serve an account until the process is told to end; its URL is the first line of the output."""
+    options = _options().parse_args(arguments)
+    account = SimulatedSageMaker(
+        MovableClock(time.time()) if options.movable else SystemClock(),
+        quotas=Quotas.unlimited() if options.unlimited else Quotas(),
+        faults=Faults.seeded(options.seed, options.fault_rate, last_call=options.last_fault),
+        lives=lambda request: Life().lasting(options.seconds),
+        seed=options.seed,
+        session_seconds=options.session_seconds,
+    )
+    over = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: over.set())
+    with SimulatedServer(account, port=options.port) as server:
+        print(server.url, flush=True)
+        over.wait()
+
+
+def _options() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="simulated_server", description="A simulated SageMaker account over HTTP.")
+    parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1; 0: any")
+    parser.add_argument("--seed", type=int, default=0, help="fixes the faults and what tuning jobs find")
+    parser.add_argument("--seconds", type=float, default=710.0, help="how long a training job takes in all")
+    parser.add_argument("--fault-rate", type=float, default=0.0, help="share of calls that go wrong")
+    parser.add_argument("--last-fault", type=int, default=100, help="number of the last call that may go wrong")
+    parser.add_argument("--session-seconds", type=float, default=3600, help="how long an assumed role is good at most")
+    parser.add_argument("--unlimited", action="store_true", help="no request quotas")
+    parser.add_argument("--movable", action="store_true", help="time stands still but for POST /advance?seconds=...")
+    return parser
+
+
+if __name__ == "__main__":
+    main()

@@ -18,7 +18,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from flytekit_sagemaker.local.admission import Refused, check_members
+from flytekit_sagemaker.local.admission import Refused, check_log_members, check_members
 from flytekit_sagemaker.testing.as_boto3 import operation_name, received
 from flytekit_sagemaker.testing.call_log import CallLog
 from flytekit_sagemaker.testing.faults import Delivery, Failure, Fault, Faults
@@ -26,10 +26,10 @@ from flytekit_sagemaker.testing.lives import Life
 from flytekit_sagemaker.testing.quotas import Buckets, Quotas, Rate
 from flytekit_sagemaker.testing.simulated_account import Account, At, Lives
 from flytekit_sagemaker.testing.simulated_jobs import Members, TrainingJob
+from flytekit_sagemaker.testing.simulated_logs import SimulatedLogs
+from flytekit_sagemaker.testing.simulated_sessions import Session, SimulatedSessions
 
 __all__ = ["Clock", "Fault", "Faults", "Life", "Quotas", "Rate", "Reply", "SimulatedSageMaker"]
-
-_THROTTLED = Failure("ThrottlingException", "Rate exceeded")
 
 
 class Clock(Protocol):
@@ -73,6 +73,8 @@ class SimulatedSageMaker:
         account: account id.
         region: region of calls that do not say theirs.
         seed: fixes what tuning jobs try and the objectives that their trials get, unless their lives say.
+        session_seconds: how long credentials of an assumed role are good at most. Clients compare their end with the
+            time of the system, so they have to be on a clock that shows it.
     """
 
     def __init__(
@@ -85,6 +87,7 @@ class SimulatedSageMaker:
         account: str = "123456789012",
         region: str = "us-east-1",
         seed: int = 0,
+        session_seconds: float = 3600,
     ) -> None:
         self.clock = clock
         self.calls = CallLog()
@@ -94,6 +97,13 @@ class SimulatedSageMaker:
         quotas = quotas or Quotas()
         self._buckets = Buckets(quotas)
         self._account = Account(account, lives or (lambda request: Life()), quotas.instances, seed)
+        self._sessions = SimulatedSessions(account, session_seconds)
+        # Operations of each service, and what checks their members.
+        self._services = (
+            (self._account.operations, check_members),
+            (SimulatedLogs(self._account).operations, check_log_members),
+            (self._sessions.operations, lambda operation, request: None),
+        )
         self._lock = threading.Lock()
 
     def call(self, operation: str, **parameters: Any) -> Members:
@@ -121,25 +131,31 @@ class SimulatedSageMaker:
         with self._lock:
             now = self.clock.time()
             self._account.settle(now)
-            reply = self._reply(operation, request, now, region or self._region)
+            reply = self._reply(operation, request, At(now, region or self._region, access_key))
             self.calls.add(now, operation, reply.failure, reply.delivery, access_key)
             return reply
 
-    def _reply(self, operation: str, request: Mapping[str, Any], now: float, region: str) -> Reply:
+    def _reply(self, operation: str, request: Mapping[str, Any], at: At) -> Reply:
         fault = self._faults.next(operation)
         delivery = fault.delivery if fault else Delivery.WHOLE
         if fault and not fault.accepted:
             return Reply({}, fault.failure, delivery)
-        if not self._buckets.take(operation, now):
-            return Reply({}, _THROTTLED)
+        if self._sessions.have_expired(at.access_key, at.now):
+            return Reply({}, Fault.EXPIRED_TOKEN.failure)
+        if not self._buckets.take(operation, at.now):
+            return Reply({}, Fault.THROTTLED.failure)
         try:
-            if operation not in self._account.operations:
-                raise Refused("UnknownOperationException", f"The simulated SageMaker has no operation {operation!r}.")
-            check_members(operation, request)
-            content = self._account.operations[operation](request, At(now, region, fault.life if fault else ""))
+            content = self._content(operation, request, at._replace(change=fault.life if fault else ""))
         except Refused as refused:
             return Reply({}, Failure(refused.code, str(refused)), delivery)
         return Reply(content, fault.failure if fault else None, delivery)
+
+    def _content(self, operation: str, request: Mapping[str, Any], at: At) -> Members:
+        for operations, check in self._services:
+            if operation in operations:
+                check(operation, request)
+                return operations[operation](dict(request), at)
+        raise Refused("UnknownOperationException", f"The simulated SageMaker has no operation {operation!r}.")
 
     def job_names(self) -> list[str]:
         """Names of all training jobs, trials among them, and then of all tuning jobs, each in order of creation."""
@@ -160,6 +176,11 @@ class SimulatedSageMaker:
         """A training job as the account keeps it; this is no call, so it is neither counted nor throttled."""
         with self._settled() as account:
             return account.training.find(name)
+
+    def sessions(self) -> list[Session]:
+        """The roles that were assumed, in order."""
+        with self._lock:
+            return list(self._sessions.sessions.values())
 
     def state(self) -> dict[str, Any]:
         """All of that as plain data, for a process that looks at the account from outside."""
