@@ -68,8 +68,9 @@ class RefusedCall(SageMakerError):
 
     @property
     def is_not_found(self) -> bool:
-        """Whether the service says that there is no such job; it has two ways to say so."""
-        return self.code == "ResourceNotFound" or (self.code == "ValidationException" and "not found" in str(self))
+        """Whether the service says that there is no such thing; it has several ways to say so."""
+        codes = ("ResourceNotFound", "ResourceNotFoundException")
+        return self.code in codes or (self.code == "ValidationException" and "not found" in str(self))
 
 
 class RefusedByUserFault(RefusedCall, UserError):
@@ -99,8 +100,10 @@ class RefusedForNow(RefusedCall, TransientError):
 
 # What an account has no room for now: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateTrainingJob.html
 _CAPACITY_CODES = {"CapacityError", "InsufficientCapacityException", "ResourceLimitExceeded"}
-# Credentials that ran out while they were on their way; whoever provides them provides new ones.
+# Credentials that ran out; whoever provides them provides new ones.
 _EXPIRED_CODES = {"ExpiredToken", "ExpiredTokenException", "RequestExpired"}
+# Credentials that may have been replaced where they were found.
+_STALE_CODES = _EXPIRED_CODES | {"InvalidClientTokenId", "SignatureDoesNotMatch", "UnrecognizedClientException"}
 _CERTAIN_CODES = telemetry.THROTTLING_CODES | _CAPACITY_CODES | _EXPIRED_CODES
 # https://docs.aws.amazon.com/sagemaker/latest/APIReference/CommonErrors.html and what the service was seen to send.
 _UNCERTAIN_CODES = {
@@ -174,10 +177,10 @@ def call(
     """
     start, result = time.monotonic(), "ok"
     try:
-        return translated(lambda: getattr(client(endpoint, service, session_name), operation)(**parameters), operation)
+        return translated(lambda: _attempt(client(endpoint, service, session_name), operation, parameters), operation)
     except RefusedCall as error:
         result = error.code or ("no answer" if isinstance(error, RefusedForNow) else "not sent")
-        if error.code in _EXPIRED_CODES:
+        if error.code in _STALE_CODES:
             forget_clients()
         raise
     finally:
@@ -223,6 +226,21 @@ def translated(make: Callable[[], T], operation: str) -> T:
         raise RefusedForNow(f"{operation} got no answer: {error}") from error
     except exceptions.BotoCoreError as error:
         raise RefusedByService(f"{operation} failed: {error}") from error
+    except RuntimeError as error:
+        # botocore has no class of its own for credentials that are expired when they arrive, as with a wrong clock.
+        if "expired" not in str(error):
+            raise
+        raise RefusedForNow(f"{operation} cannot be signed: {error}", certain=True) from error
+
+
+def _attempt(client: Any, operation: str, parameters: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The answer of one attempt; botocore takes a page of HTML, or half an answer, for one that says nothing."""
+    answer: Mapping[str, Any] = getattr(client, operation)(**parameters)
+    shape = client.meta.service_model.operation_model(client.meta.method_to_api_mapping[operation]).output_shape
+    promised = shape.required_members if shape else ()
+    if promised and not any(member in answer for member in promised):
+        raise RefusedForNow(f"{operation} got an answer that makes no sense")
+    return answer
 
 
 def _raise_refusal(response: Mapping[str, Any], operation: str, cause: Exception) -> NoReturn:

@@ -111,14 +111,15 @@ def _permitted(current: Settings) -> set[str]:
 
 def _url_for(wanted: str, current: Settings) -> tuple[str, list[Problem]]:
     """The URL of the endpoint that a task wants, if it may have it, else of the deployment's."""
-    if not wanted:
-        return _url(current.endpoint)
     permitted = _permitted(current)
-    if settings.runs_locally() or _normal(wanted) in permitted:
+    if wanted and (settings.runs_locally() or _normal(wanted) in permitted):
         return _url(wanted)
-    rule = f"is not an endpoint that this deployment allows ({', '.join(sorted(permitted))})"
-    remedy = f"Leave it out, or have it allowed. {where_to_set('allowed_endpoint_urls')}"
-    return "", [Problem("training_job_config.endpoint_url", wanted, rule, remedy)]
+    url, problems = _url(current.endpoint)
+    if wanted:
+        rule = f"is not an endpoint that this deployment allows ({', '.join(sorted(permitted))})"
+        remedy = f"Leave it out, or have it allowed. {where_to_set('allowed_endpoint_urls')}"
+        problems.append(Problem("training_job_config.endpoint_url", wanted, rule, remedy))
+    return url, problems
 
 
 def _url(endpoint: str) -> tuple[str, list[Problem]]:
