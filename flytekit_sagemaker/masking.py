@@ -29,6 +29,8 @@ _PASSWORDS = _words("password passwords passwd pwd passphrase passcode")
 _SECRETS = _PASSWORDS | _words(
     "secret secrets token tokens credential credentials apikey auth authorization bearer jwt"
 )
+# Words that are written together with the one before, as in PGPASSWORD.
+_ENDINGS = ("password", "passwd", "passphrase", "apikey", "secret", "accesstoken", "authtoken")
 _KEYS = _words("api access private secret account signing encryption ssh master license deploy")
 _PAIRS = frozenset((("connection", "string"), ("amz", "signature"), ("pass", "word"), ("pass", "phrase")))
 # Beside "token" these make a name one of the tokens of a language model.
@@ -121,6 +123,8 @@ def _names_a_secret(name: str) -> bool:
         return False
     pairs = list(zip(words, words[1:], strict=False))
     if any(pair in _PAIRS or (pair[0] in _KEYS and pair[1] in ("key", "keys")) for pair in pairs):
+        return True
+    if any(word.endswith(_ENDINGS) for word in words):
         return True
     found = _SECRETS.intersection(words)
     return bool(found) and not (found <= {"token", "tokens"} and _LANGUAGE.intersection(words))

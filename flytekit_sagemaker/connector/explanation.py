@@ -15,7 +15,15 @@ from flytekit_sagemaker.connector.links import stream_link
 from flytekit_sagemaker.connector.log_tail import LogTail, log_tail
 from flytekit_sagemaker.masking import masked, secrets_in
 from flytekit_sagemaker.reporting.wording import cut, one_line, printable
-from flytekit_sagemaker.status import TRIAL_COUNTERS, JobState, Move, failure_class, job_state, whose_move
+from flytekit_sagemaker.status import (
+    OBJECTIVE_STATES,
+    TRIAL_COUNTERS,
+    JobState,
+    Move,
+    failure_class,
+    job_state,
+    whose_move,
+)
 
 logger = logging.getLogger("flytekit_sagemaker")
 
@@ -205,7 +213,7 @@ def _trials(endpoint: aws.Endpoint, name: str, **filters: str) -> list[Mapping[s
 
 
 def _has_no_objective(trial: Mapping[str, Any]) -> bool:
-    return trial.get("ObjectiveStatus") == "Failed"
+    return OBJECTIVE_STATES.get(trial.get("ObjectiveStatus", "")) is JobState.FAILED
 
 
 def _counters(job: Mapping[str, Any]) -> Counter[str]:
