@@ -156,7 +156,7 @@ def _secrets_in(name: str, value: str, depth: int = 0) -> Iterator[str]:
 
 def _members(name: str, decoded: object) -> Iterator[tuple[str, str]]:
     if isinstance(decoded, Mapping):
-        pairs = [(str(inner), item) for inner, item in decoded.items()]
+        pairs = [(f"{name}.{inner}", item) for inner, item in decoded.items()]
     elif isinstance(decoded, list):
         pairs = [(name, item) for item in decoded]
     else:

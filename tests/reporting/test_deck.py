@@ -1,14 +1,19 @@
 from __future__ import annotations
 
+import dataclasses
 import re
+import types
 from collections import Counter
+from collections.abc import Mapping
+from datetime import datetime
 from html.parser import HTMLParser
+from typing import Union, get_args, get_origin, get_type_hints
 
 import pytest
 
 from flytekit_sagemaker.reporting.deck import progress_fragment, training_page, tuning_page
-from flytekit_sagemaker.reporting.progress import progress_of
-from flytekit_sagemaker.reporting.records import training_record, tuning_record
+from flytekit_sagemaker.reporting.progress import Progress, progress_of
+from flytekit_sagemaker.reporting.records import TrainingRecord, TuningRecord, training_record, tuning_record
 
 from .samples import START, search, summary, training_description, tuning_description
 
@@ -154,33 +159,101 @@ def test_ranges_and_objectives_may_be_any_numbers(bounds, values):
     assert not [value for _, value in page.attributes if "nan" in value or "inf" in value]
 
 
-def test_foreign_text_is_only_ever_text():
+LINKS = {
+    HOSTILE: HOSTILE,
+    "a": "javascript:alert(1)",
+    "b": "data:text/html,x",
+    "c": "https://[",
+    "d": "http:",
+    "e": "javascript://x/%0aalert(1)",
+    "f": "ftp://x/y",
+    "g": " JaVaScRiPt:alert(1)",
+    "h": "java\tscript:alert(1)",
+    "i": "//evil/x",
+    "fine": 'https://x/?a="><script>',
+}
+
+
+def hostile(hint, name):
+    """A value of a record's field in which every text is hostile, whatever the fields are."""
+    origin, arguments = get_origin(hint), get_args(hint)
+    if hint is str:
+        return HOSTILE
+    if origin in (Union, types.UnionType):
+        return hostile(arguments[0], name)
+    if origin is tuple:
+        return (hostile(arguments[0], name),) * 2
+    if origin is Mapping:
+        return LINKS if name == "links" else {HOSTILE: hostile(arguments[1], name)}
+    if dataclasses.is_dataclass(hint):
+        hints = get_type_hints(hint)
+        return hint(**{field.name: hostile(hints[field.name], field.name) for field in dataclasses.fields(hint)})
+    return {int: 1, float: 0.5, bool: True, datetime: START}[hint]
+
+
+def variants(record):
+    """The record with words that the pages look at, where others would hide a part of them."""
+    yield record
+    for status in ("Completed", "Failed", "Stopped", "InProgress"):
+        if isinstance(record, TuningRecord):
+            for kind in ("Categorical", "Integer", "Continuous"):
+                for direction in ("Maximize", "Minimize"):
+                    trials = tuple(dataclasses.replace(trial, status=status) for trial in record.trials)
+                    ranges = tuple(dataclasses.replace(item, kind=kind) for item in record.ranges)
+                    changes = {"status": status, "trials": trials, "ranges": ranges, "direction": direction}
+                    yield dataclasses.replace(record, **changes)
+        else:
+            yield dataclasses.replace(record, status=status)
+
+
+OURS = {
+    *("html", "head", "meta", "title", "style", "body", "main", "header", "nav", "section", "div", "p", "h1", "h2"),
+    *("b", "i", "span", "br", "a", "ul", "li", "code", "pre", "table", "thead", "tbody", "tr", "th", "td", "figure"),
+    *("svg", "g", "path", "circle", "rect", "text"),
+}
+OUR_ATTRIBUTES = {
+    *("lang", "charset", "name", "content", "class", "href", "target", "rel", "colspan", "style", "transform", "d"),
+    *("x", "y", "r", "rx", "width", "height", "text-anchor", "viewbox", "role", "aria-label", "aria-hidden"),
+}
+
+
+@pytest.mark.parametrize(
+    ("shape", "render"), [(TuningRecord, tuning_page), (TrainingRecord, training_page), (Progress, progress_fragment)]
+)
+def test_foreign_text_in_any_field_is_only_ever_text(shape, render):
+    for record in variants(hostile(shape, "")):
+        page = Page(render(record))
+        loads_nothing(page)
+        assert HOSTILE in page.text()
+        assert page.tags["style"] <= 2
+        assert set(page.tags) <= OURS
+        assert {name for name, _ in page.attributes} <= OUR_ATTRIBUTES
+        assert [value for name, value in page.attributes if name == "href"] == [LINKS["fine"]] * hasattr(
+            record, "links"
+        )
+
+
+def test_foreign_text_in_answers_of_the_service_is_only_ever_text():
     tuned = {HOSTILE: HOSTILE, "eta": HOSTILE}
     description = tuning_description(FailureReason=HOSTILE)
     description["TrainingJobDefinition"]["StaticHyperParameters"] = {HOSTILE: HOSTILE}
     description["HyperParameterTuningJobConfig"]["HyperParameterTuningJobObjective"]["MetricName"] = HOSTILE
+    ranges = description["HyperParameterTuningJobConfig"]["ParameterRanges"]
+    ranges["CategoricalParameterRanges"] = [{"Name": HOSTILE, "Values": [HOSTILE]}]
     trials = [
         summary(1, value=0.5, TunedHyperParameters=tuned),
         summary(2, "Failed", TrainingJobName=HOSTILE, FailureReason=HOSTILE),
     ]
-    links = {
-        HOSTILE: HOSTILE,
-        "a": "javascript:alert(1)",
-        "b": "data:text/html,x",
-        "c": "https://[",
-        "d": "http:",
-        "e": "javascript://x/%0aalert(1)",
-        "f": "ftp://x/y",
-    }
-    tuning = tuning_record(description, trials, links={**links, "fine": 'https://x/?a="><script>'})
-    training = training_record(
-        training_description(FailureReason=HOSTILE, HyperParameters={HOSTILE: HOSTILE}), links=links, log_tail=[HOSTILE]
-    )
+    tuning = tuning_record(description, trials, links=LINKS)
+    changes = {"FailureReason": HOSTILE, "HyperParameters": {HOSTILE: HOSTILE}}
+    metrics = [{"MetricName": HOSTILE, "Value": 0.5, "Timestamp": START}]
+    described = training_description(**changes, FinalMetricDataList=metrics)
+    training = training_record(described, links=LINKS, log_tail=[HOSTILE])
     for html in (tuning_page(tuning), training_page(training), progress_fragment(progress_of(tuning))):
         page = Page(html)
         loads_nothing(page)
         assert HOSTILE in page.text()
-        assert page.tags["style"] <= 2
+        assert set(page.tags) <= OURS
 
 
 def test_only_http_links_are_links(searched):
