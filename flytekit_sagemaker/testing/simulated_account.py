@@ -73,6 +73,7 @@ class Account:
             "ListTrainingJobsForHyperParameterTuningJob": self._list_trials,
             "AddTags": self._add_tags,
             "ListTags": self._list_tags,
+            "DeleteTags": self._delete_tags,
         }
 
     def settle(self, now: float) -> None:
@@ -268,6 +269,12 @@ class Account:
     def _list_tags(self, request: Members, at: At) -> Members:
         self._refuse_unknown(request)
         return {"Tags": _tag_list(self._tags[request["ResourceArn"]])}
+
+    def _delete_tags(self, request: Members, at: At) -> Members:
+        self._refuse_unknown(request)
+        for key in request["TagKeys"]:
+            self._tags[request["ResourceArn"]].pop(key, None)
+        return {}
 
     def _refuse_unknown(self, request: Members) -> None:
         if request["ResourceArn"] not in self._tags:
