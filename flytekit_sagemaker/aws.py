@@ -24,7 +24,7 @@ _READ_TIMEOUT_IN_SECONDS = 3
 # The local SageMaker looks at the training data before it takes a job on.
 _LOCAL_READ_TIMEOUT_IN_SECONDS = 60
 _MAX_CONNECTIONS = 50
-_MAX_CLIENTS = 64
+_MAX_CLIENTS = 32
 _AWS_HOST = re.compile(r"(.+\.)?(amazonaws\.(com|com\.cn|eu)|api\.aws|api\.amazonwebservices\.com\.cn)")
 
 
@@ -260,6 +260,7 @@ class _Clients:
     def __init__(self) -> None:
         self._made: OrderedDict[tuple[str, Endpoint, str], Any] = OrderedDict()
         self._session: Any = None
+        self._assuming: Any = None
         self._looking = threading.Lock()
         self._making = threading.RLock()
 
@@ -303,8 +304,8 @@ class _Clients:
         here, keys = endpoint.is_on_this_machine, {}
         session = self.session()
         if endpoint.assume_role_arn:
-            session = _new_session()
-            session.register_component("credential_provider", _AssumedRole(endpoint, session_name))
+            session = self._assuming = self._assuming or _new_session()
+            session.get_credentials = lambda: _assumed(endpoint, session_name)
         elif here:
             key = _local_keys.get(endpoint.url, "local")
             keys = {"aws_access_key_id": key, "aws_secret_access_key": "local"}
@@ -329,29 +330,18 @@ class _Clients:
             raise RefusedByUserFault(f"{url or endpoint.region} cannot be called: {error}") from error
 
 
-class _AssumedRole:
-    """Where a botocore session finds the credentials of a role: STS gives them, and again before they expire."""
+def _assumed(endpoint: Endpoint, session_name: str) -> Any:
+    """The credentials of a role as botocore keeps them: STS gives them, and again before they expire."""
+    from botocore.credentials import DeferredRefreshableCredentials
 
-    def __init__(self, endpoint: Endpoint, session_name: str) -> None:
-        self._endpoint = endpoint
-        self._session_name = session_name
+    role, external_id = endpoint.assume_role_arn, endpoint.external_id
+    parameters = {"RoleArn": role, "RoleSessionName": session_name}
+    if external_id:
+        parameters["ExternalId"] = external_id
 
-    def load_credentials(self) -> Any:
-        from botocore.credentials import DeferredRefreshableCredentials
-
-        return DeferredRefreshableCredentials(self._assume, "assume-role")
-
-    def _assume(self) -> dict[str, str]:
-        role, external_id = self._endpoint.assume_role_arn, self._endpoint.external_id
+    def assume() -> dict[str, str]:
         try:
-            given = call(
-                Endpoint(self._endpoint.region),
-                "assume_role",
-                service="sts",
-                RoleArn=role,
-                RoleSessionName=self._session_name,
-                **({"ExternalId": external_id} if external_id else {}),
-            )["Credentials"]
+            given = call(Endpoint(endpoint.region), "assume_role", service="sts", **parameters)["Credentials"]
         except RefusedForNow as error:
             raise RefusedForNow(f"the role {role} cannot be assumed now: {error}", error.code, certain=True) from error
         except RefusedCall as error:
@@ -364,6 +354,8 @@ class _AssumedRole:
             "token": given["SessionToken"],
             "expiry_time": given["Expiration"].isoformat(),
         }
+
+    return DeferredRefreshableCredentials(assume, "assume-role")
 
 
 def _new_session() -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -59,3 +60,75 @@ def test_nothing_set_means_aws_unless_the_caller_says_otherwise(
     with settings.default_endpoint(settings.LOCAL):
         assert settings.current().endpoint == settings.LOCAL
     assert settings.current().endpoint == settings.AWS
+
+
+@pytest.fixture
+def nothing_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("FLYTECTL_CONFIG", raising=False)
+    return monkeypatch
+
+
+def test_aws_is_asked_rarely_and_this_machine_at_any_time(nothing_set: pytest.MonkeyPatch) -> None:
+    assert settings.pace(on_this_machine=False) == settings.Pace(5, 1, 10)
+    assert settings.pace(on_this_machine=True) == settings.Pace(math.inf, math.inf, 0)
+
+
+@pytest.mark.parametrize("on_this_machine", [True, False])
+def test_the_pace_can_be_set(nothing_set: pytest.MonkeyPatch, on_this_machine: bool) -> None:
+    nothing_set.setenv("FLYTEKIT_SAGEMAKER_DESCRIBES_PER_SECOND", "0.5")
+    nothing_set.setenv("FLYTEKIT_SAGEMAKER_LISTS_PER_SECOND", "inf")
+    nothing_set.setenv("FLYTEKIT_SAGEMAKER_STATUS_FRESHNESS_IN_SECONDS", "0")
+    assert settings.pace(on_this_machine) == settings.Pace(0.5, math.inf, 0)
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("threads", ["0", "1.5", "513", "inf", "many"]),
+        ("describes_per_second", ["0", "-1", "nan", "5/s"]),
+        ("status_freshness_in_seconds", ["-1", "601"]),
+        ("connect_timeout_in_seconds", ["0", "61"]),
+        ("read_timeout_in_seconds", ["0", "1e9"]),
+        ("retryable_failures", ["2", "maybe"]),
+        ("log_format", ["xml"]),
+        ("job_name_prefix", ["-a", "a--b", "a_b", "a" * 13]),
+    ],
+)
+def test_a_value_that_makes_no_sense_is_a_problem_that_says_what_would(
+    nothing_set: pytest.MonkeyPatch, name: str, values: list[str]
+) -> None:
+    variable = f"FLYTEKIT_SAGEMAKER_{name.upper()}"
+    for value in values:
+        nothing_set.setenv(variable, value)
+        (problem,) = settings.current().problems()
+        assert (problem.field, problem.value) == (name, value)
+        assert problem.rule.startswith("must be ")
+        assert variable in problem.remedy
+
+
+def test_a_wrong_value_counts_as_the_default_and_is_warned_of_once(
+    nothing_set: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    nothing_set.setenv("FLYTEKIT_SAGEMAKER_THREADS", "plenty")
+    nothing_set.setenv("FLYTEKIT_SAGEMAKER_LISTS_PER_SECOND", "slow")
+    assert [settings.current().number("threads") for _ in range(3)] == [32, 32, 32]
+    assert settings.pace(on_this_machine=False).lists_per_second == 1
+    assert len([record for record in caplog.records if "plenty" in record.message]) == 1
+
+
+@pytest.mark.parametrize(("text", "value"), [("TRUE", True), ("yes", True), ("off", False), ("0", False), ("", True)])
+def test_flags_have_several_spellings(nothing_set: pytest.MonkeyPatch, text: str, value: bool) -> None:
+    nothing_set.setenv("FLYTEKIT_SAGEMAKER_RETRYABLE_FAILURES", text)
+    assert settings.current().flag("retryable_failures") is value
+
+
+def test_yaml_may_write_numbers_and_flags_as_such(tmp_path: Path, nothing_set: pytest.MonkeyPatch) -> None:
+    (tmp_path / "config.yaml").write_text(
+        "sagemaker: {retryable_failures: false, threads: 8, describes_per_second: 2.5, status_freshness_in_seconds: 0}"
+    )
+    nothing_set.setenv("FLYTECTL_CONFIG", str(tmp_path / "config.yaml"))
+    assert settings.current().flag("retryable_failures") is False
+    assert settings.current().number("threads") == 8
+    assert settings.pace(on_this_machine=False) == settings.Pace(2.5, 1, 0)
+    assert list(settings.current().problems()) == []
