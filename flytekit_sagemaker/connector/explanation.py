@@ -148,23 +148,33 @@ def _tuning_account(endpoint: aws.Endpoint, job: Mapping[str, Any], secrets: Col
     if state is JobState.FAILED:
         ended = f"failed: {cut(one_line(first), _HEADLINE_LENGTH)}" if first else words
     else:
-        ended = _STOPS["Stopped"] if words == "Stopped" else f"ended: {words}"
+        ended = _tuning_stop(job) if words == "Stopped" else f"ended: {words}"
         ended += f" ({cut(one_line(first), _HEADLINE_LENGTH)})" if first else ""
     account = _Account(f"tuning job {name} {ended}", [_trial_counts(job)], move=whose_move(state, reason))
     try:
         failed = _trials(endpoint, name, StatusEquals="Failed")
-        without = [] if failed else [trial for trial in _trials(endpoint, name) if _has_no_objective(trial)]
+        listed = [] if failed or state is not JobState.FAILED else _trials(endpoint, name)
     except Exception as error:
         note = f"its trials could not be listed: {cut(one_line(masked(str(error), secrets)), 300)}"
         return replace(account, sentences=[*account.sentences, *rest, note])
     if failed:
         return _with_failures(endpoint, account, job, failed, secrets)
-    if without and state is JobState.FAILED:
-        trial = without[0]["TrainingJobName"]
+    without = next(filter(_has_no_objective, listed), None)
+    if without:
+        trial = without["TrainingJobName"]
         tail = log_tail(endpoint, trial, secrets=secrets)
         told = f"trial {trial}, for example, ended without the objective metric: its log must show it"
         return replace(account, sentences=[*account.sentences, told], tail=tail, links=_log_link(endpoint, tail))
     return replace(account, sentences=[*account.sentences, *rest])
+
+
+def _tuning_stop(job: Mapping[str, Any]) -> str:
+    """How a tuning job was stopped; the service does not say whether its own limit of time did it."""
+    limit = ((job.get("HyperParameterTuningJobConfig") or {}).get("ResourceLimits") or {}).get("MaxRuntimeInSeconds")
+    created, ended = job.get("CreationTime"), job.get("HyperParameterTuningEndTime")
+    if limit and created and ended and (ended - created).total_seconds() >= limit:
+        return f"was stopped when it reached max_runtime_in_seconds = {limit} of its hyperparameter_tuning_job_config"
+    return _STOPS["Stopped"]
 
 
 def _with_failures(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -284,6 +285,19 @@ def test_a_tuning_job_whose_trials_cannot_be_listed_says_what_it_knows() -> None
     assert rest == "First: password=***"
     assert note.startswith("its trials could not be listed: ")
     assert len(links) == 2
+
+
+@pytest.mark.parametrize(("seconds", "phrase"), [(599, "on request"), (600, "max_runtime_in_seconds = 600")])
+def test_a_stopped_tuning_job_says_whether_its_time_was_up(seconds: int, phrase: str) -> None:
+    created = datetime(2026, 1, 1, tzinfo=timezone.utc)
+    job = {
+        "HyperParameterTuningJobName": "halted",
+        "HyperParameterTuningJobStatus": "Stopped",
+        "HyperParameterTuningJobConfig": {"ResourceLimits": {"MaxRuntimeInSeconds": 600}},
+        "CreationTime": created,
+        "HyperParameterTuningEndTime": created + timedelta(seconds=seconds),
+    }
+    assert phrase in failure_message(NOWHERE, "tuning", job, {}).splitlines()[0]
 
 
 @pytest.mark.parametrize("kind", ["training", "tuning", "baking"])
