@@ -81,7 +81,7 @@ def tuning_request(
         "HyperParameterTuningJobConfig": {
             "Strategy": "Random",
             "HyperParameterTuningJobObjective": {"Type": "Minimize", "MetricName": metric},
-            "ResourceLimits": {"MaxNumberOfTrainingJobs": trials, "MaxParallelTrainingJobs": 2},
+            "ResourceLimits": {"MaxNumberOfTrainingJobs": trials, "MaxParallelTrainingJobs": min(trials, 2)},
             "ParameterRanges": {"ContinuousParameterRanges": [range_]},
             "RandomSeed": 1,
         },

@@ -24,7 +24,8 @@ class Life:
         failure_reason: the ``FailureReason`` of a job that ends ``Failed``.
         logs: lines of the only host, or lines by host (``algo-1``, ``algo-2``, ...); they are written evenly over the
             phases from the first ``Training`` on.
-        final_metrics: last values of metrics by name; for a trial, the objective metric's is its objective.
+        final_metrics: last values of metrics by name, of a job that comes to this end and does not fail; for a trial,
+            the objective metric's is its objective, and one is made up when there are none.
         stopping_seconds: how long the job takes to end once it is told to stop.
     """
 

@@ -209,7 +209,7 @@ class Account:
         request, tuned = job.next_trial(self._seed)
         life = self._lives(request)
         metric = job.objective["MetricName"]
-        if metric not in life.final_metrics and not life.final_metrics:
+        if not life.final_metrics:
             value = random.Random(f"{self._seed}/{request['TrainingJobName']}").random()
             life = replace(life, final_metrics={metric: value})
         trial = self._new_training_job(request, life, now, job.arn.split(":")[3])

@@ -88,11 +88,14 @@ class TrainingJob:
         return self.plan.until(now)[-1][1]
 
     @property
+    def final_metrics(self) -> Mapping[str, float]:
+        """The metrics of a job that has come to the end of its life without failing."""
+        return self.life.final_metrics if self.status == self.life.end != "Failed" else {}
+
+    @property
     def objective(self) -> float | None:
-        """A trial's objective, once it has ended."""
-        if self.tuning_job is None or not self.ended or self.status == "Failed":
-            return None
-        return self.life.final_metrics.get(self.tuning_job.objective["MetricName"])
+        """A trial's objective, once it has one."""
+        return self.final_metrics.get(self.tuning_job.objective["MetricName"]) if self.tuning_job else None
 
     @property
     def objective_status(self) -> str:
@@ -118,10 +121,10 @@ class TrainingJob:
         }
         if self.tuning_job:
             answer["TuningJobArn"] = self.tuning_job.arn
-        if self.ended and self.life.final_metrics and self.status != "Failed":
+        if self.final_metrics:
             answer["FinalMetricDataList"] = [
                 {"MetricName": name, "Value": value, "Timestamp": moment(self.plan.end)}
-                for name, value in self.life.final_metrics.items()
+                for name, value in self.final_metrics.items()
             ]
         return answer
 

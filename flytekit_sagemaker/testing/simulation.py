@@ -16,8 +16,9 @@ import contextlib
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
+from flytekit_sagemaker.clock import Clock
 from flytekit_sagemaker.local.admission import Refused, check_log_members, check_members
 from flytekit_sagemaker.testing.as_boto3 import operation_name, received
 from flytekit_sagemaker.testing.call_log import CallLog
@@ -29,14 +30,7 @@ from flytekit_sagemaker.testing.simulated_jobs import Members, TrainingJob
 from flytekit_sagemaker.testing.simulated_logs import SimulatedLogs
 from flytekit_sagemaker.testing.simulated_sessions import Session, SimulatedSessions
 
-__all__ = ["Clock", "Fault", "Faults", "Life", "Quotas", "Rate", "Reply", "SimulatedSageMaker"]
-
-
-class Clock(Protocol):
-    """Where the account reads the time from."""
-
-    def time(self) -> float:
-        """The present moment, in seconds since the epoch."""
+__all__ = ["Fault", "Faults", "Life", "Quotas", "Rate", "Reply", "SimulatedSageMaker"]
 
 
 @dataclass(frozen=True)
