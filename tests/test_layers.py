@@ -26,6 +26,7 @@ ARROWS: dict[str, set[str]] = {
     "status": set(),
     "settings": {"errors"},
     "uris": set(),
+    "clock": set(),
     "masking": set(),
     "telemetry": set(),
     "logs": set(),

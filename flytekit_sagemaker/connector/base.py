@@ -3,71 +3,44 @@
 from __future__ import annotations
 
 import asyncio
-import contextvars
-import logging
-import uuid
+import random
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 from flyteidl.core.execution_pb2 import TaskExecution
 from flytekit.extend.backend.base_connector import AsyncConnectorBase, Resource
 
-from flytekit_sagemaker import aws
+from flytekit_sagemaker import logs, settings, telemetry
+from flytekit_sagemaker.connector import runtime as runtimes
+from flytekit_sagemaker.connector import waiting
+from flytekit_sagemaker.connector.answers import Answer
+from flytekit_sagemaker.connector.board import Board
 from flytekit_sagemaker.connector.data import data_problems
-from flytekit_sagemaker.connector.links import job_links, task_logs
+from flytekit_sagemaker.connector.explanation import Explanation, explain
+from flytekit_sagemaker.connector.identity import execution_role, identity_of
+from flytekit_sagemaker.connector.kinds import JobKind
+from flytekit_sagemaker.connector.links import job_links
 from flytekit_sagemaker.connector.literals import plain_values
 from flytekit_sagemaker.connector.metadata import JobMetadata
 from flytekit_sagemaker.connector.outputs import write_deck, write_outputs
+from flytekit_sagemaker.connector.submission import submit
+from flytekit_sagemaker.connector.watch import JobWatch
 from flytekit_sagemaker.errors import SageMakerError, TransientError, UserError
 from flytekit_sagemaker.models.training_job import TrainingJob
-from flytekit_sagemaker.placement import ExecutionContext, Placement, place
-from flytekit_sagemaker.reporting.progress import progress_of
+from flytekit_sagemaker.placement import ExecutionContext, Placement, allowed, place
 from flytekit_sagemaker.requests.deployment import Deployment
 from flytekit_sagemaker.requests.names import JobIdentity
 from flytekit_sagemaker.requests.training import BuiltRequest
 from flytekit_sagemaker.requests.validation import Findings, check_request
-from flytekit_sagemaker.status import JobState, Move, job_state, whose_move
+from flytekit_sagemaker.status import JobState, Move, job_state
 
-logger = logging.getLogger("flytekit_sagemaker")
-
-T = TypeVar("T")
-
-# boto3 blocks, and nothing may block the event loop that serves every job's polls.
-_pool = ThreadPoolExecutor(max_workers=32, thread_name_prefix="sagemaker")
-
-_PHASES = {
-    JobState.WAITING: TaskExecution.WAITING_FOR_RESOURCES,
-    JobState.PREPARING: TaskExecution.INITIALIZING,
-    JobState.RUNNING: TaskExecution.RUNNING,
-    JobState.SUCCEEDED: TaskExecution.SUCCEEDED,
-}
-
-
-async def in_thread(work: Callable[..., T], *args: Any) -> T:
-    """The result of blocking work, done in the connectors' own threads with the caller's context."""
-    context = contextvars.copy_context()
-    return await asyncio.get_running_loop().run_in_executor(_pool, partial(context.run, work, *args))
-
-
-@dataclass(frozen=True)
-class JobKind:
-    """The names of one kind of job in the SageMaker API.
-
-    Attributes:
-        word: ``training`` or ``tuning``.
-        noun: the same kind in the names of client methods.
-        shape: the same kind in the names of members.
-        name_length: most characters of a job's name.
-    """
-
-    word: str
-    noun: str
-    shape: str
-    name_length: int
+# Flyte gives each call 10 seconds; the last attempt takes up to 4, and then the job may be asked about.
+_ATTEMPTS_BEGIN_WITHIN_SECONDS = 3.0
+_FIRST_PAUSE_IN_SECONDS = 0.3
+# A look that was started for this very poll is worth waiting for, but not while Flyte's other polls wait in line.
+_PATIENCE_IN_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -92,15 +65,21 @@ class Submission:
 class JobConnector(AsyncConnectorBase):  # type: ignore[misc]
     """Create, get and delete for one kind of job.
 
-    Blocking work runs in threads; any number of jobs may be handled at a time. Create raises only what Flyte should
-    try again; what cannot succeed becomes metadata whose first look reports the failure.
+    Any number of jobs may be handled at a time. Create raises only when nothing could be written under the output
+    prefix: what cannot succeed becomes metadata whose first look reports the failure, and what SageMaker has no room
+    for waits and is tried again by later polls. Get never raises for throttling or an unreachable service.
+
+    Args:
+        task_type: which tasks it runs.
+        runtime: threads, boards and time; those of the process when not given.
     """
 
     name = "SageMaker connector"
     kind: JobKind
 
-    def __init__(self, task_type: str) -> None:
+    def __init__(self, task_type: str, runtime: runtimes.Runtime | None = None) -> None:
         super().__init__(task_type_name=task_type, metadata_type=JobMetadata)
+        self._runtime = runtime or runtimes.shared()
 
     @abstractmethod
     def build(self, submission: Submission) -> BuiltRequest:
@@ -111,7 +90,11 @@ class JobConnector(AsyncConnectorBase):  # type: ignore[misc]
         """The training job that the template carries."""
 
     @abstractmethod
-    def record(self, meta: JobMetadata, description: Mapping[str, Any]) -> Any:
+    def list_calls(self, description: Mapping[str, Any]) -> int:
+        """How many list calls it takes to fetch the results of a job that ended."""
+
+    @abstractmethod
+    def record(self, meta: JobMetadata, description: Mapping[str, Any], explanation: Explanation | None = None) -> Any:
         """What is known of a job that ended, as ``reporting`` has it."""
 
     @abstractmethod
@@ -133,145 +116,182 @@ class JobConnector(AsyncConnectorBase):  # type: ignore[misc]
         """Create the job of a task execution, or find the one that an earlier call created.
 
         Raises:
-            TransientError: when the service could not be reached or has no capacity; the call may be repeated.
+            TransientError: when a job that has to wait could not be noted down; the call may be repeated.
         """
-        return await in_thread(self._create, task_template, output_prefix, inputs, task_execution_metadata)
+        meta, request = await self._runtime.in_thread(
+            self._prepare, task_template, output_prefix, inputs, task_execution_metadata
+        )
+        if request is not None:
+            await self._submit(meta, request)
+        return meta
 
     async def get(self, resource_meta: JobMetadata, **_: Any) -> Resource:
-        """The state of the job; never raises for throttling or an unreachable service."""
-        if resource_meta.failure:
-            return Resource(phase=TaskExecution.FAILED, message=resource_meta.failure)
-        return await in_thread(self._look, resource_meta)
+        """The state of the job; never raises for throttling or an unreachable service.
+
+        Raises:
+            UserError: for metadata that names an endpoint which this deployment does not allow.
+        """
+        meta = resource_meta
+        if meta.failure:
+            return Answer(phase=TaskExecution.FAILED, message=meta.failure)
+        board = self._board(meta)
+        answer, looking = board.ask(meta.key, lambda: self._watch(meta))
+        if looking is not None:
+            await asyncio.wait({asyncio.wrap_future(looking)}, timeout=_PATIENCE_IN_SECONDS)
+            answer = board.known(meta.key) or answer
+        return answer or self._watch(meta).unseen()
 
     async def delete(self, resource_meta: JobMetadata, **_: Any) -> None:
         """Stop the job; a job that ended, or never was, is left as it is.
 
         Raises:
             TransientError: when the service could not be reached; the call may be repeated.
+            UserError: for metadata that names an endpoint which this deployment does not allow.
         """
-        if not resource_meta.failure:
-            await in_thread(self._stop, resource_meta)
+        meta = resource_meta
+        if meta.failure:
+            return
+        board = self._board(meta)
+        for pause in self._pauses():
+            try:
+                await self._runtime.in_thread(self._stop, meta)
+            except TransientError:
+                if pause is None:
+                    raise
+                await self._pause(pause)
+            else:
+                board.forget(meta.key)
+                self._log(meta, "delete").info("stopped")
+                return
 
-    def _create(self, template: Any, output_prefix: str, inputs: Any, execution: Any) -> JobMetadata:
-        identity = _identity(template, execution)
-        meta = JobMetadata(identity.job_name(self.kind.name_length), output_prefix)
+    def _board(self, meta: JobMetadata) -> Board:
+        if not self._runtime.knows(meta.endpoint) and not allowed(meta.endpoint_url):
+            raise UserError(f"the job is at {meta.endpoint_url!r}, an endpoint that this deployment does not allow")
+        return self._runtime.board(meta.endpoint)
+
+    def _prepare(
+        self, template: Any, output_prefix: str, inputs: Any, execution: Any
+    ) -> tuple[JobMetadata, Mapping[str, Any] | None]:
+        """The job to be and the request for it; no request when there can be none."""
+        identity = identity_of(template, execution)
+        prefix = self.kind.name_prefix(settings.current().text("job_name_prefix"))
+        meta = JobMetadata(
+            name=identity.job_name(self.kind.name_length, prefix),
+            output_prefix=output_prefix,
+            execution=_execution(identity),
+            task=identity.task,
+            created=int(self._runtime.clock.time()),
+        )
         try:
-            config = self.training_job(template.custom).training_job_config
-            context = ExecutionContext(identity.project, identity.domain, identity.execution)
-            placement = place(output_prefix, config, context)
-            meta.region, meta.endpoint_url = placement.endpoint.region, placement.endpoint.url
-            values, tags = plain_values(inputs), identity.tags()
-            built = self.build(Submission(template.custom, values, meta.name, placement.deployment, tags))
-            self._check(built, placement)
-            self._submit(placement.endpoint, built, identity)
-        except TransientError:
-            raise
+            context = ExecutionContext(
+                identity.project, identity.domain, identity.execution, execution_role(template, execution)
+            )
+            placement = place(output_prefix, self.training_job(template.custom).training_job_config, context)
+            endpoint = placement.endpoint
+            meta.region, meta.endpoint_url = endpoint.region, endpoint.url
+            meta.assume_role_arn, meta.external_id = endpoint.assume_role_arn, endpoint.external_id
+            values = plain_values(inputs)
+            built = self.build(Submission(template.custom, values, meta.name, placement.deployment, identity.tags()))
+            self._check(meta, built, placement)
         except SageMakerError as error:
-            meta.failure = str(error)
-        return meta
+            self._refuse(meta, error)
+            return meta, None
+        return meta, built.parameters
 
-    def _check(self, built: BuiltRequest, placement: Placement) -> None:
+    def _check(self, meta: JobMetadata, built: BuiltRequest, placement: Placement) -> None:
         findings = Findings(placement.problems + built.problems)
         schemes = placement.deployment.uri_schemes
         findings += check_request(built.operation, built.parameters, uri_schemes=schemes)
         findings += Findings(tuple(data_problems(built.operation, built.parameters)))
         for warning in (*built.warnings, *findings.warnings):
-            logger.warning("%s", warning)
+            self._log(meta).warning("%s", warning)
         findings.raise_problems(f"the {self.kind.word} job")
 
-    def _submit(self, endpoint: aws.Endpoint, built: BuiltRequest, identity: JobIdentity) -> None:
-        name = built.parameters[f"{self.kind.shape}Name"]
-        try:
-            aws.call(endpoint, f"create_{self.kind.noun}", **built.parameters)
-        except aws.RefusedByUserFault as error:
-            if error.code != "ResourceInUse":
-                raise
-            self._adopt(endpoint, name, identity)
-        except aws.RefusedForNow as error:
-            # Without an answer nobody knows whether the service accepted: only the job itself can tell.
+    async def _submit(self, meta: JobMetadata, request: Mapping[str, Any]) -> None:
+        for pause in self._pauses():
             try:
-                self._adopt(endpoint, name, identity)
-            except (aws.RefusedCall, TransientError):
-                raise error from None
+                outcome = await self._runtime.in_thread(submit, self.kind, meta.endpoint, request, meta.session_name)
+            except TransientError as error:
+                if pause is not None:
+                    await self._pause(pause)
+                    continue
+                await self._runtime.in_thread(self._wait, meta, request, error)
+            except SageMakerError as error:
+                self._refuse(meta, error)
+            else:
+                telemetry.create(self.kind.word, outcome)
+                self._log(meta).info("%s", outcome)
+            return
 
-    def _adopt(self, endpoint: aws.Endpoint, name: str, identity: JobIdentity) -> None:
-        """Accept an existing job of this name when its tags say that it belongs to this very attempt."""
-        description = self._describe(endpoint, name)
-        tags = aws.call(endpoint, "list_tags", ResourceArn=description[f"{self.kind.shape}Arn"])["Tags"]
-        found = {tag["Key"]: tag["Value"] for tag in tags}
-        if any(found.get(key) != value for key, value in identity.tags().items()):
-            owner = ", ".join(f"{key}={value}" for key, value in sorted(found.items())) or "no tags"
-            raise UserError(f"a {self.kind.word} job named {name!r} exists and is not of this execution ({owner})")
+    def _pauses(self) -> Any:
+        """The pauses between the attempts of one call; None after the last attempt."""
+        begun, pause = self._runtime.clock.time(), _FIRST_PAUSE_IN_SECONDS
+        while self._runtime.clock.time() + pause < begun + _ATTEMPTS_BEGIN_WITHIN_SECONDS:
+            yield pause
+            pause *= 2
+        yield None
 
-    def _describe(self, endpoint: aws.Endpoint, name: str) -> Mapping[str, Any]:
-        return aws.call(endpoint, f"describe_{self.kind.noun}", **{f"{self.kind.shape}Name": name})
+    async def _pause(self, seconds: float) -> None:
+        jitter = random.uniform(0.7, 1.3)  # calls that were refused together do not come back together
+        await self._runtime.clock.sleep_until(self._runtime.clock.time() + seconds * jitter)
 
-    def _look(self, meta: JobMetadata) -> Resource:
-        links = task_logs(job_links(meta.endpoint, self.kind.word, meta.name))
+    def _refuse(self, meta: JobMetadata, error: SageMakerError) -> None:
+        meta.failure = str(error)
+        telemetry.create(self.kind.word, "refused")
+        self._log(meta).info("refused")
+
+    def _wait(self, meta: JobMetadata, request: Mapping[str, Any], error: TransientError) -> None:
         try:
-            description = self._describe(meta.endpoint, meta.name)
-        except SageMakerError as error:
-            # Whatever else keeps the service from answering (expired credentials, say) says nothing about the job.
-            gone = isinstance(error, aws.RefusedCall) and error.is_not_found
-            phase = TaskExecution.FAILED if gone else TaskExecution.RUNNING
-            return Resource(phase=phase, message=str(error), log_links=links)
-        try:
-            return self._report(meta, description, links)
-        except (PermissionError, FileNotFoundError, NotADirectoryError) as error:
-            message = f"the results of {meta.name} cannot be written to {meta.output_prefix}: {error}"
-            return Resource(phase=TaskExecution.FAILED, message=message, log_links=links)
-        except (TransientError, OSError) as error:
-            return Resource(phase=TaskExecution.RUNNING, message=str(error), log_links=links)
-        except SageMakerError as error:
-            return Resource(phase=TaskExecution.FAILED, message=str(error), log_links=links)
-
-    def _report(self, meta: JobMetadata, description: Mapping[str, Any], links: list[Any]) -> Resource:
-        secondary = description.get("SecondaryStatus", "")
-        state, message = job_state(description[f"{self.kind.shape}Status"], secondary)
-        progress = progress_of(description)
-        if state.is_terminal:
-            self._leave_results(meta, description, state is JobState.SUCCEEDED)
-        if state in (JobState.FAILED, JobState.STOPPED):
-            reason = description.get("FailureReason", "")
-            phase = TaskExecution.FAILED
-            if whose_move(state, reason, secondary) is Move.NOBODY:
-                phase = TaskExecution.RETRYABLE_FAILED
-            message = f"{self.kind.word} job {meta.name}: {reason or message}"
+            waiting.keep(meta.output_prefix, request)
+        except PermissionError as denied:
+            meta.failure = f"{error}. The job cannot wait either: {denied}"
+        except OSError as failed:
+            raise TransientError(f"{error}; the request could not be kept: {failed}") from failed
         else:
-            phase = _PHASES[state]
-        return Resource(phase=phase, message=message, log_links=links, custom_info=progress.to_dict())
+            meta.pending = True
+            telemetry.create(self.kind.word, "waiting")
+            self._log(meta).info("has to wait: %s", error)
 
-    def _leave_results(self, meta: JobMetadata, description: Mapping[str, Any], succeeded: bool) -> None:
-        record = self.record(meta, description)
-        if succeeded:
+    def _watch(self, meta: JobMetadata) -> JobWatch:
+        return JobWatch(
+            self.kind,
+            meta,
+            conclude=lambda description: self._conclude(meta, description),
+            lists=self.list_calls,
+            now=self._runtime.clock.time,
+        )
+
+    def _conclude(self, meta: JobMetadata, description: Mapping[str, Any]) -> tuple[int, str]:
+        """Write the results of a job that ended; the phase and the message that it ended with."""
+        status = description[f"{self.kind.shape}Status"]
+        state, words = job_state(status, description.get("SecondaryStatus", ""))
+        if state is JobState.SUCCEEDED:
+            record = self.record(meta, description)
             write_outputs(meta.output_prefix, self.outputs(meta, record))
+            self._report(meta, record)
+            return TaskExecution.SUCCEEDED, words
+        links = job_links(meta.endpoint, self.kind.word, meta.name)
+        explanation = explain(meta.endpoint, self.kind.word, description, links)
+        self._report(meta, self.record(meta, description, explanation))
+        retryable = explanation.move is Move.NOBODY and settings.current().flag("retryable_failures")
+        return TaskExecution.RETRYABLE_FAILED if retryable else TaskExecution.FAILED, explanation.message
+
+    def _report(self, meta: JobMetadata, record: Any) -> None:
         try:
             write_deck(meta.output_prefix, self.page(record))
         except Exception:  # the result counts, not how it is drawn
-            logger.exception("the report of %s could not be written", meta.name)
+            self._log(meta, "get").exception("the report could not be written")
 
     def _stop(self, meta: JobMetadata) -> None:
-        try:
-            aws.call(meta.endpoint, f"stop_{self.kind.noun}", **{f"{self.kind.shape}Name": meta.name})
-        except (aws.RefusedByUserFault, aws.RefusedByService) as error:
-            # A job that ended or never was has nothing to stop: the service answers both with these codes.
-            if error.code not in aws.NOTHING_TO_DO_CODES:
-                raise
+        if meta.pending:
+            waiting.withdraw(meta.output_prefix)
+        self.kind.stop(meta.endpoint, meta.name, meta.session_name)
+
+    def _log(self, meta: JobMetadata, operation: str = "create") -> Any:
+        return logs.of(job=meta.name, execution=meta.execution, kind=self.kind.word, operation=operation)
 
 
-def _identity(template: Any, execution: Any) -> JobIdentity:
-    task = template.id.name if template.id else ""
-    version = template.id.version if template.id else ""
-    task_execution = getattr(execution, "task_execution_id", None)
-    if task_execution is None:  # outside a Flyte cluster nobody else knows the job, so any unique name will do
-        return JobIdentity("", "", task.rpartition(".")[2] or "task", uuid.uuid4().hex, task, version)
-    node = task_execution.node_execution_id
-    return JobIdentity(
-        project=node.execution_id.project,
-        domain=node.execution_id.domain,
-        execution=node.execution_id.name,
-        node=node.node_id,
-        task=task_execution.task_id.name if task_execution.task_id else task,
-        version=task_execution.task_id.version if task_execution.task_id else version,
-        attempt=task_execution.retry_attempt,
-    )
+def _execution(identity: JobIdentity) -> str:
+    if not identity.project:
+        return ""
+    return "/".join((identity.project, identity.domain, identity.execution, identity.node, str(identity.attempt)))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import asdict, dataclass
+from collections.abc import Hashable
+from dataclasses import asdict, dataclass, fields
 
 from flytekit.extend.backend.base_connector import ResourceMeta
 
@@ -19,7 +20,11 @@ _PATTERNS = {
     "output_prefix": r".*",
     "region": r"[a-z0-9-]*",
     "endpoint_url": r"(https?://[^/\s]+.*)?",
+    "assume_role_arn": r"(arn:aws[a-z-]*:iam::\d{12}:role/\S+)?",
+    "external_id": r"[\w+=,.@:/-]*",
     "failure": r".*",
+    "execution": r".*",
+    "task": r".*",
 }
 
 
@@ -30,8 +35,14 @@ class JobMetadata(ResourceMeta):  # type: ignore[misc]
     Attributes:
         name: name of the SageMaker job.
         output_prefix: where the execution expects outputs and deck.
-        region, endpoint_url: the SageMaker that runs the job (:class:`flytekit_sagemaker.aws.Endpoint`).
+        region, endpoint_url, assume_role_arn, external_id: the SageMaker that runs the job, and how its account is
+            reached (:class:`flytekit_sagemaker.aws.Endpoint`).
         failure: why there is no job; the first look at it reports this.
+        execution: the attempt as ``project/domain/execution/node/attempt``; empty outside a Flyte cluster.
+        task: full name of the task.
+        created: when the job was asked for, in whole seconds since the epoch.
+        pending: whether SageMaker had no room for the job yet; the request lies under the output prefix, and polls try
+            it again.
         format: version of this format.
     """
 
@@ -39,13 +50,29 @@ class JobMetadata(ResourceMeta):  # type: ignore[misc]
     output_prefix: str = ""
     region: str = ""
     endpoint_url: str = ""
+    assume_role_arn: str = ""
+    external_id: str = ""
     failure: str = ""
+    execution: str = ""
+    task: str = ""
+    created: int = 0
+    pending: bool = False
     format: int = FORMAT
 
     @property
     def endpoint(self) -> Endpoint:
         """The SageMaker that runs the job."""
-        return Endpoint(self.region, self.endpoint_url)
+        return Endpoint(self.region, self.endpoint_url, self.assume_role_arn, self.external_id)
+
+    @property
+    def key(self) -> Hashable:
+        """What tells this job from every other."""
+        return (self.name, self.output_prefix)
+
+    @property
+    def session_name(self) -> str:
+        """Under which name the job's creation and end are found in CloudTrail."""
+        return self.execution.replace("/", "-")
 
     def encode(self) -> bytes:
         """The metadata as bounded JSON."""
@@ -64,11 +91,19 @@ class JobMetadata(ResourceMeta):  # type: ignore[misc]
             values = json.loads(data) if len(data) <= MAX_BYTES else None
         except (ValueError, RecursionError):
             values = None
-        if not isinstance(values, dict) or not all(
-            isinstance(values.get(name, ""), str) and re.fullmatch(pattern, values.get(name, ""), re.DOTALL)
-            for name, pattern in _PATTERNS.items()
-        ):
+        if not isinstance(values, dict) or not _is_ours(values):
             raise UserError("the resource metadata is not of this connector")
         if values.get("format") != FORMAT:
             raise UserError(f"the resource metadata has format {values.get('format')!r}; this connector reads {FORMAT}")
-        return cls(**{name: values.get(name, "") for name in _PATTERNS})
+        return cls(**{field.name: values[field.name] for field in fields(cls) if field.name in values})
+
+
+_MATCHES = {name: re.compile(pattern, re.DOTALL).fullmatch for name, pattern in _PATTERNS.items()}
+
+
+def _is_ours(values: dict[str, object]) -> bool:
+    for name, matches in _MATCHES.items():
+        value = values.get(name, "")
+        if not isinstance(value, str) or (value or name == "name") and not matches(value):
+            return False
+    return type(values.get("created", 0)) is int and type(values.get("pending", False)) is bool

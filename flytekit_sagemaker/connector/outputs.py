@@ -6,6 +6,7 @@ Files, since outputs that a connector returns in its answer hide the deck from F
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from flyteidl.core import literals_pb2
@@ -20,17 +21,17 @@ DECK = "deck.html"
 
 def write_outputs(prefix: str, outputs: Mapping[str, literals_pb2.Literal]) -> None:
     """Write the outputs of the task where Flyte reads them."""
-    _write(prefix, OUTPUTS, output_map(outputs))
+    write(prefix, OUTPUTS, output_map(outputs))
 
 
 def write_deck(prefix: str, page: str) -> None:
     """Write the report of the job where Flyte shows it."""
-    _write(prefix, DECK, page.encode())
+    write(prefix, DECK, page.encode())
 
 
 def write_table(prefix: str, name: str, csv: str) -> str:
     """Write a table as flytekit reads CSV, in a file named ``.csv`` in a folder of its own; return the folder."""
-    _write(prefix, f"{name}/.csv", csv.encode())
+    write(prefix, f"{name}/.csv", csv.encode())
     return f"{prefix.rstrip('/')}/{name}"
 
 
@@ -40,11 +41,30 @@ def exists(uri: str) -> bool:
     return bool(_file_system(path).exists(path))
 
 
-def _write(prefix: str, name: str, content: bytes) -> None:
+def write(prefix: str, name: str, content: bytes) -> None:
+    """Write a file under a prefix."""
     path = f"{prefix.rstrip('/')}/{name}"
     file_system = _file_system(path)
     file_system.makedirs(path.rpartition("/")[0], exist_ok=True)
     file_system.pipe_file(path, content)
+
+
+def read(prefix: str, name: str) -> bytes | None:
+    """The content of a file under a prefix, None when there is no such file."""
+    path = f"{prefix.rstrip('/')}/{name}"
+    file_system = _file_system(path)
+    file_system.invalidate_cache()  # somebody else may have written or removed it
+    try:
+        return bytes(file_system.cat_file(path))
+    except FileNotFoundError:
+        return None
+
+
+def remove(prefix: str, name: str) -> None:
+    """Remove a file under a prefix, if it is there."""
+    path = f"{prefix.rstrip('/')}/{name}"
+    with suppress(FileNotFoundError):
+        _file_system(path).rm_file(path)
 
 
 def _file_system(path: str) -> Any:

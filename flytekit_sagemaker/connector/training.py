@@ -6,22 +6,23 @@ from collections.abc import Mapping
 from typing import Any
 
 from flytekit_sagemaker.connector import literals
-from flytekit_sagemaker.connector.base import JobConnector, JobKind, Submission
+from flytekit_sagemaker.connector.base import JobConnector, Submission
+from flytekit_sagemaker.connector.explanation import Explanation
 from flytekit_sagemaker.connector.inputs import Inputs
+from flytekit_sagemaker.connector.kinds import TRAINING
 from flytekit_sagemaker.connector.links import job_links
 from flytekit_sagemaker.connector.metadata import JobMetadata
 from flytekit_sagemaker.models.codec import from_wire
 from flytekit_sagemaker.models.training_job import TrainingJob
 from flytekit_sagemaker.reporting.deck import training_page
 from flytekit_sagemaker.reporting.records import TrainingRecord, training_record
-from flytekit_sagemaker.requests.names import TRAINING_JOB_NAME_LENGTH
 from flytekit_sagemaker.requests.training import BuiltRequest, training_request
 
 
 class TrainingJobConnector(JobConnector):
     """Runs ``SdkSimpleTrainingJobTask``."""
 
-    kind = JobKind("training", "training_job", "TrainingJob", TRAINING_JOB_NAME_LENGTH)
+    kind = TRAINING
 
     def training_job(self, custom: Mapping[str, Any]) -> TrainingJob:
         return from_wire(TrainingJob, custom)
@@ -36,8 +37,14 @@ class TrainingJobConnector(JobConnector):
             tags=submission.tags,
         )
 
-    def record(self, meta: JobMetadata, description: Mapping[str, Any]) -> TrainingRecord:
-        return training_record(description, links=job_links(meta.endpoint, self.kind.word, meta.name))
+    def list_calls(self, description: Mapping[str, Any]) -> int:
+        return 0  # the description says it all
+
+    def record(
+        self, meta: JobMetadata, description: Mapping[str, Any], explanation: Explanation | None = None
+    ) -> TrainingRecord:
+        links = job_links(meta.endpoint, self.kind.word, meta.name)
+        return training_record(description, links=links, log_tail=explanation.log_tail if explanation else ())
 
     def outputs(self, meta: JobMetadata, record: TrainingRecord) -> dict[str, Any]:
         return {

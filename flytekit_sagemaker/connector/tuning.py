@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
 from flytekit_sagemaker import aws
 from flytekit_sagemaker.connector import literals
-from flytekit_sagemaker.connector.base import JobConnector, JobKind, Submission, logger
+from flytekit_sagemaker.connector.base import JobConnector, Submission
+from flytekit_sagemaker.connector.explanation import Explanation
 from flytekit_sagemaker.connector.inputs import Inputs
+from flytekit_sagemaker.connector.kinds import PAGE_LENGTH, TUNING
 from flytekit_sagemaker.connector.links import job_links
 from flytekit_sagemaker.connector.metadata import JobMetadata
 from flytekit_sagemaker.connector.outputs import exists, write_table
@@ -19,7 +22,6 @@ from flytekit_sagemaker.models.parameter_ranges import ParameterRangeOneOf
 from flytekit_sagemaker.models.training_job import TrainingJob
 from flytekit_sagemaker.reporting.deck import tuning_page
 from flytekit_sagemaker.reporting.records import Trial, TuningRecord, tuning_record
-from flytekit_sagemaker.requests.names import TUNING_JOB_NAME_LENGTH
 from flytekit_sagemaker.requests.training import BuiltRequest
 from flytekit_sagemaker.requests.tuning import tuning_request
 
@@ -30,7 +32,7 @@ _TUNER_HYPERPARAMETER = "_tuning_objective_metric"
 class TuningJobConnector(JobConnector):
     """Runs ``SdkSimpleHPOJobTask``."""
 
-    kind = JobKind("tuning", "hyper_parameter_tuning_job", "HyperParameterTuningJob", TUNING_JOB_NAME_LENGTH)
+    kind = TUNING
 
     def training_job(self, custom: Mapping[str, Any]) -> TrainingJob:
         return from_wire(HyperparameterTuningJob, custom).training_job
@@ -52,7 +54,13 @@ class TuningJobConnector(JobConnector):
             tags=submission.tags,
         )
 
-    def record(self, meta: JobMetadata, description: Mapping[str, Any]) -> TuningRecord:
+    def list_calls(self, description: Mapping[str, Any]) -> int:
+        trials = int(sum(description.get("TrainingJobStatusCounters", {}).values()))
+        return max(1, math.ceil(trials / PAGE_LENGTH))
+
+    def record(
+        self, meta: JobMetadata, description: Mapping[str, Any], explanation: Explanation | None = None
+    ) -> TuningRecord:
         trials = aws.pages(
             meta.endpoint,
             "list_training_jobs_for_hyper_parameter_tuning_job",
@@ -97,8 +105,8 @@ class TuningJobConnector(JobConnector):
             found = aws.call(meta.endpoint, "describe_training_job", TrainingJobName=trial.training_job_name)
             if trial.status == "Completed" or exists(found["ModelArtifacts"]["S3ModelArtifacts"]):
                 if record.best is not None and trial != record.best:
-                    stopped = record.best.training_job_name
-                    logger.warning("%s left no model; %s is the best that did", stopped, trial.training_job_name)
+                    stopped, best = record.best.training_job_name, trial.training_job_name
+                    self._log(meta, "get").warning("%s left no model; %s is the best that did", stopped, best)
                 return trial, found
         if scored:
             remedy = "let trials save what they have when they are stopped (XGBoost: save_model_on_termination=true)"

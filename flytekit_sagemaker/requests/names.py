@@ -56,6 +56,11 @@ class JobIdentity:
         return {_TAG_PREFIX + name: _tag_value(value) for name, value in zip(names, values, strict=True) if value}
 
 
+def is_identity_tag(key: str) -> bool:
+    """Whether a tag says which execution a job belongs to."""
+    return key.startswith(_TAG_PREFIX)
+
+
 def _tag_value(text: str) -> str:
     # https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html
     return re.sub(r"[^\w .:/=+\-@]", "-", text)[:256]

@@ -218,9 +218,12 @@ async def test_a_failed_job_explains_itself(flyte: Flyte, inputs: dict[str, Any]
     assert "AlgorithmError" in flyte.deck(meta)
 
 
-async def test_an_unreachable_service_is_no_failure(flyte: Flyte, inputs: dict[str, Any], unused_tcp_port: int) -> None:
+async def test_an_unreachable_service_is_no_failure(
+    flyte: Flyte, inputs: dict[str, Any], unused_tcp_port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     meta = json.loads(await flyte.create(TRAIN, inputs))
     meta["endpoint_url"] = f"http://127.0.0.1:{unused_tcp_port}"
+    monkeypatch.setenv("FLYTEKIT_SAGEMAKER_ALLOWED_ENDPOINT_URLS", meta["endpoint_url"])
 
     assert (await flyte.get(TRAIN, json.dumps(meta).encode())).phase == TaskExecution.RUNNING
 
@@ -228,7 +231,10 @@ async def test_an_unreachable_service_is_no_failure(flyte: Flyte, inputs: dict[s
 async def test_a_job_that_is_gone_is_a_failure(flyte: Flyte, inputs: dict[str, Any]) -> None:
     meta = json.loads(await flyte.create(TRAIN, inputs))
     meta["name"] = "never-created"
+    assert (await flyte.get(TRAIN, json.dumps(meta).encode())).phase == TaskExecution.RUNNING  # it may still appear
 
+    meta["created"] -= 3600
+    meta["output_prefix"] += "/of-another-attempt"
     resource = await flyte.get(TRAIN, json.dumps(meta).encode())
     assert resource.phase == TaskExecution.FAILED
     assert "not found" in resource.message
@@ -254,12 +260,26 @@ async def test_an_input_that_makes_no_sense_fails_at_the_first_look(
     assert name in resource.message
 
 
-async def test_credentials_that_expired_say_nothing_about_the_job(flyte: Flyte, tmp_path: Path) -> None:
+async def test_credentials_that_expired_say_nothing_about_the_job(
+    flyte: Flyte, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with LocalSageMaker(tmp_path, access_key="another") as locked:
+        monkeypatch.setenv("FLYTEKIT_SAGEMAKER_ALLOWED_ENDPOINT_URLS", locked.url)
         meta = JobMetadata("job", str(tmp_path), "us-east-1", locked.url).encode()
         resource = await flyte.get(TRAIN, meta)
     assert resource.phase == TaskExecution.RUNNING
     assert "token" in resource.message
+
+
+async def test_metadata_cannot_send_the_connector_to_an_endpoint_of_its_own(
+    flyte: Flyte, inputs: dict[str, Any], tmp_path: Path
+) -> None:
+    meta = json.loads(await flyte.create(TRAIN, inputs))
+    with LocalSageMaker(tmp_path) as foreign:
+        meta["endpoint_url"] = foreign.url
+        for call in (flyte.get, flyte.delete):
+            with pytest.raises(grpc.aio.AioRpcError, match="does not allow"):
+                await call(TRAIN, json.dumps(meta).encode())
 
 
 async def test_results_that_cannot_be_written_are_a_failure(

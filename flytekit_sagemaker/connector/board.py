@@ -1,0 +1,384 @@
+"""The status board: polls are answered from memory, and looks at SageMaker are kept within the account's quotas.
+
+Flyte asks about every job again and again; SageMaker allows few calls. So a poll gets what is known, and a look at the
+job is taken only when what is known is no longer fresh and the budget allows it:
+
+- at most one look at a job at a time, shared by all who ask;
+- a few jobs are described one by one; when more are waiting than that is good for, the jobs in progress are listed, a
+  hundred for one call. A job that is missing from the list has probably ended, and is described next;
+- a job that nobody asks about costs nothing.
+
+Looks are started by polls alone: there is no thread and no timer of its own. Any thread may call any method.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import enum
+import logging
+import threading
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from functools import partial
+from typing import Any, Protocol
+
+from flytekit_sagemaker import telemetry
+from flytekit_sagemaker.clock import Clock
+from flytekit_sagemaker.connector.answers import Answer, Sighting, Step
+from flytekit_sagemaker.connector.budget import Budget
+from flytekit_sagemaker.errors import SageMakerError
+from flytekit_sagemaker.settings import Pace
+
+logger = logging.getLogger("flytekit_sagemaker")
+
+Page = tuple[Sequence[Mapping[str, Any]], "str | None"]
+
+# A list call is the scarcer one: it has to stand for this many describes.
+_DESCRIBES_FOR_A_PAGE = 10
+_YOUNG_IN_SECONDS = 120.0
+_NEAR_ITS_USUAL_LENGTH = (0.85, 1.3)
+_FORGET_AFTER_SECONDS = 900.0
+_LONGEST_PAUSE_IN_SECONDS = 30.0
+_REMEMBERED_LENGTHS = 1000
+
+
+class Watch(Protocol):
+    """A job on the board, as its connector sees it.
+
+    Attributes:
+        kind: word of its kind; jobs of one kind are listed together.
+        name: name of the job.
+        family: jobs of one family take about the same time.
+    """
+
+    kind: str
+    name: str
+    family: str
+
+    def first_step(self) -> Step:
+        """The step that finds out what the job is doing."""
+
+    def glance(self, summary: Mapping[str, Any], last: Answer | None) -> Sighting:
+        """What an entry in the list of jobs in progress says."""
+
+    def list_page(self, token: str | None) -> Page:
+        """A page of the jobs of this kind that are in progress."""
+
+    def in_doubt(self, error: Exception, last: Answer | None) -> Answer:
+        """The answer while SageMaker cannot be asked."""
+
+
+class Urgency(enum.IntEnum):
+    """Who comes first."""
+
+    FINISH = 0  # a job has ended, and its results are being fetched
+    CREATE = 1  # a job that could not be created so far
+    GONE = 2  # a job is no longer in the list of those in progress
+    SOON = 3  # a job just started, or is near its usual length
+    ROUTINE = 4
+
+
+class _Entry:
+    __slots__ = (
+        "again_at",
+        "answer",
+        "asked_at",
+        "asked_first",
+        "context",
+        "created",
+        "ended",
+        "looking",
+        "seen_at",
+        "step",
+        "tries",
+        "urgency",
+        "watch",
+    )
+
+    def __init__(self, watch: Watch, now: float) -> None:
+        self.watch = watch
+        self.answer: Answer | None = None
+        self.asked_first = self.asked_at = now
+        self.seen_at = self.again_at = float("-inf")
+        self.created: float | None = None
+        self.ended = False
+        self.tries = 0
+        self.step: Step | None = None
+        self.looking: Future[None] | None = None
+        self.urgency: Urgency | None = None  # the queue that it is in
+        self.context = contextvars.copy_context()
+
+
+class _Kind:
+    """The queues of one kind of job, and the walk through its list."""
+
+    def __init__(self) -> None:
+        self.queues: dict[Urgency, dict[Hashable, _Entry]] = {urgency: {} for urgency in Urgency}
+        self.tracked = 0
+        self.pages = 1
+        self.sweep: _Sweep | None = None
+        self.no_sweep_before = float("-inf")
+
+
+class _Sweep:
+    def __init__(self, started: float) -> None:
+        self.started = started
+        self.pages = 0
+        self.token: str | None = None
+        self.page_is_coming = False
+
+
+class Board:
+    """What is known of the jobs in one account and region.
+
+    Args:
+        pace: how often SageMaker may be called, and how old an answer may be.
+        clock: the time.
+        run: does blocking work later, in a thread.
+        budgets: of the account and region, by the names of the fields of ``Step``; its own when not given.
+    """
+
+    def __init__(
+        self,
+        pace: Pace,
+        clock: Clock,
+        run: Callable[[Callable[[], None]], object],
+        budgets: Mapping[str, Budget] | None = None,
+    ) -> None:
+        self._pace = pace
+        self._clock = clock
+        self._run = run
+        self._budgets = budgets or budgets_for(pace, clock)
+        self._entries: dict[Hashable, _Entry] = {}
+        self._kinds: dict[str, _Kind] = {}
+        self._usual_lengths: dict[str, float] = {}
+        self._pruned_at = clock.time()
+        self._lock = threading.RLock()
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def ask(self, key: Hashable, watch: Callable[[], Watch]) -> tuple[Answer | None, Future[None] | None]:
+        """What is known of a job, and the look at it that is under way, if there is one.
+
+        Args:
+            key: which job.
+            watch: makes its watch, when it is new to the board.
+        """
+        with self._lock:
+            now = self._clock.time()
+            entry = self._entries.get(key) or self._admit(key, watch(), now)
+            entry.asked_at = now
+            if not entry.ended:
+                if entry.looking is None and entry.urgency is None and self._is_stale(entry, now):
+                    self._queue(key, entry, self._urgency(entry, now))
+                self._start_what_may_start(now)
+                telemetry.answer_age(max(0.0, now - max(entry.seen_at, entry.asked_first)))
+            if now - self._pruned_at > _FORGET_AFTER_SECONDS / 10:
+                self._forget_what_nobody_asks_about(now)
+            return entry.answer, entry.looking
+
+    def known(self, key: Hashable) -> Answer | None:
+        """What is known of a job, without asking for more."""
+        entry = self._entries.get(key)
+        return entry.answer if entry else None
+
+    def forget(self, key: Hashable) -> None:
+        """The job is nobody's concern any more."""
+        with self._lock:
+            entry = self._entries.pop(key, None)
+            if entry is not None:
+                self._unqueue(key, entry)
+                self._count(entry, -1)
+
+    def _admit(self, key: Hashable, watch: Watch, now: float) -> _Entry:
+        entry = self._entries[key] = _Entry(watch, now)
+        self._kinds.setdefault(watch.kind, _Kind())
+        self._count(entry, 1)
+        return entry
+
+    def _count(self, entry: _Entry, change: int) -> None:
+        kind = self._kinds[entry.watch.kind]
+        kind.tracked += change
+        telemetry.board(entry.watch.kind, "tracked", kind.tracked)
+
+    def _is_stale(self, entry: _Entry, now: float) -> bool:
+        fresh = self._pace.freshness_in_seconds * (0.5 if self._is_about_to_change(entry, now) else 1.0)
+        return now >= entry.again_at and now - entry.seen_at >= fresh
+
+    def _is_about_to_change(self, entry: _Entry, now: float) -> bool:
+        age = now - (entry.asked_first if entry.created is None else entry.created)
+        usual = self._usual_lengths.get(entry.watch.family)
+        early, late = _NEAR_ITS_USUAL_LENGTH
+        return age < _YOUNG_IN_SECONDS or (usual is not None and early * usual <= age <= late * usual)
+
+    def _urgency(self, entry: _Entry, now: float) -> Urgency:
+        if entry.step is None:
+            entry.step = entry.watch.first_step()
+        if entry.step.creates:
+            return Urgency.CREATE
+        if entry.step.lists:
+            return Urgency.FINISH
+        return Urgency.SOON if self._is_about_to_change(entry, now) else Urgency.ROUTINE
+
+    def _queue(self, key: Hashable, entry: _Entry, urgency: Urgency) -> None:
+        self._unqueue(key, entry)
+        entry.urgency = urgency
+        self._kinds[entry.watch.kind].queues[urgency][key] = entry
+
+    def _unqueue(self, key: Hashable, entry: _Entry) -> None:
+        if entry.urgency is not None:
+            del self._kinds[entry.watch.kind].queues[entry.urgency][key]
+            entry.urgency = None
+
+    def _start_what_may_start(self, now: float) -> None:
+        for urgency in Urgency:
+            if urgency is Urgency.GONE:
+                self._sweep_where_that_is_cheaper(now)
+            for kind in self._kinds.values():
+                if urgency is Urgency.ROUTINE and kind.sweep is not None:
+                    continue  # the list will tell
+                queue = kind.queues[urgency]
+                while queue:
+                    key, entry = next(iter(queue.items()))
+                    step = entry.step or entry.watch.first_step()
+                    if not self._may_make(step):
+                        break
+                    self._unqueue(key, entry)
+                    self._start(key, entry, step)
+
+    def _may_make(self, step: Step) -> bool:
+        needs = {"describes": step.describes, "lists": step.lists, "creates": step.creates}
+        wanted = [(self._budgets[name], calls) for name, calls in needs.items() if calls]
+        return all(budget.has(calls) for budget, calls in wanted) and all(
+            budget.take(calls) for budget, calls in wanted
+        )
+
+    def _start(self, key: Hashable, entry: _Entry, step: Step) -> None:
+        entry.looking = Future()
+        entry.looking.set_running_or_notify_cancel()  # whoever waits for it may give up waiting, but not cancel it
+        self._run(partial(entry.context.copy().run, self._take, key, entry, step))
+
+    def _take(self, key: Hashable, entry: _Entry, step: Step) -> None:
+        looked_at = self._clock.time()
+        sighting = None
+        try:
+            sighting = step.run()
+        except Exception as error:
+            if not isinstance(error, SageMakerError | OSError):
+                logger.exception("looking at %s failed", entry.watch.name)
+            with self._lock:
+                self._miss(entry, step, error)
+        with self._lock:
+            done, entry.looking = entry.looking, None
+            if sighting is not None:
+                self._note(key, entry, sighting, looked_at)
+                if sighting.then is not None and self._entries.get(key) is entry:
+                    self._queue(key, entry, Urgency.FINISH)
+            self._start_what_may_start(self._clock.time())
+        if done is not None:
+            done.set_result(None)
+
+    def _note(self, key: Hashable, entry: _Entry, sighting: Sighting, looked_at: float) -> None:
+        self._unqueue(key, entry)
+        entry.answer, entry.seen_at, entry.tries = sighting.answer, looked_at, 0
+        entry.created = sighting.created if sighting.created is not None else entry.created
+        entry.again_at = looked_at + sighting.again_after
+        entry.step = sighting.then
+        entry.ended = sighting.ended
+        if sighting.ended and entry.created is not None:
+            self._remember_length(entry.watch.family, looked_at - entry.created)
+
+    def _miss(self, entry: _Entry, step: Step, error: Exception) -> None:
+        entry.step = step
+        entry.answer = entry.watch.in_doubt(error, entry.answer)
+        entry.again_at = self._clock.time() + min(2.0**entry.tries, _LONGEST_PAUSE_IN_SECONDS)
+        entry.tries += 1
+        if getattr(error, "is_throttling", False):
+            for name in ("describes", "lists", "creates"):
+                if getattr(step, name):
+                    self._budgets[name].slow_down()
+
+    def _remember_length(self, family: str, seconds: float) -> None:
+        before = self._usual_lengths.pop(family, seconds)
+        self._usual_lengths[family] = 0.7 * before + 0.3 * seconds
+        if len(self._usual_lengths) > _REMEMBERED_LENGTHS:
+            del self._usual_lengths[next(iter(self._usual_lengths))]
+
+    def _sweep_where_that_is_cheaper(self, now: float) -> None:
+        for kind in self._kinds.values():
+            waiting = len(kind.queues[Urgency.SOON]) + len(kind.queues[Urgency.ROUTINE])
+            many = waiting > _DESCRIBES_FOR_A_PAGE * kind.pages
+            if kind.sweep is None and many and now >= kind.no_sweep_before:
+                kind.sweep = _Sweep(now)
+            sweep = kind.sweep
+            if sweep is None or sweep.page_is_coming or not self._budgets["lists"].has():
+                continue
+            entry = next((entry for _, entry in self._entries_of(kind)), None)
+            if entry is None:
+                kind.sweep = None
+            elif self._budgets["lists"].take():
+                sweep.page_is_coming = True
+                self._run(partial(self._turn_page, kind, sweep, entry.watch))
+
+    def _turn_page(self, kind: _Kind, sweep: _Sweep, watch: Watch) -> None:
+        looked_at = self._clock.time()
+        telemetry.look(watch.kind, "sweep")
+        try:
+            summaries, token = watch.list_page(sweep.token)
+        except Exception as error:
+            if not isinstance(error, SageMakerError):
+                logger.exception("listing %s jobs failed", watch.kind)
+            with self._lock:
+                if getattr(error, "is_throttling", False):
+                    self._budgets["lists"].slow_down()
+                kind.sweep, kind.no_sweep_before = None, self._clock.time() + self._pace.freshness_in_seconds
+            return
+        with self._lock:
+            by_name = {name: summary for summary in summaries if (name := _name(summary))}
+            self._note_page(kind, by_name, looked_at)
+            sweep.pages += 1
+            sweep.token, sweep.page_is_coming = token, False
+            if token is None:
+                self._end_sweep(kind, sweep)
+            self._start_what_may_start(self._clock.time())
+
+    def _note_page(self, kind: _Kind, by_name: Mapping[str, Mapping[str, Any]], looked_at: float) -> None:
+        for key, entry in self._entries_of(kind):
+            summary = by_name.get(entry.watch.name)
+            if summary is None or entry.ended or entry.looking is not None or entry.seen_at > looked_at:
+                continue
+            if entry.step is None or not (entry.step.creates or entry.step.lists):
+                self._note(key, entry, entry.watch.glance(summary, entry.answer), looked_at)
+
+    def _end_sweep(self, kind: _Kind, sweep: _Sweep) -> None:
+        kind.sweep, kind.pages = None, sweep.pages
+        for key, entry in self._entries_of(kind):
+            unseen = entry.seen_at < sweep.started and entry.asked_first < sweep.started
+            wanted = sweep.started - entry.asked_at < _YOUNG_IN_SECONDS
+            idle = not entry.ended and entry.looking is None and self._clock.time() >= entry.again_at
+            if unseen and wanted and idle:
+                urgency = self._urgency(entry, sweep.started)
+                self._queue(key, entry, min(urgency, Urgency.GONE))
+
+    def _entries_of(self, kind: _Kind) -> Iterator[tuple[Hashable, _Entry]]:
+        return (item for item in self._entries.items() if self._kinds[item[1].watch.kind] is kind)
+
+    def _forget_what_nobody_asks_about(self, now: float) -> None:
+        self._pruned_at = now
+        for key, entry in list(self._entries.items()):
+            if entry.looking is None and now - entry.asked_at > _FORGET_AFTER_SECONDS:
+                self.forget(key)
+
+
+def budgets_for(pace: Pace, clock: Clock) -> dict[str, Budget]:
+    """The budgets of one account and region. A create is rare, and far dearer to the service than a look."""
+    return {
+        "describes": Budget(pace.describes_per_second, clock),
+        "lists": Budget(pace.lists_per_second, clock),
+        "creates": Budget(pace.describes_per_second / 5, clock),
+    }
+
+
+def _name(summary: Mapping[str, Any]) -> str:
+    return str(summary.get("TrainingJobName") or summary.get("HyperParameterTuningJobName") or "")

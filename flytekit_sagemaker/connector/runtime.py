@@ -1,0 +1,65 @@
+"""What the connectors of a process share: its threads, its clock, and a status board for each endpoint."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache, partial
+from typing import Any, TypeVar
+
+from flytekit_sagemaker import logs, settings
+from flytekit_sagemaker.aws import Endpoint
+from flytekit_sagemaker.clock import Clock, SystemClock
+from flytekit_sagemaker.connector.board import Board, budgets_for
+from flytekit_sagemaker.connector.budget import Budget
+
+T = TypeVar("T")
+
+
+class Runtime:
+    """Threads, boards and time of the connectors in one process.
+
+    boto3 blocks, and nothing may block the event loop that serves every job's polls: so SageMaker is called in threads
+    of our own, whose number is the setting ``threads``.
+
+    Args:
+        clock: the time.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+        self._threads = ThreadPoolExecutor(int(settings.current().number("threads")), thread_name_prefix="sagemaker")
+        self._boards: dict[Endpoint, Board] = {}
+        self._budgets: dict[tuple[str, str, str], dict[str, Budget]] = {}
+        self._lock = threading.Lock()
+
+    def knows(self, endpoint: Endpoint) -> bool:
+        """Whether the endpoint has a board already."""
+        return endpoint in self._boards
+
+    def board(self, endpoint: Endpoint) -> Board:
+        """The status board of an endpoint."""
+        board = self._boards.get(endpoint)
+        if board is None:
+            with self._lock:
+                pace = settings.pace(endpoint.is_on_this_machine)
+                # Roles of one account share its quotas; field 4 of an ARN is the account.
+                account = (endpoint.region, endpoint.url, (endpoint.assume_role_arn.split(":") + [""] * 5)[4])
+                budgets = self._budgets.setdefault(account, budgets_for(pace, self.clock))
+                board = self._boards.setdefault(endpoint, Board(pace, self.clock, self._threads.submit, budgets))
+        return board
+
+    async def in_thread(self, work: Callable[..., T], *args: Any) -> T:
+        """The result of blocking work, done in a thread with the caller's context."""
+        context = contextvars.copy_context()
+        return await asyncio.get_running_loop().run_in_executor(self._threads, partial(context.run, work, *args))
+
+
+@cache
+def shared() -> Runtime:
+    """The runtime of this process, made when its first job comes; it sets up the logs that the settings ask for."""
+    logs.configure(settings.current().text("log_format"))
+    return Runtime(SystemClock())
