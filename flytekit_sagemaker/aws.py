@@ -246,6 +246,7 @@ def _attempt(client: Any, operation: str, parameters: Mapping[str, Any]) -> Mapp
 def _raise_refusal(response: Mapping[str, Any], operation: str, cause: Exception) -> NoReturn:
     said = response.get("Error", {})
     code, status = said.get("Code", ""), response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    code = {"429": "TooManyRequestsException", "408": "RequestTimeout"}.get(code, code)  # of a proxy, without a body
     message = f"{operation} was refused: {said.get('Message') or cause} ({code})"
     if code in _CERTAIN_CODES:
         raise RefusedForNow(message, code, certain=True) from cause

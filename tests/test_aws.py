@@ -225,6 +225,14 @@ def test_each_refusal_comes_from_one_attempt_and_says_whose_move_it_is(
     assert count("describe_training_job", code) == before + 1
 
 
+@pytest.mark.parametrize(("status", "certain"), [(429, True), (408, False), (503, False)])
+def test_a_proxy_s_refusal_is_for_now(cloud: Aws, status: int, certain: bool) -> None:
+    cloud.answers["DescribeTrainingJob"] = lambda *_: (status, "<html>a proxy's page</html>")
+    with pytest.raises(aws.RefusedForNow) as caught:
+        describe(Endpoint(REGION))
+    assert caught.value.certain is caught.value.is_throttling is certain
+
+
 @pytest.mark.parametrize("body", [None, "<html>a proxy's page</html>", '{"TrainingJobName": '])
 def test_an_answer_that_never_came_or_makes_no_sense_leaves_it_open(cloud: Aws, body: str | None) -> None:
     cloud.answers["DescribeTrainingJob"] = lambda *_: body and (200, body)
