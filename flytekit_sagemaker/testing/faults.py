@@ -8,7 +8,7 @@ import random
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-__all__ = ["Delivery", "Failure", "Fault", "Faults"]
+__all__ = ["PASSING", "Delivery", "Failure", "Fault", "Faults"]
 
 
 class Delivery(enum.Enum):
@@ -47,12 +47,20 @@ class _Effect:
 class Fault(enum.Enum):
     """One way in which a call, or the job that it creates, goes wrong.
 
+    - Refused, nothing happened: ``THROTTLED``, ``INTERNAL_ERROR`` (HTTP 500), ``UNAVAILABLE`` (503), ``RESET`` (of the
+      connection), ``ACCESS_DENIED``, ``EXPIRED_TOKEN``, ``RESOURCE_LIMIT`` (of creates).
+    - Accepted, but the client does not learn it: ``INTERNAL_ERROR_AFTER_ACCEPTANCE``, ``DROPPED`` (the connection is
+      closed without an answer), ``TRUNCATED`` (in the middle of it: botocore hands out an answer without members),
+      ``SLOW`` (the answer is held until the client gives up).
+    - Accepted, and the training job has bad luck: ``SPOT_INTERRUPTION``, ``PENDING`` (it waits for capacity),
+      ``NO_CAPACITY`` (it fails for want of it).
+
     Attributes:
         accepted: whether the operation takes effect all the same.
         failure: the error that is answered, if any.
         delivery: what becomes of the answer.
         life: the method of :class:`~flytekit_sagemaker.testing.lives.Life` that changes the life of the created job.
-        operations: pattern of the operations that it can happen to.
+        operations: pattern of the operations that :meth:`Faults.seeded` lets it happen to.
     """
 
     THROTTLED = _Effect(False, Failure("ThrottlingException", "Rate exceeded"))

@@ -34,6 +34,7 @@ class Quotas:
         others: everything else; but roles are assumed without a limit.
         operations: rates of single operations by name, such as ``StopTrainingJob``, which come first.
         instances: how many instances of a type (``ml.m5.xlarge``) jobs may have together; no limit for other types.
+            Creates of training jobs are refused beyond it; trials count, but are never held back.
     """
 
     lists: Rate = Rate(2, 4)

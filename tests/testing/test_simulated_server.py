@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import functools
 import json
 import subprocess
 import sys
@@ -80,6 +81,33 @@ def test_a_role_that_was_assumed_expires(connect: Callable[..., Any]) -> None:
     with pytest.raises(ClientError) as caught:
         sagemaker.list_training_jobs()
     assert caught.value.response["Error"]["Code"] == "ExpiredTokenException"
+
+
+@pytest.mark.parametrize("name", ["ended", "running", "nobody"])
+def test_calls_in_the_process_return_what_boto3_does(name: str, connect: Callable[..., Any]) -> None:
+    account = new_account()
+    for seconds, each in ((1000, "ended"), (100, "running")):
+        account.call("create_training_job", **training_request(each))
+        account.clock.advance(seconds)
+    client = connect(account)
+    arn = f"arn:aws:sagemaker:us-east-1:123456789012:training-job/{name}"
+    for operation, parameters in (
+        ("describe_training_job", {"TrainingJobName": name}),
+        ("list_training_jobs", {"NameContains": name}),
+        ("list_tags", {"ResourceArn": arn}),
+        ("stop_training_job", {"TrainingJobName": name}),
+    ):
+        real = _outcome(functools.partial(getattr(client, operation), **parameters))
+        assert _outcome(functools.partial(account.call, operation, **parameters)) == real
+
+
+def _outcome(call: Callable[[], Any]) -> Any:
+    """The answer, or the error's code and message, without what tells one response from another."""
+    try:
+        answer = call()
+    except ClientError as error:
+        return error.response["Error"], error.response["ResponseMetadata"]["HTTPStatusCode"], error.operation_name
+    return {key: value for key, value in answer.items() if key != "ResponseMetadata"}
 
 
 def test_faults_befall_the_other_services_too(connect: Callable[..., Any]) -> None:
