@@ -250,7 +250,8 @@ def _raise_refusal(response: Mapping[str, Any], operation: str, cause: Exception
     message = f"{operation} was refused: {said.get('Message') or cause} ({code})"
     if code in _CERTAIN_CODES:
         raise RefusedForNow(message, code, certain=True) from cause
-    if code in _UNCERTAIN_CODES or status >= 500:
+    # A code that is the HTTP status is what botocore makes of an answer that it cannot read.
+    if code in _UNCERTAIN_CODES or code.isdigit() or status >= 500:
         raise RefusedForNow(message, code) from cause
     raise (RefusedByUserFault if code in _USER_CODES else RefusedByService)(message, code) from cause
 
