@@ -72,18 +72,21 @@ def moto() -> Iterator[Backend]:
     server.stop()
 
 
+@pytest.mark.xdist_group("simulated-conformance")
 class TestSimulatedSageMaker(SageMakerConformance):
     @pytest.fixture
     def conformance(self, simulated: Backend) -> Backend:
         return simulated
 
 
+@pytest.mark.xdist_group("local-conformance")
 class TestLocalSageMaker(SageMakerConformance):
     @pytest.fixture
     def conformance(self, local: Backend) -> Backend:
         return local
 
 
+@pytest.mark.xdist_group("moto-conformance")
 class TestMoto(SageMakerConformance):
     @pytest.fixture
     def conformance(self, moto: Backend) -> Backend:

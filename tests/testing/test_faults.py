@@ -171,3 +171,13 @@ def test_what_only_befalls_creates_befalls_nothing_else() -> None:
     assert faults.next("DescribeTrainingJob") is None
     assert faults.next("CreateHyperParameterTuningJob") is Fault.RESOURCE_LIMIT
     assert {faults.next("CreateTrainingJob") for _ in range(50)} == {Fault.RESOURCE_LIMIT, Fault.PENDING}
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_whoever_tries_again_gets_through_and_makes_one_job(seed: int) -> None:
+    account = new_account(faults=Faults.seeded(seed, rate=0.9, last_call=30))
+    for _ in range(31):
+        with contextlib.suppress(ClientError, ConnectionClosedError, ReadTimeoutError):
+            account.call("create_training_job", **training_request("job"))
+    assert account.creates("job") == 1
+    assert account.call("describe_training_job", TrainingJobName="job")["TrainingJobStatus"] == "InProgress"
