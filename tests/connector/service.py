@@ -23,6 +23,7 @@ DOCKERFILE = (ROOT / "deploy" / "Dockerfile").read_text()
 COMMAND: list[str] = json.loads(re.findall(r"^CMD (\[.*\])$", DOCKERFILE, re.M)[0])
 HEALTH_CHECK: list[str] = json.loads(re.findall(r"^HEALTHCHECK .* CMD (\[.*\])$", DOCKERFILE, re.M)[0])
 STOP_SIGNAL = signal.Signals[re.findall(r"^STOPSIGNAL (\w+)$", DOCKERFILE, re.M)[0]]
+VARIABLES = dict(each.split("=", 1) for each in re.findall(r"^ENV (.*)$", DOCKERFILE, re.M)[0].split())
 GRPC_PORT = COMMAND[COMMAND.index("--port") + 1]
 METRICS_PORT = COMMAND[COMMAND.index("--prometheus_port") + 1]
 # The service whose health the probes of the Deployment ask for.
@@ -84,12 +85,10 @@ def served(folder: Path, scripts: Path | None = None, settings: Mapping[str, str
     port, metrics_port = _free_port(), _free_port()
     ports = {GRPC_PORT: str(port), METRICS_PORT: str(metrics_port)}
     program, *arguments = (ports.get(each, each) for each in COMMAND)
-    # The image has no more than the first three. Without the last, botocore looks for credentials by network.
-    environment = {
+    environment = VARIABLES | {
         "HOME": str(folder),
         "PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}",
-        "PYTHONUNBUFFERED": "1",
-        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_EC2_METADATA_DISABLED": "true",  # else botocore looks for credentials by network
     }
     environment |= {f"FLYTEKIT_SAGEMAKER_{name.upper()}": value for name, value in settings.items()}
     log = folder / "connector.log"
