@@ -220,8 +220,8 @@ class SageMakerConformance:
         assert tags() == {"owner": family[0], "empty": "no more"}
 
     def test_a_name_is_used_once(self, conformance: Backend) -> None:
-        family = conformance.family
         conformance.needs(Capability.UNIQUE_TRAINING_JOB_NAMES)
+        family = conformance.family
         with _refused("ResourceInUse", "must be unique", f"training-job/{family[0]}"):
             conformance.client.create_training_job(**conformance.train(family[0]))
 
@@ -258,14 +258,14 @@ class SageMakerConformance:
         assert "FailureReason" not in described
 
     def test_a_job_that_has_ended_is_not_stopped(self, conformance: Backend) -> None:
-        family = conformance.family
         conformance.needs(Capability.STOP)
+        family = conformance.family
         with _refused("ValidationException", "The request was rejected because the training job is in status Comp"):
             conformance.client.stop_training_job(TrainingJobName=family[0])
 
     def test_lists_filter(self, conformance: Backend) -> None:
-        family = conformance.family
         conformance.needs(Capability.FILTERS)
+        family = conformance.family
         prefix = family[0][:-2]
         assert set(conformance.names(NameContains=prefix)) == set(family)
         assert set(conformance.names(NameContains=prefix.upper(), StatusEquals="Completed")) == set(family)
@@ -279,8 +279,8 @@ class SageMakerConformance:
         assert set(later) == set(family[1:])
 
     def test_lists_sort(self, conformance: Backend) -> None:
-        family = conformance.family
         conformance.needs(Capability.FILTERS, Capability.SORT)
+        family = conformance.family
         of_family = {"NameContains": family[0][:-2]}
         assert conformance.names(**of_family, SortBy="Name", SortOrder="Ascending") == sorted(family)
         assert conformance.names(**of_family, SortBy="Name", SortOrder="Descending") == sorted(family, reverse=True)
@@ -288,8 +288,8 @@ class SageMakerConformance:
         assert conformance.names(**of_family, SortBy="CreationTime", SortOrder="Descending") == family[::-1]
 
     def test_lists_come_in_pages(self, conformance: Backend) -> None:
-        family = conformance.family
         conformance.needs(Capability.FILTERS)
+        family = conformance.family
         of_family = {"NameContains": family[0][:-2]}
         first = conformance.client.list_training_jobs(**of_family, MaxResults=2)
         assert len(first["TrainingJobSummaries"]) == 2
