@@ -58,6 +58,8 @@ class JobKind:
     def tags(self, endpoint: Endpoint, description: Mapping[str, Any]) -> dict[str, str]:
         """The tags of a described job; raises as :func:`flytekit_sagemaker.aws.call`."""
         answer = aws.call(endpoint, "list_tags", ResourceArn=description[f"{self.shape}Arn"])
+        if "Tags" not in answer:  # half an answer: a job without tags has an empty list of them
+            raise aws.RefusedForNow("list_tags got an answer that makes no sense")
         return {tag["Key"]: tag["Value"] for tag in answer["Tags"]}
 
     def in_progress(

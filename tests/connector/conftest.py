@@ -90,6 +90,14 @@ class Flyte:
             DeleteTaskRequest(task_category=TaskCategory(name=task.task_type), resource_meta=meta)
         )
 
+    async def delete_or_not(self, task: Any, meta: bytes) -> bool:
+        """Whether the connector could stop the job; propeller asks again until it can."""
+        try:
+            await self.delete(task, meta)
+        except grpc.aio.AioRpcError:
+            return False
+        return True
+
     async def end(self, task: Any, meta: bytes) -> Resource:
         """The first report of a terminal phase."""
         while True:
