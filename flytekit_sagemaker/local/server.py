@@ -31,10 +31,10 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
+from flytekit_sagemaker.clock import Clock, SystemClock
 from flytekit_sagemaker.errors import UserError
 from flytekit_sagemaker.local.admission import Refused
 from flytekit_sagemaker.local.api import Api
-from flytekit_sagemaker.clock import Clock, SystemClock
 from flytekit_sagemaker.local.engine import Engine, has_failed_jobs
 
 ROOT_VARIABLE = "FLYTEKIT_SAGEMAKER_LOCAL_ROOT"

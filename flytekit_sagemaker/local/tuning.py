@@ -12,8 +12,8 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-from flytekit_sagemaker.local import descriptions, search, stopping, warm_start
 from flytekit_sagemaker.clock import Clock
+from flytekit_sagemaker.local import descriptions, search, stopping, warm_start
 from flytekit_sagemaker.local.store import Job, Store
 from flytekit_sagemaker.local.training import MAX_FAILURE_REASON, TrainingRun, end, failed
 from flytekit_sagemaker.requests.service_rules import MAX_TRIALS, MAX_TRIALS_OTHERWISE
