@@ -39,8 +39,6 @@ from flytekit_sagemaker.status import JobState, Move, job_state
 # Flyte gives each call 10 seconds; the last attempt takes up to 4, and then the job may be asked about.
 _ATTEMPTS_BEGIN_WITHIN_SECONDS = 3.0
 _FIRST_PAUSE_IN_SECONDS = 0.3
-# A look that was started for this very poll is worth waiting for, but not while Flyte's other polls wait in line.
-_PATIENCE_IN_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -137,7 +135,7 @@ class JobConnector(AsyncConnectorBase):  # type: ignore[misc]
         board = self._board(meta)
         answer, looking = board.ask(meta.key, lambda: self._watch(meta))
         if looking is not None:
-            await asyncio.wait({asyncio.wrap_future(looking)}, timeout=_PATIENCE_IN_SECONDS)
+            await asyncio.wait({asyncio.wrap_future(looking)}, timeout=self._runtime.patience)
             answer = board.known(meta.key) or answer
         return answer or self._watch(meta).unseen()
 
@@ -195,6 +193,10 @@ class JobConnector(AsyncConnectorBase):  # type: ignore[misc]
             self._check(meta, built, placement)
         except SageMakerError as error:
             self._refuse(meta, error)
+            return meta, None
+        except Exception as error:  # Flyte would repeat the call in vain
+            self._log(meta).exception("no request could be made of the task")
+            self._refuse(meta, UserError(f"no request could be made of the task: {type(error).__name__}: {error}"))
             return meta, None
         return meta, built.parameters
 

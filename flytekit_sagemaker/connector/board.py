@@ -4,8 +4,8 @@ Flyte asks about every job again and again; SageMaker allows few calls. So a pol
 job is taken only when what is known is no longer fresh and the budget allows it:
 
 - at most one look at a job at a time, shared by all who ask;
-- a few jobs are described one by one; when more are waiting than that is good for, the jobs in progress are listed, a
-  hundred for one call. A job that is missing from the list has probably ended, and is described next;
+- a few jobs are described one by one. Where there are many, the jobs in progress are listed, a hundred for one call;
+  described are those missing from the list, which have probably ended, and some that should end by their usual length;
 - a job that nobody asks about costs nothing.
 
 Looks are started by polls alone: there is no thread and no timer of its own. Any thread may call any method.
@@ -36,7 +36,7 @@ Page = tuple[Sequence[Mapping[str, Any]], "str | None"]
 # A list call is the scarcer one: it has to stand for this many describes.
 _DESCRIBES_FOR_A_PAGE = 10
 _YOUNG_IN_SECONDS = 120.0
-_NEAR_ITS_USUAL_LENGTH = (0.85, 1.3)
+_ASKED_LATELY_IN_SECONDS = 120.0
 _FORGET_AFTER_SECONDS = 900.0
 _LONGEST_PAUSE_IN_SECONDS = 30.0
 _REMEMBERED_LENGTHS = 1000
@@ -114,10 +114,30 @@ class _Kind:
 
     def __init__(self) -> None:
         self.queues: dict[Urgency, dict[Hashable, _Entry]] = {urgency: {} for urgency in Urgency}
-        self.tracked = 0
-        self.pages = 1
+        self.open = 0  # jobs that have not ended
+        self.pages = 1  # of the last list
         self.sweep: _Sweep | None = None
         self.no_sweep_before = float("-inf")
+
+    @property
+    def is_listed(self) -> bool:
+        """Whether listing the jobs is cheaper than describing each of them."""
+        return self.open > _DESCRIBES_FOR_A_PAGE * self.pages
+
+
+class _UsualLength:
+    """How long the jobs of a family take, and whether that can be told at all."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds, self._deviation = seconds, seconds
+
+    def learn(self, seconds: float) -> None:
+        self._deviation = 0.7 * self._deviation + 0.3 * abs(seconds - self._seconds)
+        self._seconds = 0.7 * self._seconds + 0.3 * seconds
+
+    def is_near(self, age: float) -> bool:
+        window = max(2 * self._deviation, 30.0)
+        return self._deviation < self._seconds / 4 and abs(age - self._seconds) < window
 
 
 class _Sweep:
@@ -151,7 +171,7 @@ class Board:
         self._budgets = budgets or budgets_for(pace, clock)
         self._entries: dict[Hashable, _Entry] = {}
         self._kinds: dict[str, _Kind] = {}
-        self._usual_lengths: dict[str, float] = {}
+        self._usual_lengths: dict[str, _UsualLength] = {}
         self._pruned_at = clock.time()
         self._lock = threading.RLock()
 
@@ -189,7 +209,8 @@ class Board:
             entry = self._entries.pop(key, None)
             if entry is not None:
                 self._unqueue(key, entry)
-                self._count(entry, -1)
+                if not entry.ended:
+                    self._count(entry, -1)
 
     def _admit(self, key: Hashable, watch: Watch, now: float) -> _Entry:
         entry = self._entries[key] = _Entry(watch, now)
@@ -199,8 +220,8 @@ class Board:
 
     def _count(self, entry: _Entry, change: int) -> None:
         kind = self._kinds[entry.watch.kind]
-        kind.tracked += change
-        telemetry.board(entry.watch.kind, "tracked", kind.tracked)
+        kind.open += change
+        telemetry.board(entry.watch.kind, "open", kind.open)
 
     def _is_stale(self, entry: _Entry, now: float) -> bool:
         fresh = self._pace.freshness_in_seconds * (0.5 if self._is_about_to_change(entry, now) else 1.0)
@@ -208,9 +229,10 @@ class Board:
 
     def _is_about_to_change(self, entry: _Entry, now: float) -> bool:
         age = now - (entry.asked_first if entry.created is None else entry.created)
+        if age < _YOUNG_IN_SECONDS:
+            return not self._kinds[entry.watch.kind].is_listed  # a list tells the beginning of a job well enough
         usual = self._usual_lengths.get(entry.watch.family)
-        early, late = _NEAR_ITS_USUAL_LENGTH
-        return age < _YOUNG_IN_SECONDS or (usual is not None and early * usual <= age <= late * usual)
+        return usual is not None and usual.is_near(age)
 
     def _urgency(self, entry: _Entry, now: float) -> Urgency:
         if entry.step is None:
@@ -236,19 +258,19 @@ class Board:
             if urgency is Urgency.GONE:
                 self._sweep_where_that_is_cheaper(now)
             for kind in self._kinds.values():
-                if urgency is Urgency.ROUTINE and kind.sweep is not None:
-                    continue  # the list will tell
+                if urgency is Urgency.ROUTINE and kind.is_listed:
+                    continue
                 queue = kind.queues[urgency]
                 while queue:
                     key, entry = next(iter(queue.items()))
                     step = entry.step or entry.watch.first_step()
-                    if not self._may_make(step):
+                    if not self._may_make(step, hunch=urgency is Urgency.SOON and kind.is_listed):
                         break
                     self._unqueue(key, entry)
                     self._start(key, entry, step)
 
-    def _may_make(self, step: Step) -> bool:
-        needs = {"describes": step.describes, "lists": step.lists, "creates": step.creates}
+    def _may_make(self, step: Step, hunch: bool) -> bool:
+        needs = {"describes": step.describes, "lists": step.lists, "creates": step.creates, "hunches": int(hunch)}
         wanted = [(self._budgets[name], calls) for name, calls in needs.items() if calls]
         return all(budget.has(calls) for budget, calls in wanted) and all(
             budget.take(calls) for budget, calls in wanted
@@ -285,9 +307,12 @@ class Board:
         entry.created = sighting.created if sighting.created is not None else entry.created
         entry.again_at = looked_at + sighting.again_after
         entry.step = sighting.then
-        entry.ended = sighting.ended
-        if sighting.ended and entry.created is not None:
-            self._remember_length(entry.watch.family, looked_at - entry.created)
+        if sighting.ended and not entry.ended:
+            entry.ended = True
+            if self._entries.get(key) is entry:
+                self._count(entry, -1)
+            if entry.created is not None:
+                self._learn_length(entry.watch.family, looked_at - entry.created)
 
     def _miss(self, entry: _Entry, step: Step, error: Exception) -> None:
         entry.step = step
@@ -299,17 +324,15 @@ class Board:
                 if getattr(step, name):
                     self._budgets[name].slow_down()
 
-    def _remember_length(self, family: str, seconds: float) -> None:
-        before = self._usual_lengths.pop(family, seconds)
-        self._usual_lengths[family] = 0.7 * before + 0.3 * seconds
+    def _learn_length(self, family: str, seconds: float) -> None:
+        self._usual_lengths.setdefault(family, _UsualLength(seconds)).learn(seconds)
         if len(self._usual_lengths) > _REMEMBERED_LENGTHS:
             del self._usual_lengths[next(iter(self._usual_lengths))]
 
     def _sweep_where_that_is_cheaper(self, now: float) -> None:
         for kind in self._kinds.values():
-            waiting = len(kind.queues[Urgency.SOON]) + len(kind.queues[Urgency.ROUTINE])
-            many = waiting > _DESCRIBES_FOR_A_PAGE * kind.pages
-            if kind.sweep is None and many and now >= kind.no_sweep_before:
+            waiting = kind.queues[Urgency.SOON] or kind.queues[Urgency.ROUTINE]
+            if kind.sweep is None and kind.is_listed and waiting and now >= kind.no_sweep_before:
                 kind.sweep = _Sweep(now)
             sweep = kind.sweep
             if sweep is None or sweep.page_is_coming or not self._budgets["lists"].has():
@@ -353,9 +376,10 @@ class Board:
 
     def _end_sweep(self, kind: _Kind, sweep: _Sweep) -> None:
         kind.sweep, kind.pages = None, sweep.pages
+        kind.no_sweep_before = self._clock.time() + self._pace.freshness_in_seconds
         for key, entry in self._entries_of(kind):
             unseen = entry.seen_at < sweep.started and entry.asked_first < sweep.started
-            wanted = sweep.started - entry.asked_at < _YOUNG_IN_SECONDS
+            wanted = sweep.started - entry.asked_at < _ASKED_LATELY_IN_SECONDS
             idle = not entry.ended and entry.looking is None and self._clock.time() >= entry.again_at
             if unseen and wanted and idle:
                 urgency = self._urgency(entry, sweep.started)
@@ -372,8 +396,13 @@ class Board:
 
 
 def budgets_for(pace: Pace, clock: Clock) -> dict[str, Budget]:
-    """The budgets of one account and region. A create is rare, and far dearer to the service than a look."""
+    """The budgets of one account and region.
+
+    A create is rare, and far dearer to the service than a look; a hunch that a job may have ended is worth a describe
+    only so often.
+    """
     return {
+        "hunches": Budget(pace.describes_per_second / 4, clock),
         "describes": Budget(pace.describes_per_second, clock),
         "lists": Budget(pace.lists_per_second, clock),
         "creates": Budget(pace.describes_per_second / 5, clock),

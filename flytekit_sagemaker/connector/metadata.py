@@ -17,7 +17,7 @@ MAX_BYTES = 64 * 1024
 _MAX_FAILURE_CHARACTERS = 16 * 1024
 _PATTERNS = {
     "name": r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}",
-    "output_prefix": r".*",
+    "output_prefix": r"[^\0]*",
     "region": r"[a-z0-9-]*",
     "endpoint_url": r"(https?://[^/\s]+.*)?",
     "assume_role_arn": r"(arn:aws[a-z-]*:iam::\d{12}:role/\S+)?",

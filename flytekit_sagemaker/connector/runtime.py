@@ -6,7 +6,7 @@ import asyncio
 import contextvars
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from functools import cache, partial
 from typing import Any, TypeVar
 
@@ -18,6 +18,8 @@ from flytekit_sagemaker.connector.budget import Budget
 
 T = TypeVar("T")
 
+_MOST_BOARDS = 64
+
 
 class Runtime:
     """Threads, boards and time of the connectors in one process.
@@ -27,11 +29,17 @@ class Runtime:
 
     Args:
         clock: the time.
+        patience: seconds that a poll waits for the look that it started. That is worth a moment; but Flyte polls with
+            few workers, which wait meanwhile.
+        threads: does the blocking work; as many threads as the settings say when not given.
     """
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, patience: float = 1.0, threads: Executor | None = None) -> None:
         self.clock = clock
-        self._threads = ThreadPoolExecutor(int(settings.current().number("threads")), thread_name_prefix="sagemaker")
+        self.patience = patience
+        self._threads = threads or ThreadPoolExecutor(
+            int(settings.current().number("threads")), thread_name_prefix="sagemaker"
+        )
         self._boards: dict[Endpoint, Board] = {}
         self._budgets: dict[tuple[str, str, str], dict[str, Budget]] = {}
         self._lock = threading.Lock()
@@ -50,6 +58,8 @@ class Runtime:
                 account = (endpoint.region, endpoint.url, (endpoint.assume_role_arn.split(":") + [""] * 5)[4])
                 budgets = self._budgets.setdefault(account, budgets_for(pace, self.clock))
                 board = self._boards.setdefault(endpoint, Board(pace, self.clock, self._threads.submit, budgets))
+                while len(self._boards) > _MOST_BOARDS:  # what is dropped is looked up again
+                    del self._boards[min(self._boards, key=lambda each: (each == endpoint, len(self._boards[each])))]
         return board
 
     async def in_thread(self, work: Callable[..., T], *args: Any) -> T:

@@ -24,6 +24,8 @@ _BETWEEN_CREATES_IN_SECONDS = 30.0
 # A description may lag behind the create that was answered.
 _NOT_FOUND_IS_BELIEVED_AFTER_SECONDS = 60.0
 
+_MOST_SURPRISES = 8
+
 _PHASES = {
     JobState.WAITING: TaskExecution.WAITING_FOR_RESOURCES,
     JobState.PREPARING: TaskExecution.INITIALIZING,
@@ -62,6 +64,7 @@ class JobWatch:
         self._lists = lists
         self._now = now
         self._pending = meta.pending
+        self._surprises = 0
 
     @property
     def log(self) -> Any:
@@ -125,6 +128,12 @@ class JobWatch:
             raise
         except SageMakerError as error:
             phase, message = TaskExecution.FAILED, str(error)
+        except Exception as error:  # of a storage that is not known to us, perhaps
+            self._surprises += 1
+            if self._surprises < _MOST_SURPRISES:
+                raise
+            phase = TaskExecution.FAILED
+            message = f"the results of {self.name} could not be collected: {type(error).__name__}: {error}"
         self.log.info("ended: %s", TaskExecution.Phase.Name(phase))
         answer = self._answer(phase, message, progress_of(description).to_dict())
         return Sighting(answer, ended=True, created=_epoch(description))
