@@ -163,7 +163,10 @@ class JobConnector(AsyncConnectorBase):  # type: ignore[misc]
                 return
 
     def _board(self, meta: JobMetadata) -> Board:
-        if not self._runtime.knows(meta.endpoint) and not allowed(meta.endpoint_url):
+        board = self._runtime.known_board(meta.endpoint)
+        if board is not None:
+            return board
+        if not allowed(meta.endpoint_url):
             raise UserError(f"the job is at {meta.endpoint_url!r}, an endpoint that this deployment does not allow")
         return self._runtime.board(meta.endpoint)
 

@@ -172,6 +172,7 @@ class Board:
         self._entries: dict[Hashable, _Entry] = {}
         self._kinds: dict[str, _Kind] = {}
         self._usual_lengths: dict[str, _UsualLength] = {}
+        self._queued = 0
         self._pruned_at = clock.time()
         self._lock = threading.RLock()
 
@@ -245,6 +246,7 @@ class Board:
 
     def _queue(self, key: Hashable, entry: _Entry, urgency: Urgency) -> None:
         self._unqueue(key, entry)
+        self._queued += 1
         entry.urgency = urgency
         self._kinds[entry.watch.kind].queues[urgency][key] = entry
 
@@ -252,8 +254,11 @@ class Board:
         if entry.urgency is not None:
             del self._kinds[entry.watch.kind].queues[entry.urgency][key]
             entry.urgency = None
+            self._queued -= 1
 
     def _start_what_may_start(self, now: float) -> None:
+        if not self._queued and all(kind.sweep is None for kind in self._kinds.values()):
+            return
         for urgency in Urgency:
             if urgency is Urgency.GONE:
                 self._sweep_where_that_is_cheaper(now)

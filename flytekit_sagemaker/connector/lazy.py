@@ -28,7 +28,10 @@ class LazyConnector(AsyncConnectorBase):  # type: ignore[misc]
     def connector(self) -> Any:
         """The connector itself."""
         module, name = CONNECTORS[self._task_type]
-        return getattr(importlib.import_module(module), name)(self._task_type)
+        connector = getattr(importlib.import_module(module), name)(self._task_type)
+        for call in ("create", "get", "delete"):  # no detour for the calls to come
+            setattr(self, call, getattr(connector, call))
+        return connector
 
     @property
     def metadata_type(self) -> Any:

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Hashable
 from dataclasses import asdict, dataclass, fields
+from functools import cached_property, lru_cache
 
 from flytekit.extend.backend.base_connector import ResourceMeta
 
@@ -14,6 +15,7 @@ from flytekit_sagemaker.errors import UserError
 
 FORMAT = 1
 MAX_BYTES = 64 * 1024
+_USUAL_BYTES = 2048
 _MAX_FAILURE_CHARACTERS = 16 * 1024
 _PATTERNS = {
     "name": r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}",
@@ -59,12 +61,12 @@ class JobMetadata(ResourceMeta):  # type: ignore[misc]
     pending: bool = False
     format: int = FORMAT
 
-    @property
+    @cached_property
     def endpoint(self) -> Endpoint:
         """The SageMaker that runs the job."""
         return Endpoint(self.region, self.endpoint_url, self.assume_role_arn, self.external_id)
 
-    @property
+    @cached_property
     def key(self) -> Hashable:
         """What tells this job from every other."""
         return (self.name, self.output_prefix)
@@ -87,15 +89,21 @@ class JobMetadata(ResourceMeta):  # type: ignore[misc]
         Raises:
             UserError: for bytes that this connector did not write.
         """
-        try:
-            values = json.loads(data) if len(data) <= MAX_BYTES else None
-        except (ValueError, RecursionError):
-            values = None
-        if not isinstance(values, dict) or not _is_ours(values):
-            raise UserError("the resource metadata is not of this connector")
-        if values.get("format") != FORMAT:
-            raise UserError(f"the resource metadata has format {values.get('format')!r}; this connector reads {FORMAT}")
-        return cls(**{field.name: values[field.name] for field in fields(cls) if field.name in values})
+        return _decoded(data) if len(data) <= _USUAL_BYTES else _decoded.__wrapped__(data)
+
+
+# Flyte sends the same bytes with every poll.
+@lru_cache(maxsize=8192)
+def _decoded(data: bytes) -> JobMetadata:
+    try:
+        values = json.loads(data) if len(data) <= MAX_BYTES else None
+    except (ValueError, RecursionError):
+        values = None
+    if not isinstance(values, dict) or not _is_ours(values):
+        raise UserError("the resource metadata is not of this connector")
+    if values.get("format") != FORMAT:
+        raise UserError(f"the resource metadata has format {values.get('format')!r}; this connector reads {FORMAT}")
+    return JobMetadata(**{field.name: values[field.name] for field in fields(JobMetadata) if field.name in values})
 
 
 _MATCHES = {name: re.compile(pattern, re.DOTALL).fullmatch for name, pattern in _PATTERNS.items()}

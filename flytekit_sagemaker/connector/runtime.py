@@ -44,9 +44,9 @@ class Runtime:
         self._budgets: dict[tuple[str, str, str], dict[str, Budget]] = {}
         self._lock = threading.Lock()
 
-    def knows(self, endpoint: Endpoint) -> bool:
-        """Whether the endpoint has a board already."""
-        return endpoint in self._boards
+    def known_board(self, endpoint: Endpoint) -> Board | None:
+        """The status board of an endpoint, if it has one already."""
+        return self._boards.get(endpoint)
 
     def board(self, endpoint: Endpoint) -> Board:
         """The status board of an endpoint."""

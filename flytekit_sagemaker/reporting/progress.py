@@ -65,8 +65,8 @@ class Progress:
         return "" if self.status == "Completed" else self.message
 
     def to_dict(self) -> dict[str, Any]:
-        """The progress as plain JSON values."""
-        return dict(to_plain(self))
+        """The progress as plain JSON values; what is empty or zero is left out."""
+        return {name: value for name, value in to_plain(self).items() if value or value is False}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Progress:
