@@ -49,7 +49,7 @@ class _Bounded:
         return value
 
 
-_operation, _result, _kind, _state, _how, _outcome = (_Bounded() for _ in range(6))
+_operation, _result, _kind, _how, _outcome = (_Bounded() for _ in range(5))
 
 
 def _metric(metric: type[M], name: str, documentation: str, labels: tuple[str, ...] = (), **options: Any) -> M:
@@ -69,7 +69,7 @@ _AWS_CALL_SECONDS = _metric(
     buckets=(0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10),
 )
 _THROTTLES = _metric(Counter, "throttles_total", "Calls to AWS that were throttled.", ("operation",))
-_BOARD_JOBS = _metric(Gauge, "board_jobs", "Jobs on the status board.", ("kind", "state"))
+_BOARD_JOBS = _metric(Gauge, "board_jobs", "Jobs on the status board that have not ended.", ("kind",))
 _ANSWER_AGE = _metric(
     Histogram,
     "answer_age_seconds",
@@ -95,9 +95,9 @@ def aws_call(operation: str, result: str, seconds: float) -> None:
         _THROTTLES.labels(operation).inc()
 
 
-def board(kind: str, state: str, jobs: int) -> None:
-    """Set how many jobs of a kind (``training``, ``tuning``) the status board tracks in a state."""
-    _BOARD_JOBS.labels(_kind(kind), _state(state)).set(jobs)
+def tracked(kind: str, change: int) -> None:
+    """Count a job of a kind (``training``, ``tuning``) that a status board begins (1) or ceases (-1) to follow."""
+    _BOARD_JOBS.labels(_kind(kind)).inc(change)
 
 
 def answer_age(seconds: float) -> None:

@@ -220,9 +220,8 @@ class Board:
         return entry
 
     def _count(self, entry: _Entry, change: int) -> None:
-        kind = self._kinds[entry.watch.kind]
-        kind.open += change
-        telemetry.board(entry.watch.kind, "open", kind.open)
+        self._kinds[entry.watch.kind].open += change
+        telemetry.tracked(entry.watch.kind, change)
 
     def _is_stale(self, entry: _Entry, now: float) -> bool:
         fresh = self._pace.freshness_in_seconds * (0.5 if self._is_about_to_change(entry, now) else 1.0)
