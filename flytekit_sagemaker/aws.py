@@ -9,12 +9,13 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import Any, NoReturn, TypeVar
 from urllib.parse import urlsplit
 
 from flytekit_sagemaker import settings, telemetry
 from flytekit_sagemaker.errors import SageMakerError, ServiceError, TransientError, UserError
+from flytekit_sagemaker.partitions import is_host_of_aws
 
 T = TypeVar("T")
 
@@ -25,7 +26,6 @@ _READ_TIMEOUT_IN_SECONDS = 3
 _LOCAL_READ_TIMEOUT_IN_SECONDS = 60
 _MAX_CONNECTIONS = 50
 _MAX_CLIENTS = 32
-_AWS_HOST = re.compile(r"(.+\.)?(amazonaws\.(com|com\.cn|eu)|api\.aws|api\.amazonwebservices\.com\.cn)")
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Endpoint:
     @property
     def is_of_aws(self) -> bool:
         """Whether AWS serves the endpoint: the region's own, or one inside a VPC."""
-        return not self.url or bool(_AWS_HOST.fullmatch(urlsplit(self.url).hostname or ""))
+        return not self.url or is_host_of_aws(urlsplit(self.url).hostname or "")
 
 
 class RefusedCall(SageMakerError):
@@ -71,6 +71,11 @@ class RefusedCall(SageMakerError):
         """Whether the service says that there is no such thing; it has several ways to say so."""
         codes = ("ResourceNotFound", "ResourceNotFoundException")
         return self.code in codes or (self.code == "ValidationException" and "not found" in str(self))
+
+    @property
+    def refuses_the_signature(self) -> bool:
+        """Whether the service did not accept this call's own credentials; others may have been put in their place."""
+        return self.code in _STALE_CODES and not isinstance(self.__cause__, RefusedCall)
 
 
 class RefusedByUserFault(RefusedCall, UserError):
@@ -95,16 +100,30 @@ class RefusedForNow(RefusedCall, TransientError):
     @property
     def is_throttling(self) -> bool:
         """Whether the service was asked too often."""
-        return self.code in telemetry.THROTTLING_CODES
+        return self.code in _THROTTLING_CODES
 
 
+# Codes by which AWS says that it was asked too often:
+# https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html
+_THROTTLING_CODES = {
+    "BandwidthLimitExceeded",
+    "LimitExceededException",
+    "RequestLimitExceeded",
+    "RequestThrottled",
+    "RequestThrottledException",
+    "SlowDown",
+    "Throttling",
+    "ThrottledException",
+    "ThrottlingException",
+    "TooManyRequestsException",
+}
 # What an account has no room for now: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateTrainingJob.html
 _CAPACITY_CODES = {"CapacityError", "InsufficientCapacityException", "ResourceLimitExceeded"}
 # Credentials that ran out; whoever provides them provides new ones.
 _EXPIRED_CODES = {"ExpiredToken", "ExpiredTokenException", "RequestExpired"}
 # Credentials that may have been replaced where they were found.
 _STALE_CODES = _EXPIRED_CODES | {"InvalidClientTokenId", "SignatureDoesNotMatch", "UnrecognizedClientException"}
-_CERTAIN_CODES = telemetry.THROTTLING_CODES | _CAPACITY_CODES | _EXPIRED_CODES
+_CERTAIN_CODES = _THROTTLING_CODES | _CAPACITY_CODES | _EXPIRED_CODES
 # https://docs.aws.amazon.com/sagemaker/latest/APIReference/CommonErrors.html and what the service was seen to send.
 _UNCERTAIN_CODES = {
     "InternalFailure",
@@ -148,9 +167,9 @@ def client(endpoint: Endpoint, service: str = "sagemaker", session_name: str = "
     return _clients.get((service, endpoint, name))
 
 
-def forget_clients() -> None:
-    """Look for credentials again on the next call, as after they expired or moved."""
-    _clients.forget()
+def forget_clients(endpoint: Endpoint | None = None) -> None:
+    """Look for credentials again on the next call to an endpoint, or to any, as after they expired or moved."""
+    _clients.forget(endpoint)
 
 
 def default_region() -> str:
@@ -164,6 +183,9 @@ def call(
 ) -> Mapping[str, Any]:
     """Call one operation once and return its answer; whether to try again is the caller's to decide.
 
+    A call whose signature is refused was surely not carried out; it is made once more, with the credentials that are
+    found then: those of before may have been replaced.
+
     Args:
         endpoint: which SageMaker.
         operation: name of the client's method, such as ``describe_training_job``.
@@ -175,16 +197,14 @@ def call(
         RefusedByUserFault, RefusedByService: when trying again as it is cannot succeed.
         RefusedForNow: when it may succeed later.
     """
-    start, result = time.monotonic(), "ok"
+    attempt = partial(_counted, endpoint, operation, service, session_name, parameters)
     try:
-        return translated(lambda: _attempt(client(endpoint, service, session_name), operation, parameters), operation)
+        return attempt()
     except RefusedCall as error:
-        result = error.code or ("no answer" if isinstance(error, RefusedForNow) else "not sent")
-        if error.code in _STALE_CODES:
-            forget_clients()
-        raise
-    finally:
-        telemetry.aws_call(operation, result, time.monotonic() - start)
+        if not error.refuses_the_signature:
+            raise
+    forget_clients(endpoint)
+    return attempt()
 
 
 def pages(
@@ -231,6 +251,21 @@ def translated(make: Callable[[], T], operation: str) -> T:
         if "expired" not in str(error):
             raise
         raise RefusedForNow(f"{operation} cannot be signed: {error}", certain=True) from error
+
+
+def _counted(
+    endpoint: Endpoint, operation: str, service: str, session_name: str, parameters: Mapping[str, Any]
+) -> Mapping[str, Any]:
+    """The answer of one attempt, which the metrics count."""
+    start, result, throttled = time.monotonic(), "ok", False
+    try:
+        return translated(lambda: _attempt(client(endpoint, service, session_name), operation, parameters), operation)
+    except RefusedCall as error:
+        result = error.code or ("no answer" if isinstance(error, RefusedForNow) else "not sent")
+        throttled = error.code in _THROTTLING_CODES
+        raise
+    finally:
+        telemetry.aws_call(operation, result, time.monotonic() - start, throttled=throttled)
 
 
 def _attempt(client: Any, operation: str, parameters: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -287,9 +322,10 @@ class _Clients:
                 self._session = _new_session()
             return self._session
 
-    def forget(self) -> None:
+    def forget(self, endpoint: Endpoint | None) -> None:
         with self._making, self._looking:
-            self._made.clear()
+            for key in [key for key in self._made if endpoint in (None, key[1])]:
+                del self._made[key]
             self._session = None
 
     def _find(self, key: tuple[str, Endpoint, str]) -> Any:

@@ -12,23 +12,6 @@ from prometheus_client import REGISTRY, Counter, Gauge, Histogram
 
 M = TypeVar("M", Counter, Gauge, Histogram)
 
-# Codes by which AWS says that it was asked too often:
-# https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html
-THROTTLING_CODES = frozenset(
-    {
-        "BandwidthLimitExceeded",
-        "LimitExceededException",
-        "RequestLimitExceeded",
-        "RequestThrottled",
-        "RequestThrottledException",
-        "SlowDown",
-        "Throttling",
-        "ThrottledException",
-        "ThrottlingException",
-        "TooManyRequestsException",
-    }
-)
-
 OTHER = "other"
 _LABEL = re.compile(r"[A-Za-z][A-Za-z0-9_. -]{0,63}")
 _MOST_VALUES = 100
@@ -80,18 +63,19 @@ _LOOKS = _metric(Counter, "looks_total", "Looks at jobs: a describe, or a page o
 _CREATES = _metric(Counter, "creates_total", "Requests to create a job, by what became of them.", ("kind", "outcome"))
 
 
-def aws_call(operation: str, result: str, seconds: float) -> None:
+def aws_call(operation: str, result: str, seconds: float, *, throttled: bool) -> None:
     """Count one call to AWS, and its throttle if it was one.
 
     Args:
         operation: name of the client's method, such as ``describe_training_job``.
         result: ``ok``, the service's error code, or ``no answer``.
         seconds: how long it took.
+        throttled: whether AWS said that it was asked too often.
     """
     operation = _operation(operation)
     _AWS_CALLS.labels(operation, _result(result)).inc()
     _AWS_CALL_SECONDS.labels(operation).observe(seconds)
-    if result in THROTTLING_CODES:
+    if throttled:
         _THROTTLES.labels(operation).inc()
 
 

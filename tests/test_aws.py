@@ -22,6 +22,7 @@ from prometheus_client import REGISTRY
 from flytekit_sagemaker import aws
 from flytekit_sagemaker.aws import Endpoint, call
 from flytekit_sagemaker.local.server import LocalSageMaker
+from flytekit_sagemaker.testing.conformance import training_request
 
 ROLE = "arn:aws:iam::123456789012:role/Team"
 REGION = "eu-central-1"
@@ -201,7 +202,6 @@ def test_credentials_that_are_expired_on_arrival_are_for_later(cloud: Aws) -> No
         (503, "SlowDown", aws.RefusedForNow, True, True),
         (400, "ResourceLimitExceeded", aws.RefusedForNow, True, False),
         (400, "CapacityError", aws.RefusedForNow, True, False),
-        (400, "ExpiredTokenException", aws.RefusedForNow, True, False),
         (500, "InternalFailure", aws.RefusedForNow, False, False),
         (503, "ServiceUnavailable", aws.RefusedForNow, False, False),
         (502, "NeverHeardOf", aws.RefusedForNow, False, False),
@@ -273,14 +273,61 @@ def test_a_call_without_credentials_is_refused_until_there_are_some(
     assert [request.access_key for request in cloud.requests] == ["AKIALATER"]
 
 
-def test_after_expired_credentials_new_ones_are_looked_for(cloud: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
-    cloud.refuses(400, "ExpiredTokenException")
-    with pytest.raises(aws.RefusedForNow):
-        describe(Endpoint(REGION))
+KEY_REFUSALS = [
+    ("ExpiredTokenException", aws.RefusedForNow),
+    ("InvalidClientTokenId", aws.RefusedByUserFault),
+    ("SignatureDoesNotMatch", aws.RefusedByUserFault),
+    ("UnrecognizedClientException", aws.RefusedByUserFault),
+]
+
+
+@pytest.mark.parametrize("code", [code for code, _ in KEY_REFUSALS])
+def test_a_job_is_created_though_the_key_was_rotated(cloud: Aws, monkeypatch: pytest.MonkeyPatch, code: str) -> None:
+    endpoint, elsewhere = Endpoint(REGION), Endpoint("eu-west-1")
+    describe(endpoint)
+    describe(elsewhere)
+    before, other = count("create_training_job", code), aws.client(elsewhere)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIARENEWED")
-    with pytest.raises(aws.RefusedForNow):
+    refusal, created = (400, json.dumps({"__type": code})), (200, '{"TrainingJobArn": "arn"}')
+    cloud.answers["CreateTrainingJob"] = lambda _, request: created if "RENEWED" in request.access_key else refusal
+    assert call(endpoint, "create_training_job", **training_request("job"))["TrainingJobArn"] == "arn"
+    assert [each.access_key for each in cloud.of("CreateTrainingJob")] == ["AKIACONNECTOR", "AKIARENEWED"]
+    assert count("create_training_job", code) == before + 1
+    assert aws.client(elsewhere) is other
+
+
+@pytest.mark.parametrize(("code", "kind"), KEY_REFUSALS)
+def test_a_key_that_stays_wrong_is_tried_twice(cloud: Aws, code: str, kind: type[aws.RefusedCall]) -> None:
+    cloud.refuses(400, code)
+    before = count("describe_training_job", code)
+    with pytest.raises(kind) as caught:
         describe(Endpoint(REGION))
-    assert [request.access_key for request in cloud.requests] == ["AKIACONNECTOR", "AKIARENEWED"]
+    assert caught.value.code == code
+    assert len(cloud.requests) == 2
+    assert count("describe_training_job", code) == before + 2
+
+
+def test_a_role_is_assumed_again_when_its_credentials_are_refused(cloud: Aws) -> None:
+    refusal, answer = (400, '{"__type": "ExpiredTokenException"}'), (200, '{"TrainingJobName": "job"}')
+    cloud.answers["DescribeTrainingJob"] = lambda _, request: refusal if request.access_key[-1] == "1" else answer
+    assert describe(Endpoint(REGION, cloud.url, ROLE))["TrainingJobName"] == "job"
+    assert len(cloud.of("AssumeRole")) == 2
+
+
+def test_a_role_is_assumed_though_the_key_was_rotated(cloud: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
+    describe(Endpoint(REGION, cloud.url, ROLE))
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIARENEWED")
+    denies = cloud.denies(403, "InvalidClientTokenId", "no")
+    cloud.answers["AssumeRole"] = lambda *of: (cloud.credentials if "RENEWED" in of[1].access_key else denies)(*of)
+    describe(Endpoint(REGION, cloud.url, ROLE), session_name="another")
+    assert [each.access_key for each in cloud.of("AssumeRole")] == ["AKIACONNECTOR", "AKIACONNECTOR", "AKIARENEWED"]
+
+
+def test_a_role_cannot_be_assumed_with_a_key_that_stays_wrong(cloud: Aws) -> None:
+    cloud.answers["AssumeRole"] = cloud.denies(403, "InvalidClientTokenId", "no")
+    with pytest.raises(aws.RefusedByUserFault, match=re.escape(ROLE)):
+        describe(Endpoint(REGION, cloud.url, ROLE))
+    assert len(cloud.requests) == len(cloud.of("AssumeRole")) == 2
 
 
 def test_a_url_that_is_none_is_the_user_s_fault() -> None:

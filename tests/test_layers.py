@@ -16,7 +16,7 @@ import flytekit_sagemaker
 
 ROOT = Path(flytekit_sagemaker.__file__).parent
 
-LEAVES = {"arguments", "clock", "errors", "masking", "types", "status", "settings", "uris"}
+LEAVES = {"arguments", "clock", "errors", "masking", "partitions", "types", "status", "settings", "uris"}
 ANYTHING = {part.stem for part in ROOT.iterdir()} - {"testing"}
 
 # Part of the package: the other parts that it may import.
@@ -28,6 +28,7 @@ ARROWS: dict[str, set[str]] = {
     "uris": set(),
     "clock": set(),
     "masking": set(),
+    "partitions": set(),
     "telemetry": set(),
     "logs": set(),
     "arguments": {"errors"},
@@ -37,7 +38,7 @@ ARROWS: dict[str, set[str]] = {
     "requests": {"algorithms", "models", "types", "errors", "uris"},
     "container": {"errors"},
     "reporting": {"models", "errors", "masking"},
-    "aws": {"settings", "telemetry", "errors"},
+    "aws": {"settings", "telemetry", "errors", "partitions"},
     "placement": {"aws", "requests", "models", "settings", "errors", "uris"},
     "connector": {"aws", "placement", "requests", "reporting", "models", "algorithms", "telemetry", "logs"} | LEAVES,
     "local": {"requests", "algorithms", "models", "clock", "types", "errors", "uris"},
@@ -57,8 +58,8 @@ ON_DEMAND: dict[str, set[str]] = {"placement": {"local"}, "__init__": {"tasks"}}
 # Libraries that are slow to import, or optional: the only parts that may import them.
 LIBRARIES: dict[str, set[str]] = {
     "prometheus_client": {"telemetry"},
-    "boto3": {"aws"},
-    "botocore": {"aws", "connector", "requests", "local", "testing"},
+    "boto3": set(),
+    "botocore": {"aws", "partitions", "requests", "local", "testing"},
     "optuna": {"local"},
     "xgboost": {"local"},
     "pandas": {"local"},
@@ -130,7 +131,7 @@ def test_heavy_and_optional_libraries_stay_where_they_belong() -> None:
     assert wrong == []
 
 
-@pytest.mark.parametrize("part", ["aws", "requests"])
+@pytest.mark.parametrize("part", ["aws", "partitions", "requests"])
 def test_boto_is_imported_inside_functions(part: str) -> None:
     early = [
         found.where

@@ -6,15 +6,13 @@ https://docs.aws.amazon.com/whitepapers/latest/aws-fault-isolation-boundaries/pa
 
 from __future__ import annotations
 
-import functools
-import re
 from collections.abc import Mapping
-from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from flyteidl.core.execution_pb2 import TaskLog
 
 from flytekit_sagemaker.aws import Endpoint
+from flytekit_sagemaker.partitions import partition_of
 
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
 
@@ -57,7 +55,7 @@ def task_logs(links: Mapping[str, str]) -> list[TaskLog]:
 
 
 def _console(endpoint: Endpoint, service: str, fragment: str) -> str:
-    host = _CONSOLES.get(_partition(endpoint.region), "") if not endpoint.url or _is_aws(endpoint.url) else ""
+    host = _CONSOLES.get(partition_of(endpoint.region), "") if endpoint.is_of_aws else ""
     if not host:
         return ""
     return f"https://{host.format(region=endpoint.region)}/{service}/home?region={endpoint.region}#{fragment}"
@@ -70,24 +68,3 @@ def _log_group() -> str:
 def _escaped(text: str) -> str:
     """The console wants names in its fragments quoted twice, the percent signs spelled ``$``."""
     return quote(quote(text, safe=""), safe="").replace("%", "$")
-
-
-def _partition(region: str) -> str:
-    found = (item["id"] for item in _partitions() if region in item["regions"])
-    alike = (item["id"] for item in _partitions() if re.match(item["regionRegex"], region))
-    return next(found, None) or next(alike, "aws")
-
-
-def _is_aws(url: str) -> bool:
-    host = urlsplit(url).hostname or ""
-    outputs = [item["outputs"] for item in _partitions()]
-    suffixes = {output[member] for output in outputs for member in ("dnsSuffix", "dualStackDnsSuffix")}
-    return any(host.endswith(f".{suffix}") for suffix in suffixes)
-
-
-@functools.cache
-def _partitions() -> list[dict[str, Any]]:
-    """AWS's partitions as botocore knows them."""
-    from botocore.loaders import Loader
-
-    return list(Loader().load_data("partitions")["partitions"])
