@@ -11,6 +11,7 @@ from itertools import islice
 from typing import Any
 
 from flytekit_sagemaker import aws
+from flytekit_sagemaker.connector.kinds import TRAINING, TUNING
 from flytekit_sagemaker.connector.links import stream_link
 from flytekit_sagemaker.connector.log_tail import LogTail, log_tail
 from flytekit_sagemaker.masking import masked, secrets_in
@@ -29,7 +30,7 @@ logger = logging.getLogger("flytekit_sagemaker")
 
 MAX_BYTES = 8192
 
-_SHAPES = {"training": "TrainingJob", "tuning": "HyperParameterTuningJob"}
+_NAMES = {kind.word: f"{kind.shape}Name" for kind in (TRAINING, TUNING)}
 _FAILED_TRIALS_TO_READ = 200
 _HEADLINE_LENGTH = 1200
 _LONGEST_URL = 1024
@@ -81,13 +82,6 @@ class _Account:
     move: Move = Move.USER
 
 
-def failure_message(
-    endpoint: aws.Endpoint, kind_word: str, description: Mapping[str, Any], links: Mapping[str, str]
-) -> str:
-    """The message of :func:`explain`."""
-    return explain(endpoint, kind_word, description, links).message
-
-
 def explain(
     endpoint: aws.Endpoint, kind_word: str, description: Mapping[str, Any], links: Mapping[str, str]
 ) -> Explanation:
@@ -109,7 +103,7 @@ def explain(
         return Explanation(_written(account), account.move, account.tail.lines)
     except Exception:  # the job's end has to be reported, explained or not
         logger.exception("the end of a %s job could not be explained", kind_word)
-        name = description.get(f"{_SHAPES.get(kind_word, '')}Name", "")
+        name = description.get(_NAMES.get(kind_word, ""), "")
         return Explanation(_written(_Account(f"{kind_word} job {name} ended without success", links=links)))
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from flytekit_sagemaker.aws import Endpoint
-from flytekit_sagemaker.connector.explanation import MAX_BYTES, Explanation, explain, failure_message
+from flytekit_sagemaker.connector.explanation import MAX_BYTES, Explanation, explain
 from flytekit_sagemaker.connector.log_tail import LINE_LENGTH, LINES, log_tail
 from flytekit_sagemaker.local.server import LocalSageMaker
 from flytekit_sagemaker.status import Move
@@ -297,12 +297,12 @@ def test_a_stopped_tuning_job_says_whether_its_time_was_up(seconds: int, phrase:
         "CreationTime": created,
         "HyperParameterTuningEndTime": created + timedelta(seconds=seconds),
     }
-    assert phrase in failure_message(NOWHERE, "tuning", job, {}).splitlines()[0]
+    assert phrase in explain(NOWHERE, "tuning", job, {}).message.splitlines()[0]
 
 
 @pytest.mark.parametrize("kind", ["training", "tuning", "baking"])
 @pytest.mark.parametrize("nonsense", [{}, {"TrainingJobName": None}, {"Environment": 3}, {"FailureReason": 7}])
 def test_nothing_keeps_the_end_of_a_job_from_being_told(kind: str, nonsense: dict[str, Any]) -> None:
-    message = failure_message(NOWHERE, kind, nonsense, LINKS)
+    message = explain(NOWHERE, kind, nonsense, LINKS).message
     assert message.startswith(f"{kind} job ")
     assert message.endswith("CloudWatch logs: https://console.example/logs")
