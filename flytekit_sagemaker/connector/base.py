@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import random
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,7 @@ from flytekit.extend.backend.base_connector import AsyncConnectorBase, Resource
 
 from flytekit_sagemaker import logs, settings, telemetry
 from flytekit_sagemaker.connector import runtime as runtimes
+from flytekit_sagemaker.connector import submission as submissions
 from flytekit_sagemaker.connector import waiting
 from flytekit_sagemaker.connector.answers import Answer
 from flytekit_sagemaker.connector.board import Board
@@ -25,9 +27,9 @@ from flytekit_sagemaker.connector.links import job_links
 from flytekit_sagemaker.connector.literals import plain_values
 from flytekit_sagemaker.connector.metadata import JobMetadata
 from flytekit_sagemaker.connector.outputs import write_deck, write_outputs
-from flytekit_sagemaker.connector.submission import submit
-from flytekit_sagemaker.connector.watch import JobWatch
+from flytekit_sagemaker.connector.watch import JobWatch, not_found_is_believed
 from flytekit_sagemaker.errors import SageMakerError, TransientError, UserError
+from flytekit_sagemaker.masking import masked, secrets_in
 from flytekit_sagemaker.models.training_job import TrainingJob
 from flytekit_sagemaker.placement import ExecutionContext, Placement, allowed, place
 from flytekit_sagemaker.requests.deployment import Deployment
@@ -116,11 +118,12 @@ class JobConnector(AsyncConnectorBase):  # type: ignore[misc]
         Raises:
             TransientError: when a job that has to wait could not be noted down; the call may be repeated.
         """
+        begun = self._runtime.clock.time()
         meta, request = await self._runtime.in_thread(
             self._prepare, task_template, output_prefix, inputs, task_execution_metadata
         )
         if request is not None:
-            await self._submit(meta, request)
+            await self._submit(meta, request, begun)
         return meta
 
     async def get(self, resource_meta: JobMetadata, **_: Any) -> Resource:
@@ -150,7 +153,7 @@ class JobConnector(AsyncConnectorBase):  # type: ignore[misc]
         if meta.failure:
             return
         board = self._board(meta)
-        for pause in self._pauses():
+        for pause in self._pauses(self._runtime.clock.time()):
             try:
                 await self._runtime.in_thread(self._stop, meta)
             except TransientError:
@@ -183,6 +186,7 @@ class JobConnector(AsyncConnectorBase):  # type: ignore[misc]
             task=identity.task,
             created=int(self._runtime.clock.time()),
         )
+        built = None
         try:
             context = ExecutionContext(
                 identity.project, identity.domain, identity.execution, execution_role(template, execution)
@@ -195,11 +199,12 @@ class JobConnector(AsyncConnectorBase):  # type: ignore[misc]
             built = self.build(Submission(template.custom, values, meta.name, placement.deployment, identity.tags()))
             self._check(meta, built, placement)
         except SageMakerError as error:
-            self._refuse(meta, error)
+            self._refuse(meta, error, built, identity)
             return meta, None
         except Exception as error:  # Flyte would repeat the call in vain
             self._log(meta).exception("no request could be made of the task")
-            self._refuse(meta, UserError(f"no request could be made of the task: {type(error).__name__}: {error}"))
+            cause = UserError(f"no request could be made of the task: {type(error).__name__}: {error}")
+            self._refuse(meta, cause, built, identity)
             return meta, None
         return meta, built.parameters
 
@@ -207,30 +212,32 @@ class JobConnector(AsyncConnectorBase):  # type: ignore[misc]
         findings = Findings(placement.problems + built.problems)
         schemes = placement.deployment.uri_schemes
         findings += check_request(built.operation, built.parameters, uri_schemes=schemes)
-        findings += Findings(tuple(data_problems(built.operation, built.parameters)))
+        if placement.endpoint.is_on_this_machine:  # elsewhere, files of this machine are nobody's data
+            findings += Findings(tuple(data_problems(built.operation, built.parameters)))
         for warning in (*built.warnings, *findings.warnings):
             self._log(meta).warning("%s", warning)
         findings.raise_problems(f"the {self.kind.word} job")
 
-    async def _submit(self, meta: JobMetadata, request: Mapping[str, Any]) -> None:
-        for pause in self._pauses():
+    async def _submit(self, meta: JobMetadata, request: Mapping[str, Any], begun: float) -> None:
+        submission = submissions.Submission(self.kind, meta.endpoint, request, meta.session_name)
+        for pause in self._pauses(begun):
             try:
-                outcome = await self._runtime.in_thread(submit, self.kind, meta.endpoint, request, meta.session_name)
+                outcome = await self._runtime.in_thread(submission.attempt, pause is not None)
             except TransientError as error:
                 if pause is not None:
                     await self._pause(pause)
                     continue
                 await self._runtime.in_thread(self._wait, meta, request, error)
             except SageMakerError as error:
-                self._refuse(meta, error)
+                self._give_up(meta, masked(str(error), secrets_in(request)))
             else:
                 telemetry.create(self.kind.word, outcome)
                 self._log(meta).info("%s", outcome)
             return
 
-    def _pauses(self) -> Any:
-        """The pauses between the attempts of one call; None after the last attempt."""
-        begun, pause = self._runtime.clock.time(), _FIRST_PAUSE_IN_SECONDS
+    def _pauses(self, begun: float) -> Iterator[float | None]:
+        """The pauses after the attempts of one call; None after the last attempt."""
+        pause = _FIRST_PAUSE_IN_SECONDS
         while self._runtime.clock.time() + pause < begun + _ATTEMPTS_BEGIN_WITHIN_SECONDS:
             yield pause
             pause *= 2
@@ -240,22 +247,30 @@ class JobConnector(AsyncConnectorBase):  # type: ignore[misc]
         jitter = random.uniform(0.7, 1.3)  # calls that were refused together do not come back together
         await self._runtime.clock.sleep_until(self._runtime.clock.time() + seconds * jitter)
 
-    def _refuse(self, meta: JobMetadata, error: SageMakerError) -> None:
-        meta.failure = str(error)
+    def _refuse(
+        self, meta: JobMetadata, error: SageMakerError, built: BuiltRequest | None, identity: JobIdentity
+    ) -> None:
+        """There is no request to send; but there may be a job, of an earlier call that was answered better."""
+        if meta.execution and meta.region:
+            tags = [{"Key": key, "Value": value} for key, value in identity.tags().items()]
+            with suppress(SageMakerError):
+                if submissions.belongs_to(self.kind, meta.endpoint, meta.name, tags):
+                    self._log(meta).warning("adopted, although the request is refused now: %s", masked(str(error)))
+                    return
+        self._give_up(meta, masked(str(error), secrets_in(built.parameters) if built else ()))
+
+    def _give_up(self, meta: JobMetadata, why: str) -> None:
+        meta.failure = why
         telemetry.create(self.kind.word, "refused")
         self._log(meta).info("refused")
 
     def _wait(self, meta: JobMetadata, request: Mapping[str, Any], error: TransientError) -> None:
         try:
-            waiting.keep(meta.output_prefix, request)
-        except PermissionError as denied:
-            meta.failure = f"{error}. The job cannot wait either: {denied}"
-        except OSError as failed:
-            raise TransientError(f"{error}; the request could not be kept: {failed}") from failed
-        else:
-            meta.pending = True
-            telemetry.create(self.kind.word, "waiting")
-            self._log(meta).info("has to wait: %s", error)
+            meta.waiting = waiting.keep(meta.output_prefix, request, self._runtime.clock.time())
+        except Exception as failed:  # whatever the store raises: Flyte repeats the call
+            raise TransientError(f"{masked(str(error))}; the request could not be kept: {failed}") from failed
+        telemetry.create(self.kind.word, "waiting")
+        self._log(meta).info("has to wait: %s", masked(str(error), secrets_in(request)))
 
     def _watch(self, meta: JobMetadata) -> JobWatch:
         return JobWatch(
@@ -288,9 +303,28 @@ class JobConnector(AsyncConnectorBase):  # type: ignore[misc]
             self._log(meta, "get").exception("the report could not be written")
 
     def _stop(self, meta: JobMetadata) -> None:
-        if meta.pending:
-            waiting.withdraw(meta.output_prefix)
-        self.kind.stop(meta.endpoint, meta.name, meta.session_name)
+        since, now = float(meta.created), self._runtime.clock.time()
+        if meta.waiting:
+            note = waiting.find(meta.output_prefix)
+            if note is not None and note.request is not None and not self._is_ours(meta, note.request):
+                return
+            if note is None or note.state not in (waiting.ABORTED, waiting.REFUSED):
+                waiting.mark(meta.output_prefix, waiting.ABORTED, now)
+            if note is None or note.state != waiting.REFUSED:
+                since = note.since if note and note.state == waiting.ABORTED else now
+        if not self.kind.stop(meta.endpoint, meta.name, meta.session_name) and not not_found_is_believed(since, now):
+            raise TransientError(f"SageMaker knows no job {meta.name} yet, which may have been created just now")
+
+    def _is_ours(self, meta: JobMetadata, request: Mapping[str, Any]) -> bool:
+        """Whether a job of this name, if there is any, is one that the request may have made."""
+        try:
+            submissions.belongs_to(self.kind, meta.endpoint, meta.name, request.get("Tags", ()))
+        except submissions.Untold:
+            return True
+        except UserError:
+            waiting.mark(meta.output_prefix, waiting.ABORTED, self._runtime.clock.time())
+            return False
+        return True
 
     def _log(self, meta: JobMetadata, operation: str = "create") -> Any:
         return logs.of(job=meta.name, execution=meta.execution, kind=self.kind.word, operation=operation)

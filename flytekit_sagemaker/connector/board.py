@@ -26,6 +26,7 @@ from flytekit_sagemaker import telemetry
 from flytekit_sagemaker.clock import Clock
 from flytekit_sagemaker.connector.answers import Answer, Sighting, Step
 from flytekit_sagemaker.connector.budget import Budget
+from flytekit_sagemaker.connector.usual_lengths import UsualLengths
 from flytekit_sagemaker.errors import SageMakerError
 from flytekit_sagemaker.settings import Pace
 
@@ -39,7 +40,7 @@ _YOUNG_IN_SECONDS = 120.0
 _ASKED_LATELY_IN_SECONDS = 120.0
 _FORGET_AFTER_SECONDS = 900.0
 _LONGEST_PAUSE_IN_SECONDS = 30.0
-_REMEMBERED_LENGTHS = 1000
+_LONGEST_PAUSE_BETWEEN_LISTS_IN_SECONDS = 300.0
 
 
 class Watch(Protocol):
@@ -58,8 +59,8 @@ class Watch(Protocol):
     def first_step(self) -> Step:
         """The step that finds out what the job is doing."""
 
-    def glance(self, summary: Mapping[str, Any], last: Answer | None) -> Sighting:
-        """What an entry in the list of jobs in progress says."""
+    def glance(self, summary: Mapping[str, Any], last: Answer | None) -> Sighting | None:
+        """What an entry in the list of jobs in progress says; None when only a description can tell."""
 
     def list_page(self, token: str | None) -> Page:
         """A page of the jobs of this kind that are in progress."""
@@ -118,26 +119,17 @@ class _Kind:
         self.pages = 1  # of the last list
         self.sweep: _Sweep | None = None
         self.no_sweep_before = float("-inf")
+        self.failed_sweeps = 0  # since the last one that succeeded
 
     @property
-    def is_listed(self) -> bool:
+    def should_be_listed(self) -> bool:
         """Whether listing the jobs is cheaper than describing each of them."""
         return self.open > _DESCRIBES_FOR_A_PAGE * self.pages
 
-
-class _UsualLength:
-    """How long the jobs of a family take, and whether that can be told at all."""
-
-    def __init__(self, seconds: float) -> None:
-        self._seconds, self._deviation = seconds, seconds
-
-    def learn(self, seconds: float) -> None:
-        self._deviation = 0.7 * self._deviation + 0.3 * abs(seconds - self._seconds)
-        self._seconds = 0.7 * self._seconds + 0.3 * seconds
-
-    def is_near(self, age: float) -> bool:
-        window = max(2 * self._deviation, 30.0)
-        return self._deviation < self._seconds / 4 and abs(age - self._seconds) < window
+    @property
+    def is_listed(self) -> bool:
+        """Whether the list can be relied upon to tell about the jobs."""
+        return self.should_be_listed and not self.failed_sweeps
 
 
 class _Sweep:
@@ -171,7 +163,7 @@ class Board:
         self._budgets = budgets or budgets_for(pace, clock)
         self._entries: dict[Hashable, _Entry] = {}
         self._kinds: dict[str, _Kind] = {}
-        self._usual_lengths: dict[str, _UsualLength] = {}
+        self._usual_lengths = UsualLengths()
         self._queued = 0
         self._pruned_at = clock.time()
         self._lock = threading.RLock()
@@ -231,8 +223,7 @@ class Board:
         age = now - (entry.asked_first if entry.created is None else entry.created)
         if age < _YOUNG_IN_SECONDS:
             return not self._kinds[entry.watch.kind].is_listed  # a list tells the beginning of a job well enough
-        usual = self._usual_lengths.get(entry.watch.family)
-        return usual is not None and usual.is_near(age)
+        return self._usual_lengths.is_near(entry.watch.family, age)
 
     def _urgency(self, entry: _Entry, now: float) -> Urgency:
         if entry.step is None:
@@ -258,8 +249,9 @@ class Board:
     def _start_what_may_start(self, now: float) -> None:
         if not self._queued and all(kind.sweep is None for kind in self._kinds.values()):
             return
+        reserved: set[str] = set()  # for what is more urgent, and cannot be afforded yet
         for urgency in Urgency:
-            if urgency is Urgency.GONE:
+            if urgency is Urgency.GONE and "lists" not in reserved:
                 self._sweep_where_that_is_cheaper(now)
             for kind in self._kinds.values():
                 if urgency is Urgency.ROUTINE and kind.is_listed:
@@ -268,14 +260,15 @@ class Board:
                 while queue:
                     key, entry = next(iter(queue.items()))
                     step = entry.step or entry.watch.first_step()
-                    if not self._may_make(step, hunch=urgency is Urgency.SOON and kind.is_listed):
+                    needs = _needs(step, hunch=urgency is Urgency.SOON and kind.is_listed)
+                    if not reserved.isdisjoint(needs) or not self._may_make(needs):
+                        reserved |= needs.keys() - {"hunches"}
                         break
                     self._unqueue(key, entry)
                     self._start(key, entry, step)
 
-    def _may_make(self, step: Step, hunch: bool) -> bool:
-        needs = {"describes": step.describes, "lists": step.lists, "creates": step.creates, "hunches": int(hunch)}
-        wanted = [(self._budgets[name], calls) for name, calls in needs.items() if calls]
+    def _may_make(self, needs: Mapping[str, int]) -> bool:
+        wanted = [(self._budgets[name], calls) for name, calls in needs.items()]
         return all(budget.has(calls) for budget, calls in wanted) and all(
             budget.take(calls) for budget, calls in wanted
         )
@@ -283,7 +276,11 @@ class Board:
     def _start(self, key: Hashable, entry: _Entry, step: Step) -> None:
         entry.looking = Future()
         entry.looking.set_running_or_notify_cancel()  # whoever waits for it may give up waiting, but not cancel it
-        self._run(partial(entry.context.copy().run, self._take, key, entry, step))
+        try:
+            self._run(partial(entry.context.copy().run, self._take, key, entry, step))
+        except RuntimeError as error:  # no thread can be started
+            entry.looking = None
+            self._miss(entry, step, error)
 
     def _take(self, key: Hashable, entry: _Entry, step: Step) -> None:
         looked_at = self._clock.time()
@@ -316,7 +313,7 @@ class Board:
             if self._entries.get(key) is entry:
                 self._count(entry, -1)
             if entry.created is not None:
-                self._learn_length(entry.watch.family, looked_at - entry.created)
+                self._usual_lengths.learn(entry.watch.family, looked_at - entry.created)
 
     def _miss(self, entry: _Entry, step: Step, error: Exception) -> None:
         entry.step = step
@@ -328,15 +325,10 @@ class Board:
                 if getattr(step, name):
                     self._budgets[name].slow_down()
 
-    def _learn_length(self, family: str, seconds: float) -> None:
-        self._usual_lengths.setdefault(family, _UsualLength(seconds)).learn(seconds)
-        if len(self._usual_lengths) > _REMEMBERED_LENGTHS:
-            del self._usual_lengths[next(iter(self._usual_lengths))]
-
     def _sweep_where_that_is_cheaper(self, now: float) -> None:
         for kind in self._kinds.values():
             waiting = kind.queues[Urgency.SOON] or kind.queues[Urgency.ROUTINE]
-            if kind.sweep is None and kind.is_listed and waiting and now >= kind.no_sweep_before:
+            if kind.sweep is None and kind.should_be_listed and waiting and now >= kind.no_sweep_before:
                 kind.sweep = _Sweep(now)
             sweep = kind.sweep
             if sweep is None or sweep.page_is_coming or not self._budgets["lists"].has():
@@ -346,29 +338,39 @@ class Board:
                 kind.sweep = None
             elif self._budgets["lists"].take():
                 sweep.page_is_coming = True
-                self._run(partial(self._turn_page, kind, sweep, entry.watch))
+                try:
+                    self._run(partial(self._turn_page, kind, sweep, entry.watch))
+                except RuntimeError as error:  # no thread can be started
+                    self._give_up_sweep(kind, error)
 
     def _turn_page(self, kind: _Kind, sweep: _Sweep, watch: Watch) -> None:
         looked_at = self._clock.time()
         telemetry.look(watch.kind, "sweep")
         try:
-            summaries, token = watch.list_page(sweep.token)
+            summaries, sweep.token = watch.list_page(sweep.token)
+            with self._lock:
+                self._note_page(kind, {_name(summary): summary for summary in summaries}, looked_at)
         except Exception as error:
             if not isinstance(error, SageMakerError):
                 logger.exception("listing %s jobs failed", watch.kind)
             with self._lock:
-                if getattr(error, "is_throttling", False):
-                    self._budgets["lists"].slow_down()
-                kind.sweep, kind.no_sweep_before = None, self._clock.time() + self._pace.freshness_in_seconds
-            return
+                self._give_up_sweep(kind, error)
+        else:
+            with self._lock:
+                sweep.pages += 1
+                if sweep.token is None:
+                    self._end_sweep(kind, sweep)
         with self._lock:
-            by_name = {name: summary for summary in summaries if (name := _name(summary))}
-            self._note_page(kind, by_name, looked_at)
-            sweep.pages += 1
-            sweep.token, sweep.page_is_coming = token, False
-            if token is None:
-                self._end_sweep(kind, sweep)
+            sweep.page_is_coming = False
             self._start_what_may_start(self._clock.time())
+
+    def _give_up_sweep(self, kind: _Kind, error: Exception) -> None:
+        if getattr(error, "is_throttling", False):
+            self._budgets["lists"].slow_down()
+        pause = self._pace.freshness_in_seconds * 2**kind.failed_sweeps
+        kind.failed_sweeps = min(kind.failed_sweeps + 1, 10)
+        kind.sweep = None
+        kind.no_sweep_before = self._clock.time() + min(pause, _LONGEST_PAUSE_BETWEEN_LISTS_IN_SECONDS)
 
     def _note_page(self, kind: _Kind, by_name: Mapping[str, Mapping[str, Any]], looked_at: float) -> None:
         for key, entry in self._entries_of(kind):
@@ -376,10 +378,12 @@ class Board:
             if summary is None or entry.ended or entry.looking is not None or entry.seen_at > looked_at:
                 continue
             if entry.step is None or not (entry.step.creates or entry.step.lists):
-                self._note(key, entry, entry.watch.glance(summary, entry.answer), looked_at)
+                sighting = entry.watch.glance(summary, entry.answer)
+                if sighting is not None:
+                    self._note(key, entry, sighting, looked_at)
 
     def _end_sweep(self, kind: _Kind, sweep: _Sweep) -> None:
-        kind.sweep, kind.pages = None, sweep.pages
+        kind.sweep, kind.pages, kind.failed_sweeps = None, sweep.pages, 0
         kind.no_sweep_before = self._clock.time() + self._pace.freshness_in_seconds
         for key, entry in self._entries_of(kind):
             unseen = entry.seen_at < sweep.started and entry.asked_first < sweep.started
@@ -411,6 +415,11 @@ def budgets_for(pace: Pace, clock: Clock) -> dict[str, Budget]:
         "lists": Budget(pace.lists_per_second, clock),
         "creates": Budget(pace.describes_per_second / 5, clock),
     }
+
+
+def _needs(step: Step, hunch: bool) -> dict[str, int]:
+    needs = {"describes": step.describes, "lists": step.lists, "creates": step.creates, "hunches": int(hunch)}
+    return {name: calls for name, calls in needs.items() if calls}
 
 
 def _name(summary: Mapping[str, Any]) -> str:

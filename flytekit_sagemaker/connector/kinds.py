@@ -46,14 +46,23 @@ class JobKind:
         """The service's description of a job; raises as :func:`flytekit_sagemaker.aws.call`."""
         return aws.call(endpoint, f"describe_{self.noun}", **{f"{self.shape}Name": name})
 
-    def stop(self, endpoint: Endpoint, name: str, session_name: str) -> None:
-        """Stop a job; one that ended, or never was, is left as it is. Raises as :func:`flytekit_sagemaker.aws.call`."""
+    def stop(self, endpoint: Endpoint, name: str, session_name: str) -> bool:
+        """Stop a job; one that has ended is left as it is.
+
+        Returns:
+            False when the service knows no such job.
+
+        Raises:
+            As :func:`flytekit_sagemaker.aws.call`.
+        """
         try:
             aws.call(endpoint, f"stop_{self.noun}", session_name=session_name, **{f"{self.shape}Name": name})
         except (aws.RefusedByUserFault, aws.RefusedByService) as error:
-            # The service answers both with these codes.
+            # The service answers for a job that has ended, and for one that it does not know, with these codes.
             if error.code not in aws.NOTHING_TO_DO_CODES:
                 raise
+            return not error.is_not_found
+        return True
 
     def tags(self, endpoint: Endpoint, description: Mapping[str, Any]) -> dict[str, str]:
         """The tags of a described job; raises as :func:`flytekit_sagemaker.aws.call`."""

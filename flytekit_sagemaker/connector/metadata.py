@@ -27,6 +27,7 @@ _PATTERNS = {
     "failure": r".*",
     "execution": r".*",
     "task": r".*",
+    "waiting": r"([0-9a-f]{64})?",
 }
 
 
@@ -43,8 +44,8 @@ class JobMetadata(ResourceMeta):  # type: ignore[misc]
         execution: the attempt as ``project/domain/execution/node/attempt``; empty outside a Flyte cluster.
         task: full name of the task.
         created: when the job was asked for, in whole seconds since the epoch.
-        pending: whether SageMaker had no room for the job yet; the request lies under the output prefix, and polls try
-            it again.
+        waiting: digest of the request, where SageMaker had no room for the job yet; the request lies under the output
+            prefix, and polls try it again.
         format: version of this format.
     """
 
@@ -58,7 +59,7 @@ class JobMetadata(ResourceMeta):  # type: ignore[misc]
     execution: str = ""
     task: str = ""
     created: int = 0
-    pending: bool = False
+    waiting: str = ""
     format: int = FORMAT
 
     @cached_property
@@ -114,4 +115,4 @@ def _is_ours(values: dict[str, object]) -> bool:
         value = values.get(name, "")
         if not isinstance(value, str) or (value or name == "name") and not matches(value):
             return False
-    return type(values.get("created", 0)) is int and type(values.get("pending", False)) is bool
+    return type(values.get("created", 0)) is int

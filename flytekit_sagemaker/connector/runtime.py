@@ -19,6 +19,7 @@ from flytekit_sagemaker.connector.budget import Budget
 T = TypeVar("T")
 
 _MOST_BOARDS = 64
+_THREADS_FOR_CALLS = 16
 
 
 class Runtime:
@@ -40,6 +41,8 @@ class Runtime:
         self._threads = threads or ThreadPoolExecutor(
             int(settings.current().number("threads")), thread_name_prefix="sagemaker"
         )
+        # Whoever creates or stops a job waits for it, and for no more than 10 seconds: looks do not stand in the way.
+        self._calls = threads or ThreadPoolExecutor(_THREADS_FOR_CALLS, thread_name_prefix="sagemaker-call")
         self._boards: dict[Endpoint, Board] = {}
         self._budgets: dict[tuple[str, str, str], dict[str, Budget]] = {}
         self._lock = threading.Lock()
@@ -54,18 +57,24 @@ class Runtime:
         if board is None:
             with self._lock:
                 pace = settings.pace(endpoint.is_on_this_machine)
-                # Roles of one account share its quotas; field 4 of an ARN is the account.
-                account = (endpoint.region, endpoint.url, (endpoint.assume_role_arn.split(":") + [""] * 5)[4])
-                budgets = self._budgets.setdefault(account, budgets_for(pace, self.clock))
+                budgets = self._budgets.setdefault(_account(endpoint), budgets_for(pace, self.clock))
                 board = self._boards.setdefault(endpoint, Board(pace, self.clock, self._threads.submit, budgets))
                 while len(self._boards) > _MOST_BOARDS:  # what is dropped is looked up again
-                    del self._boards[min(self._boards, key=lambda each: (each == endpoint, len(self._boards[each])))]
+                    dropped = min(self._boards, key=lambda each: (each == endpoint, len(self._boards[each])))
+                    del self._boards[dropped]
+                    if _account(dropped) not in map(_account, self._boards):
+                        del self._budgets[_account(dropped)]
         return board
 
     async def in_thread(self, work: Callable[..., T], *args: Any) -> T:
-        """The result of blocking work, done in a thread with the caller's context."""
+        """The result of work for a create or a delete, done in a thread with the caller's context."""
         context = contextvars.copy_context()
-        return await asyncio.get_running_loop().run_in_executor(self._threads, partial(context.run, work, *args))
+        return await asyncio.get_running_loop().run_in_executor(self._calls, partial(context.run, work, *args))
+
+
+def _account(endpoint: Endpoint) -> tuple[str, str, str]:
+    """What shares quotas: roles of one account do, and field 4 of an ARN is the account."""
+    return endpoint.region, endpoint.url, (endpoint.assume_role_arn.split(":") + [""] * 5)[4]
 
 
 @cache

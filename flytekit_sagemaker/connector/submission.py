@@ -1,8 +1,8 @@
 """Creating a job: never two for one attempt, never a lost one.
 
 SageMaker has no request token; the name is what makes a create safe to repeat. So the name is a function of the
-attempt, and a create that meets the name, or whose answer is lost, looks at the job of that name and takes it for its
-own when its tags say so.
+attempt, and whenever a create does not simply succeed, the job of that name is looked for: it may be there from an
+earlier call, whose answer was lost or whose caller died. It is taken for the attempt's own when its tags say so.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from typing import Any
 from flytekit_sagemaker import aws
 from flytekit_sagemaker.aws import Endpoint
 from flytekit_sagemaker.connector.kinds import JobKind
-from flytekit_sagemaker.errors import TransientError, UserError
-from flytekit_sagemaker.requests.names import is_identity_tag
+from flytekit_sagemaker.errors import SageMakerError, TransientError, UserError
+from flytekit_sagemaker.requests.names import identity_tags
 
 CREATED = "created"
 ADOPTED = "adopted"
@@ -25,53 +25,103 @@ ADOPTED = "adopted"
 _QUOTA = re.compile(r" is (\d+) [\w-]+, with current utilization of \d+ [\w-]+ and a request delta of (\d+) ")
 
 
-def submit(kind: JobKind, endpoint: Endpoint, request: Mapping[str, Any], session_name: str) -> str:
-    """Create the job of a request, or find that it was created before; returns ``created`` or ``adopted``.
+class Submission:
+    """The attempts to create one job.
 
     Args:
         kind: what the request creates.
         endpoint: where.
         request: parameters of the create operation, with the tags that identify the attempt.
         session_name: names the attempt in CloudTrail, where a role is assumed for it.
+    """
+
+    def __init__(self, kind: JobKind, endpoint: Endpoint, request: Mapping[str, Any], session_name: str) -> None:
+        self._kind = kind
+        self._endpoint = endpoint
+        self._request = request
+        self._session_name = session_name
+        self._name = request[f"{kind.shape}Name"]
+        self._may_exist = False
+
+    def attempt(self, look_for_it: bool = True) -> str:
+        """Create the job, or find that it was created before; returns ``created`` or ``adopted``. Blocks.
+
+        Args:
+            look_for_it: whether there is time to look for the job when the answer to the create is lost.
+
+        Raises:
+            TransientError: when there is no job yet, or nobody knows; repeat the call, now or later.
+            UserError, ServiceError: when there will be none.
+        """
+        try:
+            self._kind.create(self._endpoint, self._request, self._session_name)
+            return CREATED
+        except aws.RefusedForNow as error:
+            if not error.certain:
+                self._may_exist = True
+                if look_for_it and self._exists():
+                    return ADOPTED
+                raise
+            if not _will_not_clear(error):
+                raise
+            refusal: SageMakerError = UserError(f"{error}. Waiting will not help: ask AWS for a higher quota")
+        except aws.RefusedCall as error:
+            refusal = error
+        if self._exists(refusal):
+            return ADOPTED
+        if self._may_exist:
+            raise TransientError(f"{refusal}. Whether the job exists cannot be told yet")
+        raise refusal
+
+    def _exists(self, refusal: SageMakerError | None = None) -> bool:
+        """Whether the job exists, as far as anybody can tell."""
+        self._may_exist = self._may_exist or getattr(refusal, "code", "") == "ResourceInUse"
+        try:
+            return belongs_to(self._kind, self._endpoint, self._name, self._request.get("Tags", ()))
+        except TransientError:
+            self._may_exist = True
+            return False
+        except Untold:
+            if getattr(refusal, "code", "") == "ResourceInUse":
+                raise
+            return False
+
+
+class Untold(UserError):
+    """The service does not let the connector know whose a job is."""
+
+
+def belongs_to(kind: JobKind, endpoint: Endpoint, name: str, tags: Any) -> bool:
+    """Whether there is a job of this name that belongs to the attempt; False when there is no job.
+
+    Args:
+        kind: kind of the job.
+        endpoint: where.
+        name: name of the job.
+        tags: tags of the attempt, as in a request.
 
     Raises:
-        TransientError: when there is no job yet, or nobody knows; repeat the call, now or later.
-        UserError, ServiceError: when there will be none.
+        Untold: when the connector may not know.
+        UserError: when a job of this name is not the attempt's.
+        TransientError: when the service does not answer.
     """
     try:
-        kind.create(endpoint, request, session_name)
-        return CREATED
-    except aws.RefusedByUserFault as error:
-        if error.code != "ResourceInUse":
-            raise
-        try:
-            _adopt(kind, endpoint, request)
-        except aws.RefusedCall as unseen:
-            raise TransientError(f"{error}, but {unseen}") from unseen
-        return ADOPTED
-    except aws.RefusedForNow as error:
-        if error.certain:
-            if quota := _QUOTA.search(str(error)):
-                limit, wanted = map(int, quota.groups())
-                if wanted > limit:
-                    raise UserError(f"{error}. Waiting will not help: ask AWS for a higher quota") from error
-            raise
-        # Without an answer nobody knows whether the service accepted: only the job itself can tell.
-        try:
-            _adopt(kind, endpoint, request)
-        except aws.RefusedCall:
-            raise error from None
-        return ADOPTED
-
-
-def _adopt(kind: JobKind, endpoint: Endpoint, request: Mapping[str, Any]) -> None:
-    """Accept an existing job of this name when its tags say that it belongs to this very attempt."""
-    name = request[f"{kind.shape}Name"]
-    found = kind.tags(endpoint, kind.describe(endpoint, name))
-    ours = {tag["Key"]: tag["Value"] for tag in request.get("Tags", ()) if is_identity_tag(tag["Key"])}
-    if any(found.get(key) != value for key, value in ours.items()):
-        owner = ", ".join(f"{key}={value}" for key, value in sorted(found.items()) if is_identity_tag(key))
+        found = kind.tags(endpoint, kind.describe(endpoint, name))
+    except (aws.RefusedByUserFault, aws.RefusedByService) as error:
+        if error.is_not_found:
+            return False
+        raise Untold(f"whether {name!r} is a job of this execution cannot be told: {error}") from error
+    theirs = identity_tags(found)
+    ours = identity_tags({tag["Key"]: tag["Value"] for tag in tags})
+    if theirs != ours:
+        owner = ", ".join(f"{key}={value}" for key, value in sorted(theirs.items()))
         raise UserError(
             f"a {kind.word} job named {name!r} exists and is not of this execution; "
             + (f"its tags say: {owner}" if owner else "it has no tags that say whose it is")
         )
+    return True
+
+
+def _will_not_clear(error: aws.RefusedForNow) -> bool:
+    quota = _QUOTA.search(str(error))
+    return quota is not None and int(quota[2]) > int(quota[1])

@@ -1,44 +1,78 @@
 """Requests that SageMaker had no room for yet, kept under the execution's output prefix until a later poll.
 
 Flyte keeps the metadata of a job in its own database; the request, with the environment of the user's job, is not to be
-there. The file is in one of three states: the request; the mark that it was granted; or gone, when the execution was
-aborted.
+there. The metadata has its digest instead: users may write under the prefix, and what they change is not sent.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from flytekit_sagemaker.connector import outputs
+from flytekit_sagemaker.errors import ServiceError
 
-_REQUEST = "sagemaker-request.json"
-_GRANTED = "granted"
+_FILE = "sagemaker-request.json"
+
+WAITING = "waiting"  # the request is there, to be tried again
+GRANTED = "granted"  # the job was created
+REFUSED = "refused"  # it never will be
+ABORTED = "aborted"  # nobody wants it any more
 
 
-def keep(prefix: str, request: Mapping[str, Any]) -> None:
-    """Keep a request; raises OSError when nothing can be written there."""
-    outputs.write(prefix, _REQUEST, json.dumps(request).encode())
+@dataclass(frozen=True)
+class Note:
+    """What became of a request.
+
+    Attributes:
+        state: one of the words above.
+        since: when that was, in seconds since the epoch.
+        request: the request, as long as it waits.
+    """
+
+    state: str
+    since: float
+    request: Mapping[str, Any] | None = None
 
 
-def find(prefix: str) -> Mapping[str, Any] | None:
-    """The request that still has to be granted; an empty one when it was; None when the execution was aborted."""
-    content = outputs.read(prefix, _REQUEST)
+def keep(prefix: str, request: Mapping[str, Any], now: float) -> str:
+    """Keep a request and return its digest; raises OSError when nothing can be written there."""
+    _write(prefix, Note(WAITING, now, request))
+    return digest(request)
+
+
+def mark(prefix: str, state: str, now: float) -> None:
+    """Write down what became of the request, in its place."""
+    _write(prefix, Note(state, now))
+
+
+def find(prefix: str) -> Note | None:
+    """The note under a prefix, None when there is none.
+
+    Raises:
+        ServiceError: for a file that is not a note.
+    """
+    content = outputs.read(prefix, _FILE)
     if content is None:
         return None
-    request = json.loads(content)
-    return {} if request == _GRANTED else dict(request)
+    try:
+        found = json.loads(content)
+        request = found.get("request")
+        return Note(str(found["state"]), float(found["since"]), None if request is None else dict(request))
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise ServiceError(f"{prefix}/{_FILE} cannot be read: {error}") from error
 
 
-def grant(prefix: str) -> bool:
-    """Mark the request as granted; False when the execution was aborted meanwhile."""
-    if outputs.read(prefix, _REQUEST) is None:
-        return False
-    outputs.write(prefix, _REQUEST, json.dumps(_GRANTED).encode())
-    return True
+def digest(request: Mapping[str, Any]) -> str:
+    """What tells a request from every other."""
+    return hashlib.sha256(json.dumps(request, sort_keys=True).encode()).hexdigest()
 
 
-def withdraw(prefix: str) -> None:
-    """Nobody is to grant the request any more."""
-    outputs.remove(prefix, _REQUEST)
+def _write(prefix: str, note: Note) -> None:
+    content = {"state": note.state, "since": note.since}
+    if note.request is not None:
+        content["request"] = dict(note.request)
+    outputs.write(prefix, _FILE, json.dumps(content).encode())

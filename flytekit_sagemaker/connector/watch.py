@@ -14,17 +14,20 @@ from flytekit_sagemaker.connector.answers import Answer, Sighting, Step
 from flytekit_sagemaker.connector.kinds import JobKind
 from flytekit_sagemaker.connector.links import job_links, task_logs
 from flytekit_sagemaker.connector.metadata import JobMetadata
-from flytekit_sagemaker.connector.submission import submit
-from flytekit_sagemaker.errors import SageMakerError, ServiceError, TransientError
+from flytekit_sagemaker.connector.submission import Submission
+from flytekit_sagemaker.errors import SageMakerError, TransientError
+from flytekit_sagemaker.masking import masked, secrets_in
 from flytekit_sagemaker.reporting.progress import progress_of
 from flytekit_sagemaker.status import JobState, job_state
+from flytekit_sagemaker.uris import local_path
 
 # SageMaker frees instances in minutes, and a quota is raised in hours.
 _BETWEEN_CREATES_IN_SECONDS = 30.0
-# A description may lag behind the create that was answered.
+# Descriptions may lag behind the create that was answered.
 _NOT_FOUND_IS_BELIEVED_AFTER_SECONDS = 60.0
 
-_MOST_SURPRISES = 8
+_WRITES_UNTIL_BELIEVED = 8
+_MOST_WRITES = 100
 
 _PHASES = {
     JobState.WAITING: TaskExecution.WAITING_FOR_RESOURCES,
@@ -63,8 +66,9 @@ class JobWatch:
         self._conclude = conclude
         self._lists = lists
         self._now = now
-        self._pending = meta.pending
-        self._surprises = 0
+        self._waiting = bool(meta.waiting)
+        self._created_at = float(meta.created)
+        self._failed_writes = 0
 
     @property
     def log(self) -> Any:
@@ -73,16 +77,18 @@ class JobWatch:
 
     def first_step(self) -> Step:
         """Look at the job; where there is none yet, try to create it."""
-        return Step(self._create, creates=1) if self._pending else Step(self._look, describes=1)
+        return Step(self._create, creates=1) if self._waiting else Step(self._look, describes=1)
 
     def list_page(self, token: str | None) -> tuple[Sequence[Mapping[str, Any]], str | None]:
         """A page of the jobs of this kind that are in progress."""
         prefix = self._job_kind.name_prefix(settings.current().text("job_name_prefix"))
         return self._job_kind.in_progress(self._meta.endpoint, f"{prefix}-", token)
 
-    def glance(self, summary: Mapping[str, Any], last: Answer | None) -> Sighting:
-        """What an entry in the list of jobs in progress says."""
+    def glance(self, summary: Mapping[str, Any], last: Answer | None) -> Sighting | None:
+        """What an entry in the list of jobs in progress says; None when only a description can tell."""
         state, words = self._state(summary)
+        if state.is_terminal:  # a list may lag behind
+            return None
         answer = last
         if answer is None or (answer.phase, answer.message) != (_PHASES[state], words):
             answer = self._answer(_PHASES[state], words, progress_of(summary).to_dict())
@@ -90,24 +96,23 @@ class JobWatch:
 
     def unseen(self) -> Answer:
         """The answer before anything is known of the job."""
-        if self._pending:
+        if self._waiting:
             return self._answer(TaskExecution.WAITING_FOR_RESOURCES, "SageMaker had no room for the job yet")
         return self._answer(TaskExecution.RUNNING, "not looked at yet")
 
     def in_doubt(self, error: Exception, last: Answer | None) -> Answer:
         """The last known phase, with what keeps SageMaker from telling more."""
-        if isinstance(error, TransientError) and self._pending:
-            return self._answer(TaskExecution.WAITING_FOR_RESOURCES, str(error))
-        return self._answer(last.phase if last else TaskExecution.RUNNING, str(error))
+        phase = last.phase if last else TaskExecution.RUNNING
+        return self._answer(TaskExecution.WAITING_FOR_RESOURCES if self._waiting else phase, masked(str(error)))
 
     def _look(self) -> Sighting:
         telemetry.look(self.kind, "describe")
         try:
             description = self._job_kind.describe(self._meta.endpoint, self.name)
         except aws.RefusedCall as error:
-            if not error.is_not_found or self._now() - self._meta.created < _NOT_FOUND_IS_BELIEVED_AFTER_SECONDS:
+            if not error.is_not_found or not not_found_is_believed(self._created_at, self._now()):
                 raise
-            return Sighting(self._answer(TaskExecution.FAILED, str(error)), ended=True)
+            return self._failed(str(error))
         state, words = self._state(description)
         created, progress = _epoch(description), progress_of(description).to_dict()
         if not state.is_terminal:
@@ -121,50 +126,70 @@ class JobWatch:
     def _end(self, description: Mapping[str, Any]) -> Sighting:
         try:
             phase, message = self._conclude(description)
-        except (PermissionError, FileNotFoundError, NotADirectoryError) as error:
-            phase = TaskExecution.FAILED
-            message = f"the results of {self.name} cannot be written to {self._meta.output_prefix}: {error}"
-        except (TransientError, OSError):
+        except TransientError:
             raise
         except SageMakerError as error:
             phase, message = TaskExecution.FAILED, str(error)
-        except Exception as error:  # of a storage that is not known to us, perhaps
-            self._surprises += 1
-            if self._surprises < _MOST_SURPRISES:
+        except Exception as error:
+            # A store may refuse for a moment, as with credentials that ran out: results of many hours are worth some
+            # patience. The disk of this machine does not change its mind.
+            self._failed_writes += 1
+            lasting = isinstance(error, PermissionError | FileNotFoundError | NotADirectoryError)
+            on_disk = "://" not in self._meta.output_prefix or local_path(self._meta.output_prefix) is not None
+            patience = _WRITES_UNTIL_BELIEVED if lasting else _MOST_WRITES
+            if self._failed_writes < patience and not (lasting and on_disk):
                 raise
             phase = TaskExecution.FAILED
-            message = f"the results of {self.name} could not be collected: {type(error).__name__}: {error}"
+            message = f"the results of {self.name} cannot be written to {self._meta.output_prefix}: {error}"
         self.log.info("ended: %s", TaskExecution.Phase.Name(phase))
         answer = self._answer(phase, message, progress_of(description).to_dict())
         return Sighting(answer, ended=True, created=_epoch(description))
 
     def _create(self) -> Sighting:
-        meta = self._meta
-        request = waiting.find(meta.output_prefix)
-        if request is None:
-            return Sighting(self._answer(TaskExecution.FAILED, f"{meta.name} was aborted"), ended=True)
-        if request:
-            if request.get(f"{self._job_kind.shape}Name") != self.name:
-                raise ServiceError(f"the request kept under {meta.output_prefix} is of another job")
-            try:
-                outcome = submit(self._job_kind, meta.endpoint, request, meta.session_name)
-            except TransientError as error:
-                telemetry.create(self.kind, "waiting")
-                self.log.info("still waiting: %s", error)
-                if getattr(error, "is_throttling", False):
-                    raise
-                answer = self._answer(TaskExecution.WAITING_FOR_RESOURCES, str(error))
-                return Sighting(answer, again_after=_BETWEEN_CREATES_IN_SECONDS)
-            except SageMakerError as error:
-                telemetry.create(self.kind, "refused")
-                return Sighting(self._answer(TaskExecution.FAILED, str(error)), ended=True)
-            telemetry.create(self.kind, outcome)
-            self.log.info("%s after a wait", outcome)
-            if not waiting.grant(meta.output_prefix):
-                # Aborted between the look and the create, perhaps by another replica: it could not know of the job.
-                self._job_kind.stop(meta.endpoint, self.name, meta.session_name)
-        self._pending = False
+        meta, now = self._meta, self._now()
+        try:
+            note = waiting.find(meta.output_prefix)
+        except SageMakerError as error:
+            return self._failed(str(error))
+        if note is not None and note.state == waiting.ABORTED:
+            # Whoever aborted it could not know of a job that was being created.
+            self._job_kind.stop(meta.endpoint, self.name, meta.session_name)
+            return self._failed(f"{meta.name} was aborted")
+        if note is None or note.request is None:
+            self._was_created(note.since if note else now)
+            return self._look()
+        if waiting.digest(note.request) != meta.waiting:
+            return self._failed(f"the request kept under {meta.output_prefix} is not the one that was put there")
+        submission = Submission(self._job_kind, meta.endpoint, note.request, meta.session_name)
+        secrets = secrets_in(note.request)
+        try:
+            outcome = submission.attempt()
+        except TransientError as error:
+            self.log.info("still waiting: %s", masked(str(error), secrets))
+            if getattr(error, "is_throttling", False):
+                raise
+            answer = self._answer(TaskExecution.WAITING_FOR_RESOURCES, masked(str(error), secrets))
+            return Sighting(answer, again_after=_BETWEEN_CREATES_IN_SECONDS)
+        except SageMakerError as error:
+            telemetry.create(self.kind, "refused")
+            waiting.mark(meta.output_prefix, waiting.REFUSED, now)
+            return self._failed(masked(str(error), secrets))
+        telemetry.create(self.kind, outcome)
+        self.log.info("%s after a wait", outcome)
+        found = waiting.find(meta.output_prefix)
+        if found is not None and found.state == waiting.ABORTED:
+            self._job_kind.stop(meta.endpoint, self.name, meta.session_name)
+            return self._failed(f"{meta.name} was aborted")
+        waiting.mark(meta.output_prefix, waiting.GRANTED, self._now())
+        self._was_created(self._now())
         return Sighting(self._answer(TaskExecution.INITIALIZING, "created"))
+
+    def _was_created(self, moment: float) -> None:
+        self._waiting = False
+        self._created_at = max(self._created_at, moment)
+
+    def _failed(self, message: str) -> Sighting:
+        return Sighting(self._answer(TaskExecution.FAILED, message), ended=True)
 
     def _state(self, description: Mapping[str, Any]) -> tuple[JobState, str]:
         return job_state(
@@ -175,6 +200,11 @@ class JobWatch:
     def _answer(self, phase: int, message: str, progress: dict[str, Any] | None = None) -> Answer:
         links = task_logs(job_links(self._meta.endpoint, self.kind, self.name))
         return Answer(phase=phase, message=message, log_links=links, custom_info=progress)
+
+
+def not_found_is_believed(created: float, now: float) -> bool:
+    """Whether a service that knows no such job is right, given when the job was created, or may have been at last."""
+    return now - created >= _NOT_FOUND_IS_BELIEVED_AFTER_SECONDS
 
 
 def _epoch(description: Mapping[str, Any]) -> float | None:

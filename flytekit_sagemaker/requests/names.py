@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Mapping
 from dataclasses import astuple, dataclass
 
 TRAINING_JOB_NAME_LENGTH = 63
@@ -15,6 +16,7 @@ TUNING_JOB_NAME_LENGTH = 32
 DEFAULT_PREFIX = "flyte"
 _HASH_LENGTH = 8
 _TAG_PREFIX = "flyte-"
+_TAG_NAMES = ("project", "domain", "execution", "node", "task", "version", "attempt")
 
 
 @dataclass(frozen=True)
@@ -51,14 +53,14 @@ class JobIdentity:
 
     def tags(self) -> dict[str, str]:
         """The tags that tell an account's owner which execution a job belongs to."""
-        names = ("project", "domain", "execution", "node", "task", "version", "attempt")
         values = (str(value) for value in astuple(self))
-        return {_TAG_PREFIX + name: _tag_value(value) for name, value in zip(names, values, strict=True) if value}
+        return {_TAG_PREFIX + name: _tag_value(value) for name, value in zip(_TAG_NAMES, values, strict=True) if value}
 
 
-def is_identity_tag(key: str) -> bool:
-    """Whether a tag says which execution a job belongs to."""
-    return key.startswith(_TAG_PREFIX)
+def identity_tags(tags: Mapping[str, str]) -> dict[str, str]:
+    """Those of the tags that say whose a job is; the version of its task does not."""
+    names = {_TAG_PREFIX + name for name in _TAG_NAMES if name != "version"}
+    return {key: value for key, value in tags.items() if key in names}
 
 
 def _tag_value(text: str) -> str:

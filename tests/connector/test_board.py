@@ -179,6 +179,17 @@ async def test_a_few_jobs_are_described_and_tell_their_end_at_the_next_poll(new_
     assert cluster.calls("ListTrainingJobs") == 0
 
 
+async def test_polls_without_end_stay_within_the_budget(
+    new_cluster: NewCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FLYTEKIT_SAGEMAKER_STATUS_FRESHNESS_IN_SECONDS", "0.1")
+    cluster = new_cluster()
+    cluster.start(8)
+    await cluster.follow(60, every=0.5)
+    assert cluster.calls("DescribeTrainingJob") <= 60 * 5 + 10
+    assert cluster.account.calls.throttled == 0
+
+
 async def test_many_jobs_are_listed_and_nothing_is_throttled(new_cluster: NewCluster) -> None:
     dice = random.Random(1)
     lengths: dict[str, float] = {}

@@ -1,0 +1,211 @@
+"""Jobs that SageMaker has no room for: they wait, are created once there is room, and never after an abort."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from flyteidl.core.execution_pb2 import TaskExecution
+from flytekit.extend.backend.base_connector import ConnectorRegistry
+
+from flytekit_sagemaker.connector import waiting
+from flytekit_sagemaker.connector.metadata import JobMetadata
+from flytekit_sagemaker.connector.runtime import Runtime
+from flytekit_sagemaker.connector.training import TrainingJobConnector
+from flytekit_sagemaker.testing.clock import JumpingClock
+from flytekit_sagemaker.testing.faults import Fault, Faults
+from flytekit_sagemaker.testing.lives import Life
+from flytekit_sagemaker.testing.quotas import Quotas
+from flytekit_sagemaker.testing.simulated_server import SimulatedServer
+from flytekit_sagemaker.testing.simulation import SimulatedSageMaker
+
+from .conftest import Flyte
+from .test_fault_schedules import INPUTS
+from .test_jobs import TRAIN
+
+
+@dataclass
+class Shortage:
+    """A simulated account that refuses its first creates, and a connector over gRPC."""
+
+    flyte: Flyte
+    clock: JumpingClock
+    account: SimulatedSageMaker
+
+    def replace_the_connector(self) -> None:
+        """Another replica takes the calls from now on."""
+        connector = TrainingJobConnector(TRAIN.task_type, Runtime(self.clock, patience=60))
+        ConnectorRegistry.register(connector, override=True)
+
+    async def poll(self, meta: bytes, times: int = 1) -> Any:
+        """The last of some polls, half a minute apart."""
+        for _ in range(times):
+            self.clock.advance(30)
+            resource = await self.flyte.get(TRAIN, meta)
+        return resource
+
+
+@pytest.fixture
+def new_shortage(flyte: Flyte, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Shortage]]:
+    registered = ConnectorRegistry.get_connector(TRAIN.task_type)
+    with ExitStack() as servers:
+
+        def new(fault: Fault = Fault.RESOURCE_LIMIT, refused: int = 20, **account: Any) -> Shortage:
+            clock = JumpingClock()
+            faults = Faults.scheduled([("CreateTrainingJob", call, fault) for call in range(1, refused + 1)])
+            made = SimulatedSageMaker(clock, faults=faults, **account)
+            url = servers.enter_context(SimulatedServer(made)).url
+            monkeypatch.setenv("FLYTEKIT_SAGEMAKER_ENDPOINT_URL", url)
+            shortage = Shortage(flyte, clock, made)
+            shortage.replace_the_connector()
+            return shortage
+
+        yield new
+    ConnectorRegistry.register(registered, override=True)
+
+
+NewShortage = Callable[..., Shortage]
+
+
+@pytest.mark.parametrize("fault", [Fault.RESOURCE_LIMIT, Fault.THROTTLED, Fault.UNAVAILABLE, Fault.RESET])
+async def test_it_waits_and_is_created_once_there_is_room(new_shortage: NewShortage, fault: Fault) -> None:
+    shortage = new_shortage(fault)
+    meta = await shortage.flyte.create(TRAIN, INPUTS)
+    assert json.loads(meta)["waiting"]
+    assert shortage.account.job_names() == []
+
+    resource = await shortage.poll(meta)
+    assert resource.phase == TaskExecution.WAITING_FOR_RESOURCES
+    assert "create_training_job" in resource.message
+    while not shortage.account.job_names():
+        resource = await shortage.poll(meta)
+    assert resource.phase == TaskExecution.INITIALIZING
+    assert (await shortage.poll(meta, 30)).phase == TaskExecution.SUCCEEDED
+
+
+async def test_another_replica_goes_on_waiting_and_does_not_create_it_again(new_shortage: NewShortage) -> None:
+    shortage = new_shortage(refused=6)
+    meta = await shortage.flyte.create(TRAIN, INPUTS)
+    for _ in range(40):
+        shortage.replace_the_connector()
+        resource = await shortage.poll(meta)
+    assert resource.phase == TaskExecution.SUCCEEDED
+    (name,) = shortage.account.job_names()
+    assert shortage.account.creates(name) == 1
+    created = shortage.account.calls.operations["CreateTrainingJob"]
+    assert created <= 6 + 2  # those refused, the one granted, and at most one that met its own job
+
+
+async def test_a_job_that_was_deleted_after_its_end_is_not_made_again(new_shortage: NewShortage) -> None:
+    shortage = new_shortage(refused=6)
+    meta = await shortage.flyte.create(TRAIN, INPUTS)
+    await shortage.poll(meta, 40)
+    shortage.account.call("delete_training_job", TrainingJobName=json.loads(meta)["name"])
+    shortage.replace_the_connector()
+    assert (await shortage.poll(meta, 3)).phase == TaskExecution.FAILED
+    assert shortage.account.job_names() == []
+
+
+async def test_an_aborted_job_that_waits_is_never_created(new_shortage: NewShortage) -> None:
+    shortage = new_shortage(refused=6)
+    meta = await shortage.flyte.create(TRAIN, INPUTS)
+    begun = shortage.clock.time()
+    while not await shortage.flyte.delete_or_not(TRAIN, meta):
+        shortage.clock.advance(10)
+    assert shortage.clock.time() - begun < 120
+    for _ in range(20):
+        shortage.replace_the_connector()  # a replica that does not know of the abort
+        resource = await shortage.poll(meta)
+    assert resource.phase == TaskExecution.FAILED
+    assert shortage.account.job_names() == []
+
+
+async def test_a_job_that_is_created_while_it_is_aborted_is_stopped(new_shortage: NewShortage) -> None:
+    prefixes: list[str] = []
+
+    def aborted_meanwhile(_: Any) -> Life:
+        for prefix in prefixes:
+            waiting.mark(prefix, waiting.ABORTED, 0)  # what the abort does, in another replica, before it finds no job
+        return Life()
+
+    shortage = new_shortage(refused=6, lives=aborted_meanwhile)
+    meta = await shortage.flyte.create(TRAIN, INPUTS)
+    prefixes.append(str(shortage.flyte.prefixes[meta]))
+    await shortage.poll(meta, 20)
+    shortage.clock.advance(300)
+    assert len(shortage.account.job_names()) == 1
+    assert shortage.account.running() == []
+
+
+async def test_a_quota_that_will_not_clear_fails_at_once(new_shortage: NewShortage) -> None:
+    shortage = new_shortage(refused=0, quotas=Quotas(instances={"ml.m5.xlarge": 0}))
+    meta = await shortage.flyte.create(TRAIN, INPUTS)
+    resource = await shortage.flyte.get(TRAIN, meta)
+    assert resource.phase == TaskExecution.FAILED
+    assert "ml.m5.xlarge for training job usage" in resource.message
+    assert shortage.account.calls.operations["CreateTrainingJob"] == 1
+
+
+async def test_a_quota_that_is_used_up_clears(new_shortage: NewShortage) -> None:
+    shortage = new_shortage(refused=0, quotas=Quotas(instances={"ml.m5.xlarge": 1}))
+    first, second = [await shortage.flyte.create(TRAIN, INPUTS) for _ in range(2)]
+    assert (await shortage.poll(second)).phase == TaskExecution.WAITING_FOR_RESOURCES
+    assert (await shortage.poll(first, 40)).phase == TaskExecution.SUCCEEDED
+    assert (await shortage.poll(second, 60)).phase == TaskExecution.SUCCEEDED
+
+
+async def test_a_request_that_somebody_has_changed_is_not_sent(new_shortage: NewShortage) -> None:
+    shortage = new_shortage(refused=6)
+    meta = JobMetadata.decode(await shortage.flyte.create(TRAIN, INPUTS))
+    note = waiting.find(meta.output_prefix)
+    assert note is not None
+    assert note.request is not None
+    changed = {**note.request, "RoleArn": "arn:aws:iam::000000000000:role/administrator"}
+    waiting.keep(meta.output_prefix, changed, note.since)
+    assert (await shortage.poll(meta.encode(), 20)).phase == TaskExecution.FAILED
+    assert shortage.account.job_names() == []
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '"granted"', '{"state": 1}', "\0" * 100])
+async def test_a_request_that_cannot_be_read_is_a_failure(new_shortage: NewShortage, content: str) -> None:
+    shortage = new_shortage(refused=6)
+    meta = await shortage.flyte.create(TRAIN, INPUTS)
+    (shortage.flyte.prefixes[meta] / "sagemaker-request.json").write_text(content)
+    resource = await shortage.poll(meta, 2)
+    assert resource.phase == TaskExecution.FAILED
+    assert "sagemaker-request.json" in resource.message
+
+
+async def test_the_job_of_somebody_else_survives_an_abort(new_shortage: NewShortage) -> None:
+    shortage = new_shortage(refused=6)
+    meta = JobMetadata.decode(await shortage.flyte.create(TRAIN, INPUTS))
+    note = waiting.find(meta.output_prefix)
+    assert note is not None
+    assert note.request is not None
+    for _ in range(7):  # somebody makes a job of the very same name
+        with suppress(ClientError):
+            shortage.account.call(
+                "create_training_job", **{**note.request, "Tags": [{"Key": "flyte-project", "Value": "b"}]}
+            )
+    assert shortage.account.job_names() == [meta.name]
+    while not await shortage.flyte.delete_or_not(TRAIN, meta.encode()):
+        shortage.clock.advance(10)
+    shortage.clock.advance(120)
+    assert shortage.account.running() == [meta.name]
+
+
+async def test_stopping_is_repeated_until_it_is_taken(new_shortage: NewShortage) -> None:
+    shortage = new_shortage(refused=0)
+    shortage.account._faults = Faults.scheduled([("Stop*", call, Fault.INTERNAL_ERROR) for call in range(1, 9)])
+    meta = await shortage.flyte.create(TRAIN, INPUTS)
+    tries = 1
+    while not await shortage.flyte.delete_or_not(TRAIN, meta):
+        tries += 1
+    assert 1 < tries < 9  # more than one attempt within each call
+    shortage.clock.advance(300)
+    assert shortage.account.running() == []
