@@ -6,6 +6,8 @@ import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from flytekit_sagemaker.masking import masked, secrets_at
+
 
 class SageMakerError(Exception):
     """Root of every exception that this package raises on purpose."""
@@ -37,7 +39,7 @@ class Problem:
 
     Attributes:
         field: path of the offending value, such as ``training_job_config.instance_count``.
-        value: what was given, None for nothing; shown with ``repr``, cut when long.
+        value: what was given, None for nothing; shown with ``repr``, without secrets, cut when long.
         rule: what a legal value looks like, as the rest of a sentence ("must be at least 1").
         remedy: what to do about it, a whole sentence, or empty where the rule says it all.
         constraint: the words in which the SageMaker service states the same rule, where it has any.
@@ -52,15 +54,17 @@ class Problem:
     fatal: bool = True
 
     def __str__(self) -> str:
-        shown = repr(self.value)
+        # Where a key is what is wrong, the field ends with it.
+        secrets = secrets_at(self.field, self.value) - {self.field.rpartition(".")[2]}
+        shown = masked(repr(self.value), secrets)
         if len(shown) > 80:
             shown = f"{shown[:77]}..."
         if self.value is None and self.field:
             subject = self.field
         else:
             subject = f"{self.field} = {shown}:" if self.field else f"{shown}:"
-        sentence = f"{subject} {self.rule}"
-        return f"{sentence}. {self.remedy}" if self.remedy else sentence
+        advice = f"{self.rule}. {self.remedy}" if self.remedy else self.rule
+        return f"{subject} {masked(advice, secrets)}"
 
     def under(self, parent: str) -> Problem:
         """The same problem seen from the object that holds this one in its field ``parent``."""

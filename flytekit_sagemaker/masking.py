@@ -83,7 +83,7 @@ def secrets_in(description: Mapping[str, Any]) -> frozenset[str]:
         description: answer of DescribeTrainingJob or DescribeHyperParameterTuningJob, or a request for either.
     """
     single = description.get("TrainingJobDefinition")
-    definitions = [description, *([single] if single else ()), *description.get("TrainingJobDefinitions", ())]
+    definitions = [description, *([single] if single else ()), *(description.get("TrainingJobDefinitions") or ())]
     members = ("Environment", "HyperParameters", "StaticHyperParameters")
     maps = [definition.get(member) or {} for definition in definitions for member in members]
     commands = (definition.get("AlgorithmSpecification") or {} for definition in definitions)
@@ -91,6 +91,17 @@ def secrets_in(description: Mapping[str, Any]) -> frozenset[str]:
         command.get(part) or [] for command in commands for part in ("ContainerEntrypoint", "ContainerArguments")
     )
     return secrets_of(*maps, *map(_options, arguments))
+
+
+def secrets_at(path: str, value: object) -> frozenset[str]:
+    """The secrets of a value of any type: by its path, such as ``Environment.API_KEY``, or by names within it."""
+    try:
+        text = value if isinstance(value, str) else json.dumps(value, default=str)
+    except (TypeError, ValueError, RecursionError):
+        return frozenset()
+    arguments = [str(item) for item in value] if isinstance(value, (list, tuple)) else []
+    # The words before a name can make it look like a setting, and a name with dots in it is cut off.
+    return secrets_of({path: text}, {path.rpartition(".")[2]: text}, _options(arguments))
 
 
 def masked(text: str, secrets: Collection[str] = ()) -> str:

@@ -10,7 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from flytekit_sagemaker.errors import InvalidInput, Problem
 from flytekit_sagemaker.masking import MASK, masked, masked_values, secrets_in, secrets_of
+from flytekit_sagemaker.testing.conformance import training_request, tuning_request
 
 LETTERS = string.ascii_letters + string.digits + "$.^*+?\\|()[]{}/é\"'"
 SECRET_NAMES = [
@@ -189,3 +191,58 @@ def test_a_job_has_secrets_in_all_its_maps_and_arguments() -> None:
         {"TrainingJobDefinition": definition}
     )
     assert secrets_in({}) == frozenset()
+
+
+def test_a_request_has_the_secrets_that_the_description_of_its_job_has() -> None:
+    specification = {"TrainingImage": "image", "ContainerArguments": ["--api-key", "third-secret"]}
+    training = training_request(
+        "job",
+        AlgorithmSpecification=specification,
+        Environment={"HF_TOKEN": "first-secret", "EPOCHS": "seven"},
+        HyperParameters={"password": "second-secret", "objective": "logistic"},
+    )
+    secrets = {"first-secret", "second-secret", "third-secret"}
+    assert secrets_in(training) == secrets
+    tuning = tuning_request("search", training)
+    assert secrets_in(tuning) == secrets
+    several = {**tuning, "TrainingJobDefinition": None, "TrainingJobDefinitions": [tuning["TrainingJobDefinition"]]}
+    assert secrets_in(several) == secrets
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("HyperParameters.api_token", "s3cr3t words"),
+        ("TrainingJobDefinitions[0].Environment.DB_PASSWORD", "s3cr3t" * 100),
+        ("environment.db.password.first", "s3cr3t"),
+        ("static_hyperparameters.num.token", "s3cr3t"),
+        ("environment", {"DB_PASSWORD": "s3cr3t words", "PLAIN": "shown"}),
+        ("", {"job": {"environment": [{"DB_PASSWORD": "s3cr3t é words"}]}}),
+        ("HyperParameters", {"config": '{"api_key": "s3cr3t words"}'}),
+        ("ContainerArguments", ["train", "--password", "s3cr3t words"]),
+        ("S3Uri", "https://joe:s3cr3t@example.com"),
+        ("password", 99993333),
+        ("api_key", ("s3cr3t", {1, 2})),
+    ],
+)
+def test_a_problem_does_not_show_secrets(field: str, value: object) -> None:
+    told = str(InvalidInput("the job", [Problem(field, value, f"is wrong ({value})", f"Do not use {value!r}.")]))
+    assert MASK in told
+    assert "s3cr3t" not in told
+    assert "99993333" not in told
+    assert field in told
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "shown"),
+    [
+        ("HyperParameters.num_tokens", "many", "HyperParameters.num_tokens = 'many': is wrong"),
+        ("Environment.DB PASSWORD", "DB PASSWORD", "Environment.DB PASSWORD = 'DB PASSWORD': is wrong"),
+        ("RoleArn", "nobody", "RoleArn = 'nobody': is wrong"),
+        ("token", 7, "token = 7: is wrong"),
+        ("inputs", {1: 2, (3, 4): 5}, "inputs = {1: 2, (3, 4): 5}: is wrong"),
+        ("Environment.API_KEY", None, "Environment.API_KEY is wrong"),
+    ],
+)
+def test_a_problem_shows_everything_else(field: str, value: object, shown: str) -> None:
+    assert str(Problem(field, value, "is wrong")) == shown
