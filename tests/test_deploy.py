@@ -120,6 +120,18 @@ def test_only_operations_without_resources_are_allowed_everywhere() -> None:
     assert everywhere == {"sagemaker:ListTrainingJobs", "sagemaker:ListHyperParameterTuningJobs"}
 
 
+def test_models_elsewhere_are_written_by_jobs_and_only_looked_at_by_the_connector() -> None:
+    found = {
+        role: {action for action, places in actions(DEPLOY / "iam" / f"{role}-policy.json") if _is_for_models(places)}
+        for role in ("connector", "job")
+    }
+    assert found == {"connector": {"s3:GetObject", "s3:ListBucket"}, "job": {"s3:PutObject", "s3:AbortMultipartUpload"}}
+
+
+def _is_for_models(resources: list[str]) -> bool:
+    return any("MODEL-BUCKET" in resource for resource in resources)
+
+
 @pytest.mark.parametrize("plugin", ROUTES)
 def test_flyte_sends_every_task_type_to_the_service(plugin: str) -> None:
     file, deployments, for_task_types = ROUTES[plugin]
