@@ -33,13 +33,22 @@ class Submission:
         endpoint: where.
         request: parameters of the create operation, with the tags that identify the attempt.
         session_name: names the attempt in CloudTrail, where a role is assumed for it.
+        patient: whether to hope that the connector will be allowed to know whose job it is that has the name.
     """
 
-    def __init__(self, kind: JobKind, endpoint: Endpoint, request: Mapping[str, Any], session_name: str) -> None:
+    def __init__(
+        self,
+        kind: JobKind,
+        endpoint: Endpoint,
+        request: Mapping[str, Any],
+        session_name: str,
+        patient: bool = True,
+    ) -> None:
         self._kind = kind
         self._endpoint = endpoint
         self._request = request
         self._session_name = session_name
+        self._patient = patient
         self._name = request[f"{kind.shape}Name"]
         self._may_exist = False
 
@@ -82,7 +91,7 @@ class Submission:
             self._may_exist = True
             return False
         except Untold:
-            if getattr(refusal, "code", "") == "ResourceInUse":
+            if getattr(refusal, "code", "") == "ResourceInUse" and not self._patient:
                 raise
             return False
 

@@ -23,6 +23,7 @@ from flytekit_sagemaker.uris import local_path
 
 # SageMaker frees instances in minutes, and a quota is raised in hours.
 _BETWEEN_CREATES_IN_SECONDS = 30.0
+_PATIENCE_WITH_PERMISSIONS_IN_SECONDS = 600.0
 # Descriptions may lag behind the create that was answered.
 _NOT_FOUND_IS_BELIEVED_AFTER_SECONDS = 60.0
 
@@ -160,7 +161,8 @@ class JobWatch:
             return self._look()
         if waiting.digest(note.request) != meta.waiting:
             return self._failed(f"the request kept under {meta.output_prefix} is not the one that was put there")
-        submission = Submission(self._job_kind, meta.endpoint, note.request, meta.session_name)
+        patient = now - meta.created < _PATIENCE_WITH_PERMISSIONS_IN_SECONDS
+        submission = Submission(self._job_kind, meta.endpoint, note.request, meta.session_name, patient)
         secrets = secrets_in(note.request)
         try:
             outcome = submission.attempt()

@@ -61,6 +61,7 @@ class Flyte:
         inputs: dict[str, Any],
         who: Any = None,
         replaced: dict[str, literals_pb2.Literal] | None = None,
+        prefix: Path | None = None,
     ) -> bytes:
         settings = SerializationSettings(ImageConfig(), project="p", domain="d", version="v1")
         template = get_serializable({}, settings, task).template.to_flyte_idl()
@@ -70,7 +71,7 @@ class Flyte:
         literals = literals.to_flyte_idl()
         for name, literal in (replaced or {}).items():
             literals.literals[name].CopyFrom(literal)
-        prefix = self.folder / uuid.uuid4().hex
+        prefix = prefix or self.folder / uuid.uuid4().hex
         request = CreateTaskRequest(
             template=template,
             inputs=literals,

@@ -262,6 +262,43 @@ async def test_a_list_that_fails_harms_nobody(new_cluster: NewCluster) -> None:
     assert len(await cluster.follow(1200)) == 100
 
 
+async def test_a_list_that_is_never_allowed_leaves_describes(new_cluster: NewCluster) -> None:
+    denied = Faults.scheduled([("List*", call, Fault.ACCESS_DENIED) for call in range(1, 10_000)])
+    cluster = new_cluster(life=lambda _: Life(), faults=denied)
+    cluster.start(100)
+    assert len(await cluster.follow(1200)) == 100
+    assert cluster.calls("ListTrainingJobs") < 20
+    assert cluster.account.calls.throttled == 0
+
+
+async def test_a_list_that_lags_behind_is_not_believed(new_cluster: NewCluster) -> None:
+    cluster = new_cluster(life=lambda _: Life())
+    answer = cluster.account.answer
+
+    def lagging(operation: str, request: dict[str, Any], **more: Any) -> Any:
+        """Lists show jobs that have ended, too."""
+        if operation == "ListTrainingJobs":
+            request = {name: value for name, value in request.items() if name != "StatusEquals"}
+        return answer(operation, request, **more)
+
+    cluster.account.answer = lagging  # type: ignore[method-assign]
+    cluster.start(100)
+    assert len(await cluster.follow(1200)) == 100
+
+
+async def test_without_threads_polls_are_answered_all_the_same(new_cluster: NewCluster) -> None:
+    cluster = new_cluster()
+    cluster.start(1)
+    cluster.threads.shutdown()
+    for _ in range(10):
+        assert await cluster.poll() == [RUNNING]
+        cluster.clock.advance(60)
+    cluster.threads = CountedThreads()
+    cluster.connector._runtime.board(cluster.jobs[0].endpoint)._run = cluster.threads.submit
+    assert await cluster.poll() == [INITIALIZING]
+    assert cluster.calls("DescribeTrainingJob") == 1
+
+
 async def test_a_stopping_job_is_not_taken_for_one_that_ended(new_cluster: NewCluster) -> None:
     cluster = new_cluster()
     cluster.start(100)

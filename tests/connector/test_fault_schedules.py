@@ -1,12 +1,13 @@
 """A thousand executions, each with faults of its own: one job per attempt, the right end, and nothing left running.
 
 Propeller repeats creates whose answer it did not get; the connector dies between any two calls; calls to AWS are
-throttled, lost before or after they took effect, cut off and held back; jobs wait for capacity and lose spot instances;
-executions are aborted. Time moves only when somebody waits for it.
+throttled, denied, lost before or after they took effect, cut off and held back; jobs wait for capacity and lose spot
+instances; one or two replicas take the calls; executions are aborted. Time moves only when somebody waits for it.
 """
 
 from __future__ import annotations
 
+import asyncio
 import random
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,7 @@ CONNECTORS = {TRAIN: TrainingJobConnector, TUNE: TuningJobConnector}
 SLOW = Fault.SLOW  # waits for a real timeout, so few schedules have it
 MISHAPS = [fault for fault in PASSING if fault is not SLOW] + [
     Fault.EXPIRED_TOKEN,
+    Fault.ACCESS_DENIED,
     Fault.RESOURCE_LIMIT,
     Fault.SPOT_INTERRUPTION,
     Fault.PENDING,
@@ -70,9 +72,12 @@ TUNING_INPUTS = {
 class Schedule:
     """What goes wrong in one execution, and the execution itself."""
 
-    def __init__(self, seed: int, flyte: Flyte, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self, seed: int, flyte: Flyte, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.seed = seed
         self.dice = random.Random(seed)
         self.flyte = flyte
+        self.folder = folder
+        self.replicas: list[Any] = []
         self.clock = JumpingClock()
         self.task = TUNE if self.dice.random() < 0.15 else TRAIN
         self.life = self.dice.choice(LIVES)
@@ -90,13 +95,13 @@ class Schedule:
     async def run(self) -> None:
         with SimulatedServer(self.account) as server:
             self.monkeypatch.setenv("FLYTEKIT_SAGEMAKER_ENDPOINT_URL", server.url)
-            self.start_connector()
+            self.replicas = [self.new_replica() for _ in range(self.dice.choice([1, 1, 2]))]
             meta = await self.create()
             polls, resource = 0, None
             while polls != self.abort_after:
                 polls += 1
                 assert polls < PATIENCE_IN_POLLS, f"no end; the last answer: {resource}"
-                self.perhaps_kill_the_connector()
+                self.next_call()
                 resource = await self.flyte.get(self.task, meta)
                 if is_terminal_phase(resource.phase) or resource.phase == TaskExecution.RETRYABLE_FAILED:
                     return await self.check_end(resource, meta)
@@ -107,28 +112,32 @@ class Schedule:
             assert self.account.running() == []
             return None
 
-    def start_connector(self) -> None:
+    def new_replica(self) -> Any:
         """A connector that knows nothing, as after a restart."""
-        runtime = Runtime(self.clock)
-        ConnectorRegistry.register(CONNECTORS[self.task](self.task.task_type, runtime), override=True)
+        return CONNECTORS[self.task](self.task.task_type, Runtime(self.clock))
 
-    def perhaps_kill_the_connector(self) -> None:
+    def next_call(self) -> None:
+        """Kill a replica now and then; any of them may get the next call."""
         if self.dice.random() < 0.05:
-            self.start_connector()
+            self.replicas[self.dice.randrange(len(self.replicas))] = self.new_replica()
+        ConnectorRegistry.register(self.dice.choice(self.replicas), override=True)
 
     async def create(self) -> bytes:
         """Create as propeller does: again and again until an answer gets through to it."""
-        who = execution()
+        who, prefix = execution(), self.folder / str(self.seed)
+        inputs = TUNING_INPUTS if self.task is TUNE else INPUTS
         while True:
-            meta = await self.flyte.create(self.task, TUNING_INPUTS if self.task is TUNE else INPUTS, who)
+            self.next_call()
+            meta = await self.flyte.create(self.task, inputs, who, prefix=prefix)
             if self.dice.random() < 0.8:
                 return meta
-            self.perhaps_kill_the_connector()
 
     async def abort(self, meta: bytes) -> None:
         for _ in range(PATIENCE_IN_POLLS):
-            self.perhaps_kill_the_connector()
-            if await self.flyte.delete_or_not(self.task, meta) and self.dice.random() < 0.8:
+            self.next_call()
+            poll = self.flyte.get(self.task, meta) if self.dice.random() < 0.3 else asyncio.sleep(0)
+            stopped, _ = await asyncio.gather(self.flyte.delete_or_not(self.task, meta), poll)
+            if stopped and self.dice.random() < 0.8:
                 return
             self.clock.advance(10)
         raise AssertionError("the job cannot be stopped")
@@ -139,9 +148,9 @@ class Schedule:
         return [name for name in names if not any(name.startswith(f"{other}-") for other in names)]
 
     async def check_end(self, resource: Any, meta: bytes) -> None:
-        if "Waiting will not help" in resource.message:
+        if not self.jobs():
             assert resource.phase == TaskExecution.FAILED
-            assert self.jobs() == []
+            assert "Waiting will not help" in resource.message or "not authorized" in resource.message
             return
         (name,) = self.jobs()
         assert self.account.creates(name) == 1
@@ -170,7 +179,7 @@ async def test_one_job_the_right_end_and_nothing_left(
     try:
         for seed in range(chunk, SCHEDULES, CHUNKS):
             try:
-                await Schedule(seed, flyte, monkeypatch).run()
+                await Schedule(seed, flyte, tmp_path, monkeypatch).run()
             except Exception as error:
                 raise AssertionError(f"schedule {seed}: {error}") from error
     finally:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,7 +25,7 @@ from flytekit_sagemaker.testing.quotas import Quotas
 from flytekit_sagemaker.testing.simulated_server import SimulatedServer
 from flytekit_sagemaker.testing.simulation import SimulatedSageMaker
 
-from .conftest import Flyte
+from .conftest import Flyte, execution
 from .test_fault_schedules import INPUTS
 from .test_jobs import TRAIN
 
@@ -209,3 +210,51 @@ async def test_stopping_is_repeated_until_it_is_taken(new_shortage: NewShortage)
     assert 1 < tries < 9  # more than one attempt within each call
     shortage.clock.advance(300)
     assert shortage.account.running() == []
+
+
+async def test_a_service_that_does_not_know_its_new_job_yet_is_not_believed(new_shortage: NewShortage) -> None:
+    shortage = new_shortage(refused=0)
+    answer, created = shortage.account.answer, shortage.clock.time()
+
+    def lagging(operation: str, request: Any, **more: Any) -> Any:
+        if operation != "CreateTrainingJob" and shortage.clock.time() < created + 40:
+            request = {**request, "TrainingJobName": "unknown"}
+        return answer(operation, request, **more)
+
+    shortage.account.answer = lagging  # type: ignore[method-assign]
+    meta = await shortage.flyte.create(TRAIN, INPUTS)
+    assert (await shortage.flyte.get(TRAIN, meta)).phase == TaskExecution.RUNNING
+    assert not await shortage.flyte.delete_or_not(TRAIN, meta)
+    shortage.clock.advance(60)
+    assert await shortage.flyte.delete_or_not(TRAIN, meta)
+    shortage.clock.advance(60)
+    assert shortage.account.running() == []
+
+
+async def test_a_repeated_create_that_is_refused_finds_the_job_of_the_first(
+    new_shortage: NewShortage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shortage = new_shortage(refused=0)
+    who = execution()
+    await shortage.flyte.create(TRAIN, INPUTS, who)
+    shortage.account._faults = Faults.scheduled([("Create*", 1, Fault.ACCESS_DENIED)])
+    again = await shortage.flyte.create(TRAIN, INPUTS, who)
+    assert (await shortage.poll(again)).phase == TaskExecution.INITIALIZING
+    # A rollout has changed the settings so that no request can be made any more.
+    monkeypatch.setenv("FLYTEKIT_SAGEMAKER_TAGS", "aws:reserved=1")
+    once_more = await shortage.flyte.create(TRAIN, INPUTS, who)
+    assert (await shortage.poll(once_more)).phase == TaskExecution.INITIALIZING
+    other = await shortage.flyte.create(TRAIN, INPUTS)
+    assert "aws:reserved" in (await shortage.flyte.get(TRAIN, other)).message
+
+
+async def test_files_of_the_connector_are_nobodys_data(
+    flyte: Flyte, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "secret.csv").write_text("root:x:0:0\n")
+    monkeypatch.setenv("FLYTEKIT_SAGEMAKER_ENDPOINT_URL", "aws")
+    monkeypatch.setenv("FLYTEKIT_SAGEMAKER_REGION", "us-east-1")
+    meta = await flyte.create(TRAIN, {**INPUTS, "train": f"file://{tmp_path}"})
+    resource = await flyte.get(TRAIN, meta)
+    assert resource.phase == TaskExecution.FAILED
+    assert "root:x" not in resource.message
