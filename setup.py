@@ -3,6 +3,8 @@ from pathlib import Path
 from setuptools import find_packages, setup
 
 LOCAL = [
+    # For the user's own calls to the local SageMaker; the package itself calls botocore.
+    "boto3>=1.34",
     "optuna>=4",
     "pandas>=2",
     "scikit-learn>=1.3",
@@ -42,9 +44,9 @@ setup(
     python_requires=">=3.10,<3.13",
     install_requires=[
         # flytekit brings aiobotocore, which wants one botocore and no other. Named here, pip decides on it before it
-        # decides on boto3; the other way round it searches for many minutes.
+        # decides on botocore or boto3; the other way round it searches for many minutes.
         "aiobotocore>=2.13",
-        "boto3>=1.34",
+        "botocore>=1.34",
         "flyteidl>=1.16",
         # With what serving a connector takes: the gRPC health service and the Prometheus client.
         "flytekit[connector]>=1.16",
