@@ -127,6 +127,7 @@ def main() -> None:
         "at a time",
         "polls/s",
         "of no-op",
+        f"times {contenders[-1].name}",
         "ms CPU per poll",
         "CPU share",
         "AWS calls",
@@ -137,7 +138,7 @@ def main() -> None:
 
 def _rows(jobs: int, concurrency: int, contenders: list[Contender]) -> list[list[object]]:
     rows = []
-    ceiling = contenders[0]
+    ceiling, slowest = contenders[0], contenders[-1]
     for each in contenders:
         ratios = [rate / most for rate, most in zip(each.rates, ceiling.rates, strict=True)]
         rows.append(
@@ -147,6 +148,7 @@ def _rows(jobs: int, concurrency: int, contenders: list[Contender]) -> list[list
                 concurrency,
                 f"{statistics.median(each.rates):,.1f}",
                 f"{statistics.median(ratios):.1%}",
+                f"{statistics.median(each.rates) / statistics.median(slowest.rates):,.0f}",
                 f"{statistics.median(each.milliseconds):.3f}",
                 f"{statistics.median(each.shares):.0%}",
                 f"{each.calls.total():,}",

@@ -1,0 +1,34 @@
+"""Every benchmark runs; how fast anything is, is not a matter for tests."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.mark.parametrize("name", ["polls", "create"])
+def test_a_benchmark_prints_tables_of_our_connector(name: str) -> None:
+    command = [sys.executable, f"benchmarks/{name}.py", "--quick", "--without-rival"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    rows = [line for line in done.stdout.splitlines() if line.startswith("| ours ")]
+    assert rows, done.stdout
+
+
+def test_describing_a_job_for_every_poll_takes_a_call_for_every_poll_and_ours_takes_fewer() -> None:
+    done = subprocess.run(
+        [sys.executable, "benchmarks/scale.py", "--quick"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    cells = [[cell.strip() for cell in line.split("|")[1:-1]] for line in done.stdout.splitlines() if "|" in line]
+    head, rows = cells[0], [dict(zip(cells[0], row, strict=True)) for row in cells[2:]]
+    assert head[0] == "way"
+    of = {row["way"]: row for row in rows if row["jobs"] == "50"}
+    naive = of["a describe per poll"]
+    assert float(naive["calls/min"]) == pytest.approx(float(naive["polls/min"]), rel=0.02)
+    assert float(of["ours"]["calls/min"]) < float(naive["calls/min"]) / 2
+    assert of["ours"]["throttles/min"] == "0.0"
