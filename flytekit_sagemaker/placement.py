@@ -91,7 +91,7 @@ def place(output_prefix: str, config: TrainingJobConfig, execution: ExecutionCon
 
 
 def allowed(url: str) -> bool:
-    """Whether a job may be at an endpoint: the deployment's own, or one that it allows its tasks to name.
+    """Whether a job may be at an endpoint: AWS's or the deployment's own, or one that it allows its tasks to name.
 
     Args:
         url: URL of the endpoint; empty for the region's own.
@@ -99,7 +99,7 @@ def allowed(url: str) -> bool:
     if settings.runs_locally() or not url:
         return True
     endpoints = _permitted(settings.current())
-    if _normal(url) in endpoints or (not url and settings.AWS in endpoints):
+    if _normal(url) in endpoints:
         return True
     # The local SageMaker of this process has a port of its own each time.
     return settings.LOCAL in endpoints and Endpoint("", url).is_on_this_machine and _url(settings.LOCAL)[0] == url

@@ -222,7 +222,7 @@ class JobConnector(AsyncConnectorBase):  # type: ignore[misc]
         submission = submissions.Submission(self.kind, meta.endpoint, request, meta.session_name)
         for pause in self._pauses(begun):
             try:
-                outcome = await self._runtime.in_thread(submission.attempt, pause is not None)
+                outcome = await self._runtime.in_thread(submission.attempt, pause is None)
             except TransientError as error:
                 if pause is not None:
                     await self._pause(pause)

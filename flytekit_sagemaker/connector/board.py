@@ -232,7 +232,8 @@ class Board:
             return Urgency.CREATE
         if entry.step.lists:
             return Urgency.FINISH
-        return Urgency.SOON if self._is_about_to_change(entry, now) else Urgency.ROUTINE
+        is_soon = entry.answer is None or self._is_about_to_change(entry, now)
+        return Urgency.SOON if is_soon else Urgency.ROUTINE
 
     def _queue(self, key: Hashable, entry: _Entry, urgency: Urgency) -> None:
         self._unqueue(key, entry)
@@ -260,7 +261,7 @@ class Board:
                 while queue:
                     key, entry = next(iter(queue.items()))
                     step = entry.step or entry.watch.first_step()
-                    needs = _needs(step, hunch=urgency is Urgency.SOON and kind.is_listed)
+                    needs = _needs(step, hunch=entry.answer is not None and urgency is Urgency.SOON and kind.is_listed)
                     if not reserved.isdisjoint(needs) or not self._may_make(needs):
                         reserved |= needs.keys() - {"hunches"}
                         break
@@ -284,9 +285,12 @@ class Board:
 
     def _take(self, key: Hashable, entry: _Entry, step: Step) -> None:
         looked_at = self._clock.time()
-        sighting = None
+        follow_up = None
         try:
             sighting = step.run()
+            with self._lock:
+                self._note(key, entry, sighting, looked_at)
+                follow_up = sighting.then
         except Exception as error:
             if not isinstance(error, SageMakerError | OSError):
                 logger.exception("looking at %s failed", entry.watch.name)
@@ -294,10 +298,8 @@ class Board:
                 self._miss(entry, step, error)
         with self._lock:
             done, entry.looking = entry.looking, None
-            if sighting is not None:
-                self._note(key, entry, sighting, looked_at)
-                if sighting.then is not None and self._entries.get(key) is entry:
-                    self._queue(key, entry, Urgency.FINISH)
+            if follow_up is not None and self._entries.get(key) is entry:
+                self._queue(key, entry, Urgency.FINISH)
             self._start_what_may_start(self._clock.time())
         if done is not None:
             done.set_result(None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 from functools import cached_property
 from typing import Any
@@ -40,7 +41,8 @@ class LazyConnector(AsyncConnectorBase):  # type: ignore[misc]
 
     async def create(self, *given: Any, **named: Any) -> Any:
         """Create a job."""
-        return await self.connector.create(*given, **named)
+        connector = await asyncio.to_thread(lambda: self.connector)  # the import takes a second: other calls go on
+        return await connector.create(*given, **named)
 
     async def get(self, *given: Any, **named: Any) -> Any:
         """Look at a job."""

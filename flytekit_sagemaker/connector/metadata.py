@@ -65,7 +65,7 @@ class JobMetadata(ResourceMeta):  # type: ignore[misc]
     @cached_property
     def endpoint(self) -> Endpoint:
         """The SageMaker that runs the job."""
-        return Endpoint(self.region, self.endpoint_url, self.assume_role_arn, self.external_id)
+        return _endpoint(self.region, self.endpoint_url, self.assume_role_arn, self.external_id)
 
     @cached_property
     def key(self) -> Hashable:
@@ -91,6 +91,10 @@ class JobMetadata(ResourceMeta):  # type: ignore[misc]
             UserError: for bytes that this connector did not write.
         """
         return _decoded(data) if len(data) <= _USUAL_BYTES else _decoded.__wrapped__(data)
+
+
+# Thousands of jobs are at few endpoints.
+_endpoint = lru_cache(maxsize=256)(Endpoint)
 
 
 # Flyte sends the same bytes with every poll.

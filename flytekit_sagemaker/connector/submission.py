@@ -33,30 +33,22 @@ class Submission:
         endpoint: where.
         request: parameters of the create operation, with the tags that identify the attempt.
         session_name: names the attempt in CloudTrail, where a role is assumed for it.
-        patient: whether to hope that the connector will be allowed to know whose job it is that has the name.
     """
 
-    def __init__(
-        self,
-        kind: JobKind,
-        endpoint: Endpoint,
-        request: Mapping[str, Any],
-        session_name: str,
-        patient: bool = True,
-    ) -> None:
+    def __init__(self, kind: JobKind, endpoint: Endpoint, request: Mapping[str, Any], session_name: str) -> None:
         self._kind = kind
         self._endpoint = endpoint
         self._request = request
         self._session_name = session_name
-        self._patient = patient
         self._name = request[f"{kind.shape}Name"]
         self._may_exist = False
 
-    def attempt(self, look_for_it: bool = True) -> str:
+    def attempt(self, hurried: bool = False) -> str:
         """Create the job, or find that it was created before; returns ``created`` or ``adopted``. Blocks.
 
         Args:
-            look_for_it: whether there is time to look for the job when the answer to the create is lost.
+            hurried: there is no time to look for the job when the answer to the create is lost, nor to hope that the
+                connector will be allowed to (permissions take a while to be known everywhere).
 
         Raises:
             TransientError: when there is no job yet, or nobody knows; repeat the call, now or later.
@@ -68,7 +60,7 @@ class Submission:
         except aws.RefusedForNow as error:
             if not error.certain:
                 self._may_exist = True
-                if look_for_it and self._exists():
+                if not hurried and self._exists():
                     return ADOPTED
                 raise
             if not _will_not_clear(error):
@@ -76,23 +68,22 @@ class Submission:
             refusal: SageMakerError = UserError(f"{error}. Waiting will not help: ask AWS for a higher quota")
         except aws.RefusedCall as error:
             refusal = error
-        if self._exists(refusal):
+        self._may_exist = self._may_exist or getattr(refusal, "code", "") == "ResourceInUse"
+        if self._exists(hopeful=not hurried):
             return ADOPTED
         if self._may_exist:
             raise TransientError(f"{refusal}. Whether the job exists cannot be told yet")
         raise refusal
 
-    def _exists(self, refusal: SageMakerError | None = None) -> bool:
+    def _exists(self, hopeful: bool = True) -> bool:
         """Whether the job exists, as far as anybody can tell."""
-        self._may_exist = self._may_exist or getattr(refusal, "code", "") == "ResourceInUse"
         try:
             return belongs_to(self._kind, self._endpoint, self._name, self._request.get("Tags", ()))
         except TransientError:
             self._may_exist = True
             return False
         except Untold:
-            if getattr(refusal, "code", "") == "ResourceInUse" and not self._patient:
-                raise
+            self._may_exist = self._may_exist or hopeful
             return False
 
 

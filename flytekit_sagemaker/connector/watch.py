@@ -23,12 +23,11 @@ from flytekit_sagemaker.uris import local_path
 
 # SageMaker frees instances in minutes, and a quota is raised in hours.
 _BETWEEN_CREATES_IN_SECONDS = 30.0
-_PATIENCE_WITH_PERMISSIONS_IN_SECONDS = 600.0
 # Descriptions may lag behind the create that was answered.
 _NOT_FOUND_IS_BELIEVED_AFTER_SECONDS = 60.0
 
-_WRITES_UNTIL_BELIEVED = 8
-_MOST_WRITES = 100
+_TRIES_UNTIL_BELIEVED = 8
+_MOST_TRIES = 100
 
 _PHASES = {
     JobState.WAITING: TaskExecution.WAITING_FOR_RESOURCES,
@@ -69,7 +68,7 @@ class JobWatch:
         self._now = now
         self._waiting = bool(meta.waiting)
         self._created_at = float(meta.created)
-        self._failed_writes = 0
+        self._failed_ends = 0
 
     @property
     def log(self) -> Any:
@@ -129,22 +128,30 @@ class JobWatch:
             phase, message = self._conclude(description)
         except TransientError:
             raise
-        except SageMakerError as error:
-            phase, message = TaskExecution.FAILED, str(error)
         except Exception as error:
-            # A store may refuse for a moment, as with credentials that ran out: results of many hours are worth some
-            # patience. The disk of this machine does not change its mind.
-            self._failed_writes += 1
-            lasting = isinstance(error, PermissionError | FileNotFoundError | NotADirectoryError)
-            on_disk = "://" not in self._meta.output_prefix or local_path(self._meta.output_prefix) is not None
-            patience = _WRITES_UNTIL_BELIEVED if lasting else _MOST_WRITES
-            if self._failed_writes < patience and not (lasting and on_disk):
+            if isinstance(error, SageMakerError) and not isinstance(error, aws.RefusedCall):
+                message = str(error)
+            elif self._is_worth_another_try(error):
                 raise
+            else:
+                message = f"the results of {self.name} cannot be written to {self._meta.output_prefix}: {error}"
             phase = TaskExecution.FAILED
-            message = f"the results of {self.name} cannot be written to {self._meta.output_prefix}: {error}"
         self.log.info("ended: %s", TaskExecution.Phase.Name(phase))
         answer = self._answer(phase, message, progress_of(description).to_dict())
         return Sighting(answer, ended=True, created=_epoch(description))
+
+    def _is_worth_another_try(self, error: Exception) -> bool:
+        """Whether results that cannot be fetched or written now may be later.
+
+        A store or a service may refuse for a moment, as with credentials that ran out, and results of many hours are
+        worth some patience; but the disk of this machine does not change its mind.
+        """
+        self._failed_ends += 1
+        lasting = isinstance(error, PermissionError | FileNotFoundError | NotADirectoryError | aws.RefusedCall)
+        on_disk = "://" not in self._meta.output_prefix or local_path(self._meta.output_prefix) is not None
+        if lasting and on_disk and isinstance(error, OSError):
+            return False
+        return self._failed_ends < (_TRIES_UNTIL_BELIEVED if lasting else _MOST_TRIES)
 
     def _create(self) -> Sighting:
         meta, now = self._meta, self._now()
@@ -161,8 +168,7 @@ class JobWatch:
             return self._look()
         if waiting.digest(note.request) != meta.waiting:
             return self._failed(f"the request kept under {meta.output_prefix} is not the one that was put there")
-        patient = now - meta.created < _PATIENCE_WITH_PERMISSIONS_IN_SECONDS
-        submission = Submission(self._job_kind, meta.endpoint, note.request, meta.session_name, patient)
+        submission = Submission(self._job_kind, meta.endpoint, note.request, meta.session_name)
         secrets = secrets_in(note.request)
         try:
             outcome = submission.attempt()
