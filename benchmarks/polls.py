@@ -169,7 +169,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="seconds: whether it runs at all")
     parser.add_argument("--without-rival", action="store_true", help="leave out flytekitplugins-awssagemaker")
-    parser.add_argument("--repetitions", type=int, default=5)
+    parser.add_argument("--repetitions", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=2.0, help="of each repetition")
     return parser.parse_args()
 
