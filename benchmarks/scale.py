@@ -34,10 +34,11 @@ from flyteidl.core.execution_pb2 import TaskExecution
 from flytekit.extend.backend.utils import is_terminal_phase
 from parts.services import ENVIRONMENT, REGION
 from parts.tables import machine, table
-from parts.virtual_time import VirtualRuntime, VirtualTimeLoop
+from parts.virtual_time import VirtualThreads, VirtualTimeLoop
 
 from flytekit_sagemaker import aws
 from flytekit_sagemaker.connector.metadata import JobMetadata
+from flytekit_sagemaker.connector.runtime import Runtime
 from flytekit_sagemaker.connector.training import TrainingJobConnector
 from flytekit_sagemaker.connector.tuning import TuningJobConnector
 from flytekit_sagemaker.local.descriptions import trial_name
@@ -124,7 +125,7 @@ class World:
 def ours(world: World) -> Poll:
     """Polls answered by the connectors."""
     _send_to(world.account)
-    runtime = VirtualRuntime(world.loop, SECONDS_PER_CALL)
+    runtime = Runtime(world.loop, threads=VirtualThreads(world.loop, SECONDS_PER_CALL))
     connectors = TrainingJobConnector("training", runtime), TuningJobConnector("tuning", runtime)
 
     async def poll(meta: JobMetadata, is_tuning: bool) -> bool:

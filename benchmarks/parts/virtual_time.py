@@ -8,8 +8,6 @@ from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from typing import Any
 
-from flytekit_sagemaker.connector.runtime import Runtime
-
 
 class VirtualTimeLoop(asyncio.SelectorEventLoop):
     """Where others would wait, it moves its clock: hours of sleepers in seconds, always in the same order.
@@ -31,14 +29,6 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         self._now += seconds + 1e-6  # a sleeper wakes a little after its moment, never on it
 
 
-class VirtualRuntime(Runtime):
-    """A connector's runtime on such a loop: what blocks takes a set time, and no threads."""
-
-    def __init__(self, loop: VirtualTimeLoop, seconds_per_call: float) -> None:
-        super().__init__(loop)
-        self._threads = _VirtualThreads(loop, seconds_per_call)
-
-
 class _NeverWaiting(selectors.DefaultSelector):
     def __init__(self, pass_time: Callable[[float], None]) -> None:
         super().__init__()
@@ -51,7 +41,9 @@ class _NeverWaiting(selectors.DefaultSelector):
         return []  # nothing here comes from outside the loop
 
 
-class _VirtualThreads(Executor):
+class VirtualThreads(Executor):
+    """Threads on such a loop: what blocks takes a set time, and is done in the order in which it was asked for."""
+
     def __init__(self, loop: VirtualTimeLoop, seconds: float) -> None:
         self._loop = loop
         self._seconds = seconds
