@@ -44,7 +44,7 @@ bench: setup ## Measure: each benchmark prints a table
 	@for each in benchmarks/*.py; do echo; echo "== $$each"; $(BIN)/python $$each || exit 1; done
 
 clean: ## Remove what the other commands made
-	@rm -rf .venv .tools build dist demo *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	@rm -rf .venv .tools .bench build dist demo *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 .venv/bin/uv:
 	@echo "Creating the virtual environment in .venv"

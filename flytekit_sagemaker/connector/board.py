@@ -13,131 +13,29 @@ Looks are started by polls alone: there is no thread and no timer of its own. An
 
 from __future__ import annotations
 
-import contextvars
-import enum
 import logging
 import threading
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 from flytekit_sagemaker import telemetry
 from flytekit_sagemaker.clock import Clock
 from flytekit_sagemaker.connector.answers import Answer, Sighting, Step
 from flytekit_sagemaker.connector.budget import Budget
+from flytekit_sagemaker.connector.entries import Entry, Kind, Sweep, Urgency, Watch
 from flytekit_sagemaker.connector.usual_lengths import UsualLengths
 from flytekit_sagemaker.errors import SageMakerError
 from flytekit_sagemaker.settings import Pace
 
 logger = logging.getLogger("flytekit_sagemaker")
 
-Page = tuple[Sequence[Mapping[str, Any]], "str | None"]
-
-# A list call is the scarcer one: it has to stand for this many describes.
-_DESCRIBES_FOR_A_PAGE = 10
 _YOUNG_IN_SECONDS = 120.0
 _ASKED_LATELY_IN_SECONDS = 120.0
 _FORGET_AFTER_SECONDS = 900.0
 _LONGEST_PAUSE_IN_SECONDS = 30.0
 _LONGEST_PAUSE_BETWEEN_LISTS_IN_SECONDS = 300.0
-
-
-class Watch(Protocol):
-    """A job on the board, as its connector sees it.
-
-    Attributes:
-        kind: word of its kind; jobs of one kind are listed together.
-        name: name of the job.
-        family: jobs of one family take about the same time.
-    """
-
-    kind: str
-    name: str
-    family: str
-
-    def first_step(self) -> Step:
-        """The step that finds out what the job is doing."""
-
-    def glance(self, summary: Mapping[str, Any], last: Answer | None) -> Sighting | None:
-        """What an entry in the list of jobs in progress says; None when only a description can tell."""
-
-    def list_page(self, token: str | None) -> Page:
-        """A page of the jobs of this kind that are in progress."""
-
-    def in_doubt(self, error: Exception, last: Answer | None) -> Answer:
-        """The answer while SageMaker cannot be asked."""
-
-
-class Urgency(enum.IntEnum):
-    """Who comes first."""
-
-    FINISH = 0  # a job has ended, and its results are being fetched
-    CREATE = 1  # a job that could not be created so far
-    GONE = 2  # a job is no longer in the list of those in progress
-    SOON = 3  # a job just started, or is near its usual length
-    ROUTINE = 4
-
-
-class _Entry:
-    __slots__ = (
-        "again_at",
-        "answer",
-        "asked_at",
-        "asked_first",
-        "context",
-        "created",
-        "ended",
-        "looking",
-        "seen_at",
-        "step",
-        "tries",
-        "urgency",
-        "watch",
-    )
-
-    def __init__(self, watch: Watch, now: float) -> None:
-        self.watch = watch
-        self.answer: Answer | None = None
-        self.asked_first = self.asked_at = now
-        self.seen_at = self.again_at = float("-inf")
-        self.created: float | None = None
-        self.ended = False
-        self.tries = 0
-        self.step: Step | None = None
-        self.looking: Future[None] | None = None
-        self.urgency: Urgency | None = None  # the queue that it is in
-        self.context = contextvars.copy_context()
-
-
-class _Kind:
-    """The queues of one kind of job, and the walk through its list."""
-
-    def __init__(self) -> None:
-        self.queues: dict[Urgency, dict[Hashable, _Entry]] = {urgency: {} for urgency in Urgency}
-        self.open = 0  # jobs that have not ended
-        self.pages = 1  # of the last list
-        self.sweep: _Sweep | None = None
-        self.no_sweep_before = float("-inf")
-        self.failed_sweeps = 0  # since the last one that succeeded
-
-    @property
-    def should_be_listed(self) -> bool:
-        """Whether listing the jobs is cheaper than describing each of them."""
-        return self.open > _DESCRIBES_FOR_A_PAGE * self.pages
-
-    @property
-    def is_listed(self) -> bool:
-        """Whether the list can be relied upon to tell about the jobs."""
-        return self.should_be_listed and not self.failed_sweeps
-
-
-class _Sweep:
-    def __init__(self, started: float) -> None:
-        self.started = started
-        self.pages = 0
-        self.token: str | None = None
-        self.page_is_coming = False
 
 
 class Board:
@@ -161,8 +59,8 @@ class Board:
         self._clock = clock
         self._run = run
         self._budgets = budgets or budgets_for(pace, clock)
-        self._entries: dict[Hashable, _Entry] = {}
-        self._kinds: dict[str, _Kind] = {}
+        self._entries: dict[Hashable, Entry] = {}
+        self._kinds: dict[str, Kind] = {}
         self._usual_lengths = UsualLengths()
         self._queued = 0
         self._pruned_at = clock.time()
@@ -202,30 +100,31 @@ class Board:
             entry = self._entries.pop(key, None)
             if entry is not None:
                 self._unqueue(key, entry)
+                self._kinds[entry.watch.kind].keys.pop(entry.watch.name, None)
                 if not entry.ended:
                     self._count(entry, -1)
 
-    def _admit(self, key: Hashable, watch: Watch, now: float) -> _Entry:
-        entry = self._entries[key] = _Entry(watch, now)
-        self._kinds.setdefault(watch.kind, _Kind())
+    def _admit(self, key: Hashable, watch: Watch, now: float) -> Entry:
+        entry = self._entries[key] = Entry(watch, now)
+        self._kinds.setdefault(watch.kind, Kind()).keys[watch.name] = key
         self._count(entry, 1)
         return entry
 
-    def _count(self, entry: _Entry, change: int) -> None:
+    def _count(self, entry: Entry, change: int) -> None:
         self._kinds[entry.watch.kind].open += change
         telemetry.tracked(entry.watch.kind, change)
 
-    def _is_stale(self, entry: _Entry, now: float) -> bool:
+    def _is_stale(self, entry: Entry, now: float) -> bool:
         fresh = self._pace.freshness_in_seconds * (0.5 if self._is_about_to_change(entry, now) else 1.0)
         return now >= entry.again_at and now - entry.seen_at >= fresh
 
-    def _is_about_to_change(self, entry: _Entry, now: float) -> bool:
+    def _is_about_to_change(self, entry: Entry, now: float) -> bool:
         age = now - (entry.asked_first if entry.created is None else entry.created)
         if age < _YOUNG_IN_SECONDS:
             return not self._kinds[entry.watch.kind].is_listed  # a list tells the beginning of a job well enough
         return self._usual_lengths.is_near(entry.watch.family, age)
 
-    def _urgency(self, entry: _Entry, now: float) -> Urgency:
+    def _urgency(self, entry: Entry, now: float) -> Urgency:
         if entry.step is None:
             entry.step = entry.watch.first_step()
         if entry.step.creates:
@@ -235,13 +134,13 @@ class Board:
         is_soon = entry.answer is None or self._is_about_to_change(entry, now)
         return Urgency.SOON if is_soon else Urgency.ROUTINE
 
-    def _queue(self, key: Hashable, entry: _Entry, urgency: Urgency) -> None:
+    def _queue(self, key: Hashable, entry: Entry, urgency: Urgency) -> None:
         self._unqueue(key, entry)
         self._queued += 1
         entry.urgency = urgency
         self._kinds[entry.watch.kind].queues[urgency][key] = entry
 
-    def _unqueue(self, key: Hashable, entry: _Entry) -> None:
+    def _unqueue(self, key: Hashable, entry: Entry) -> None:
         if entry.urgency is not None:
             del self._kinds[entry.watch.kind].queues[entry.urgency][key]
             entry.urgency = None
@@ -274,7 +173,7 @@ class Board:
             budget.take(calls) for budget, calls in wanted
         )
 
-    def _start(self, key: Hashable, entry: _Entry, step: Step) -> None:
+    def _start(self, key: Hashable, entry: Entry, step: Step) -> None:
         entry.looking = Future()
         entry.looking.set_running_or_notify_cancel()  # whoever waits for it may give up waiting, but not cancel it
         try:
@@ -283,7 +182,7 @@ class Board:
             entry.looking = None
             self._miss(entry, step, error)
 
-    def _take(self, key: Hashable, entry: _Entry, step: Step) -> None:
+    def _take(self, key: Hashable, entry: Entry, step: Step) -> None:
         looked_at = self._clock.time()
         follow_up = None
         try:
@@ -304,7 +203,7 @@ class Board:
         if done is not None:
             done.set_result(None)
 
-    def _note(self, key: Hashable, entry: _Entry, sighting: Sighting, looked_at: float) -> None:
+    def _note(self, key: Hashable, entry: Entry, sighting: Sighting, looked_at: float) -> None:
         self._unqueue(key, entry)
         entry.answer, entry.seen_at, entry.tries = sighting.answer, looked_at, 0
         entry.created = sighting.created if sighting.created is not None else entry.created
@@ -317,7 +216,7 @@ class Board:
             if entry.created is not None:
                 self._usual_lengths.learn(entry.watch.family, looked_at - entry.created)
 
-    def _miss(self, entry: _Entry, step: Step, error: Exception) -> None:
+    def _miss(self, entry: Entry, step: Step, error: Exception) -> None:
         entry.step = step
         entry.answer = entry.watch.in_doubt(error, entry.answer)
         entry.again_at = self._clock.time() + min(2.0**entry.tries, _LONGEST_PAUSE_IN_SECONDS)
@@ -331,7 +230,7 @@ class Board:
         for kind in self._kinds.values():
             waiting = kind.queues[Urgency.SOON] or kind.queues[Urgency.ROUTINE]
             if kind.sweep is None and kind.should_be_listed and waiting and now >= kind.no_sweep_before:
-                kind.sweep = _Sweep(now)
+                kind.sweep = Sweep(now)
             sweep = kind.sweep
             if sweep is None or sweep.page_is_coming or not self._budgets["lists"].has():
                 continue
@@ -345,13 +244,13 @@ class Board:
                 except RuntimeError as error:  # no thread can be started
                     self._give_up_sweep(kind, error)
 
-    def _turn_page(self, kind: _Kind, sweep: _Sweep, watch: Watch) -> None:
+    def _turn_page(self, kind: Kind, sweep: Sweep, watch: Watch) -> None:
         looked_at = self._clock.time()
         telemetry.look(watch.kind, "sweep")
         try:
             summaries, sweep.token = watch.list_page(sweep.token)
             with self._lock:
-                self._note_page(kind, {_name(summary): summary for summary in summaries}, looked_at)
+                self._note_page(kind, summaries, looked_at)
         except Exception as error:
             if not isinstance(error, SageMakerError):
                 logger.exception("listing %s jobs failed", watch.kind)
@@ -366,7 +265,7 @@ class Board:
             sweep.page_is_coming = False
             self._start_what_may_start(self._clock.time())
 
-    def _give_up_sweep(self, kind: _Kind, error: Exception) -> None:
+    def _give_up_sweep(self, kind: Kind, error: Exception) -> None:
         if getattr(error, "is_throttling", False):
             self._budgets["lists"].slow_down()
         pause = self._pace.freshness_in_seconds * 2**kind.failed_sweeps
@@ -374,17 +273,18 @@ class Board:
         kind.sweep = None
         kind.no_sweep_before = self._clock.time() + min(pause, _LONGEST_PAUSE_BETWEEN_LISTS_IN_SECONDS)
 
-    def _note_page(self, kind: _Kind, by_name: Mapping[str, Mapping[str, Any]], looked_at: float) -> None:
-        for key, entry in self._entries_of(kind):
-            summary = by_name.get(entry.watch.name)
-            if summary is None or entry.ended or entry.looking is not None or entry.seen_at > looked_at:
+    def _note_page(self, kind: Kind, summaries: Sequence[Mapping[str, Any]], looked_at: float) -> None:
+        for summary in summaries:
+            key = kind.keys.get(_name(summary))
+            entry = self._entries.get(key)
+            if entry is None or entry.ended or entry.looking is not None or entry.seen_at > looked_at:
                 continue
             if entry.step is None or not (entry.step.creates or entry.step.lists):
                 sighting = entry.watch.glance(summary, entry.answer)
                 if sighting is not None:
                     self._note(key, entry, sighting, looked_at)
 
-    def _end_sweep(self, kind: _Kind, sweep: _Sweep) -> None:
+    def _end_sweep(self, kind: Kind, sweep: Sweep) -> None:
         kind.sweep, kind.pages, kind.failed_sweeps = None, sweep.pages, 0
         kind.no_sweep_before = self._clock.time() + self._pace.freshness_in_seconds
         for key, entry in self._entries_of(kind):
@@ -395,7 +295,7 @@ class Board:
                 urgency = self._urgency(entry, sweep.started)
                 self._queue(key, entry, min(urgency, Urgency.GONE))
 
-    def _entries_of(self, kind: _Kind) -> Iterator[tuple[Hashable, _Entry]]:
+    def _entries_of(self, kind: Kind) -> Iterator[tuple[Hashable, Entry]]:
         return (item for item in self._entries.items() if self._kinds[item[1].watch.kind] is kind)
 
     def _forget_what_nobody_asks_about(self, now: float) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Hashable
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property, lru_cache
@@ -16,6 +17,7 @@ from flytekit_sagemaker.errors import UserError
 FORMAT = 1
 MAX_BYTES = 64 * 1024
 _USUAL_BYTES = 2048
+_SHARED = ("region", "endpoint_url", "assume_role_arn", "external_id", "task")
 _MAX_FAILURE_CHARACTERS = 16 * 1024
 _PATTERNS = {
     "name": r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}",
@@ -108,7 +110,10 @@ def _decoded(data: bytes) -> JobMetadata:
         raise UserError("the resource metadata is not of this connector")
     if values.get("format") != FORMAT:
         raise UserError(f"the resource metadata has format {values.get('format')!r}; this connector reads {FORMAT}")
-    return JobMetadata(**{field.name: values[field.name] for field in fields(JobMetadata) if field.name in values})
+    known = {field.name: values[field.name] for field in fields(JobMetadata) if field.name in values}
+    for name in _SHARED:  # thousands of jobs have these in common
+        known[name] = sys.intern(known.get(name, ""))
+    return JobMetadata(**known)
 
 
 _MATCHES = {name: re.compile(pattern, re.DOTALL).fullmatch for name, pattern in _PATTERNS.items()}

@@ -50,6 +50,20 @@ class JobWatch:
         now: seconds since the epoch.
     """
 
+    __slots__ = (
+        "_conclude",
+        "_created_at",
+        "_failed_ends",
+        "_job_kind",
+        "_lists",
+        "_meta",
+        "_now",
+        "_waiting",
+        "family",
+        "kind",
+        "name",
+    )
+
     def __init__(
         self,
         kind: JobKind,
