@@ -59,7 +59,7 @@ def test_an_endpoint_that_answers_nonsense_makes_no_endless_labels() -> None:
         telemetry.aws_call("create_training_job", f"Code{number}", 0.1, throttled=False)
         telemetry.aws_call("create_training_job", f"<html>{number}", 0.1, throttled=False)
     series = [line for line in generate_latest().decode().splitlines() if "aws_calls_total{" in line]
-    assert len([line for line in series if 'operation="create_training_job"' in line]) <= 101
+    assert len([line for line in series if 'operation="create_training_job"' in line]) < 300
     assert value("aws_calls_total", operation="create_training_job", result="other") > 1000
 
 
