@@ -13,9 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import botocore.session
+import grpc
 import pytest
 import yaml
 from botocore import xform_name
+from flyteidl.admin.agent_pb2 import DeleteTaskRequest
+from flyteidl.service.agent_pb2_grpc import AsyncAgentServiceStub
 
 import flytekit_sagemaker
 from flytekit_sagemaker import settings
@@ -23,7 +26,7 @@ from flytekit_sagemaker.connector.kinds import TRAINING, TUNING, JobKind
 from flytekit_sagemaker.connector.lazy import CONNECTORS
 from flytekit_sagemaker.requests.names import JobIdentity
 
-from .connector.service import GRPC_PORT, METRICS_PORT, SERVICE
+from .connector.service import DEADLINE_IN_SECONDS, GRPC_PORT, METRICS_PORT, SERVICE, served
 
 ROOT = Path(__file__).parents[1]
 DEPLOY = ROOT / "deploy"
@@ -133,19 +136,37 @@ def _is_for_models(resources: list[str]) -> bool:
 
 
 @pytest.mark.parametrize("plugin", ROUTES)
-def test_flyte_sends_every_task_type_to_the_service(plugin: str) -> None:
+def test_flyte_sends_the_task_types_that_are_served_to_the_service_and_no_others(plugin: str) -> None:
     file, deployments, for_task_types = ROUTES[plugin]
     config = yaml.safe_load((DEPLOY / "flyte" / file).read_text())
     tasks, routes = config["tasks"]["task-plugins"], config["plugins"][plugin]
     assert plugin in tasks["enabled-plugins"]
-    assert set(CONNECTORS) <= {name for name, by in tasks["default-for-task-types"].items() if by == plugin}
-    assert set(CONNECTORS) <= set(routes[for_task_types])
+    assert {name for name, by in tasks["default-for-task-types"].items() if by == plugin} == set(CONNECTORS)
+    assert set(routes[for_task_types]) == set(CONNECTORS)
     service = manifest("Service")
     namespace = yaml.safe_load((DEPLOY / "kubernetes" / "kustomization.yaml").read_text())["namespace"]
     host = f"{service['metadata']['name']}.{namespace}.svc.cluster.local"
     for deployment in set(routes[for_task_types].values()):
         endpoint = routes[deployments][deployment]["endpoint"]
         assert endpoint == f"dns:///{host}:{service['spec']['ports'][0]['port']}"
+
+
+@pytest.mark.parametrize(
+    ("kind", "path"),
+    [
+        ("Deployment", "selector.matchLabels"),
+        ("Service", "selector"),
+        ("NetworkPolicy", "podSelector.matchLabels"),
+        ("PodDisruptionBudget", "selector.matchLabels"),
+        ("PodMonitor", "selector.matchLabels"),
+    ],
+)
+def test_every_manifest_selects_the_pods_of_the_connector_and_no_others(kind: str, path: str) -> None:
+    selected = manifest(kind)["spec"]
+    for name in path.split("."):
+        selected = selected[name]
+    assert selected
+    assert selected == manifest("Deployment")["spec"]["template"]["metadata"]["labels"]
 
 
 def test_settings_exist_and_are_legal() -> None:
@@ -208,3 +229,13 @@ def test_the_role_trusts_the_service_account_of_the_pods() -> None:
     role = account["annotations"]["eks.amazonaws.com/role-arn"]
     other = json.loads((DEPLOY / "iam" / "other-account-trust.json").read_text())["Statement"][0]
     assert other["Principal"]["AWS"] == role
+
+
+@pytest.mark.xdist_group("serving")
+def test_a_call_that_fails_leaves_a_line_in_the_log_of_the_image(tmp_path: Path) -> None:
+    with served(tmp_path) as connector:
+        with grpc.insecure_channel(connector.address) as channel, pytest.raises(grpc.RpcError):
+            request = DeleteTaskRequest(task_type=next(iter(CONNECTORS)), resource_meta=b"of another connector")
+            AsyncAgentServiceStub(channel).DeleteTask(request, timeout=DEADLINE_IN_SECONDS)
+        lines = [json.loads(line) for line in connector.log.read_text().splitlines() if line.startswith("{")]
+    assert [line["levelname"] for line in lines if "metadata is not of this connector" in line["message"]] == ["ERROR"]
