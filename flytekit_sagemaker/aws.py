@@ -228,8 +228,10 @@ def translated(make: Callable[[], T], operation: str) -> T:
         return make()
     except exceptions.ClientError as error:
         _raise_refusal(error.response, operation, error)
+    except exceptions.NoCredentialsError as error:
+        remedy = "Give the connector's service account an IAM role, or set AWS_PROFILE or an access key"
+        raise RefusedByUserFault(f"{operation} cannot be called: there are no AWS credentials. {remedy}") from error
     except (
-        exceptions.NoCredentialsError,
         exceptions.NoRegionError,
         exceptions.ParamValidationError,
         exceptions.PartialCredentialsError,

@@ -27,7 +27,7 @@ from flytekit_sagemaker.connector.links import job_links
 from flytekit_sagemaker.connector.literals import plain_values
 from flytekit_sagemaker.connector.metadata import JobMetadata
 from flytekit_sagemaker.connector.outputs import write_deck, write_outputs
-from flytekit_sagemaker.connector.watch import JobWatch, not_found_is_believed
+from flytekit_sagemaker.connector.watch import NOT_FOUND_IS_BELIEVED_AFTER_SECONDS, JobWatch
 from flytekit_sagemaker.errors import SageMakerError, TransientError, UserError
 from flytekit_sagemaker.masking import masked, secrets_in
 from flytekit_sagemaker.models.training_job import TrainingJob
@@ -41,6 +41,8 @@ from flytekit_sagemaker.status import JobState, Move, job_state
 # Flyte gives each call 10 seconds; the last attempt takes up to 4, and then the job may be asked about.
 _ATTEMPTS_BEGIN_WITHIN_SECONDS = 3.0
 _FIRST_PAUSE_IN_SECONDS = 0.3
+_LONGEST_WAIT_IN_SECONDS = 8.0
+_LONGEST_CREATE_IN_SECONDS = 6.0
 
 
 @dataclass(frozen=True)
@@ -152,17 +154,26 @@ class JobConnector(AsyncConnectorBase):  # type: ignore[misc]
         meta = resource_meta
         if meta.failure:
             return
-        board = self._board(meta)
-        for pause in self._pauses(self._runtime.clock.time()):
+        board, log = self._board(meta), self._log(meta, "delete")
+        begun = self._runtime.clock.time()
+        for pause in self._pauses(begun):
             try:
-                await self._runtime.in_thread(self._stop, meta)
-            except TransientError:
+                until = await self._runtime.in_thread(self._stop, meta)
+                if until is not None and until < begun + _LONGEST_WAIT_IN_SECONDS:
+                    await self._runtime.clock.sleep_until(until)
+                    until = await self._runtime.in_thread(self._stop, meta)
+            except TransientError as error:
                 if pause is None:
-                    raise
+                    log.warning("not stopped yet: %s", error)
+                    raise TransientError(str(error)) from None
                 await self._pause(pause)
             else:
+                if until is not None:
+                    message = "a create of this job had no answer, and SageMaker is given a minute to know of the job"
+                    log.info("not believed to be gone yet: %s", message)
+                    raise TransientError(message)
                 board.forget(meta.key)
-                self._log(meta, "delete").info("stopped")
+                log.info("stopped, or had ended")
                 return
 
     def _board(self, meta: JobMetadata) -> Board:
@@ -170,7 +181,9 @@ class JobConnector(AsyncConnectorBase):  # type: ignore[misc]
         if board is not None:
             return board
         if not allowed(meta.endpoint_url):
-            raise UserError(f"the job is at {meta.endpoint_url!r}, an endpoint that this deployment does not allow")
+            remedy = settings.where_to_set("allowed_endpoint_urls")
+            where = f"the job is at {meta.endpoint_url!r}, an endpoint that this deployment does not allow"
+            raise UserError(f"{where}. {remedy}")
         return self._runtime.board(meta.endpoint)
 
     def _prepare(
@@ -227,7 +240,7 @@ class JobConnector(AsyncConnectorBase):  # type: ignore[misc]
                 if pause is not None:
                     await self._pause(pause)
                     continue
-                await self._runtime.in_thread(self._wait, meta, request, error)
+                await self._runtime.in_thread(self._wait, meta, request, error, submission.may_exist)
             except SageMakerError as error:
                 self._give_up(meta, masked(str(error), secrets_in(request)))
             else:
@@ -262,11 +275,11 @@ class JobConnector(AsyncConnectorBase):  # type: ignore[misc]
     def _give_up(self, meta: JobMetadata, why: str) -> None:
         meta.failure = why
         telemetry.create(self.kind.word, "refused")
-        self._log(meta).info("refused")
+        self._log(meta).warning("refused: %s", why)
 
-    def _wait(self, meta: JobMetadata, request: Mapping[str, Any], error: TransientError) -> None:
+    def _wait(self, meta: JobMetadata, request: Mapping[str, Any], error: TransientError, may_exist: bool) -> None:
         try:
-            meta.waiting = waiting.keep(meta.output_prefix, request, self._runtime.clock.time())
+            meta.waiting = waiting.keep(meta.output_prefix, request, self._runtime.clock.time(), may_exist)
         except Exception as failed:  # whatever the store raises: Flyte repeats the call
             raise TransientError(f"{masked(str(error))}; the request could not be kept: {failed}") from failed
         telemetry.create(self.kind.word, "waiting")
@@ -302,18 +315,23 @@ class JobConnector(AsyncConnectorBase):  # type: ignore[misc]
         except Exception:  # the result counts, not how it is drawn
             self._log(meta, "get").exception("the report could not be written")
 
-    def _stop(self, meta: JobMetadata) -> None:
-        since, now = float(meta.created), self._runtime.clock.time()
+    def _stop(self, meta: JobMetadata) -> float | None:
+        """Stop the job; where SageMaker knows no such job, the moment from which that is to be believed."""
+        now = self._runtime.clock.time()
+        believed = meta.created + NOT_FOUND_IS_BELIEVED_AFTER_SECONDS
         if meta.waiting:
             note = waiting.find(meta.output_prefix)
             if note is not None and note.request is not None and not self._is_ours(meta, note.request):
-                return
+                return None
             if note is None or note.state not in (waiting.ABORTED, waiting.REFUSED):
-                waiting.mark(meta.output_prefix, waiting.ABORTED, now)
-            if note is None or note.state != waiting.REFUSED:
-                since = note.since if note and note.state == waiting.ABORTED else now
-        if not self.kind.stop(meta.endpoint, meta.name, meta.session_name) and not not_found_is_believed(since, now):
-            raise TransientError(f"SageMaker knows no job {meta.name} yet, which may have been created just now")
+                note = waiting.Note(waiting.ABORTED, now, may_exist=note is None or note.may_exist)
+                waiting.mark(meta.output_prefix, note.state, now, note.may_exist)
+            if note.state == waiting.ABORTED:  # a create may be on its way, in another replica
+                grace = NOT_FOUND_IS_BELIEVED_AFTER_SECONDS if note.may_exist else _LONGEST_CREATE_IN_SECONDS
+                believed = note.since + grace
+        if self.kind.stop(meta.endpoint, meta.name, meta.session_name) or now >= believed:
+            return None
+        return believed
 
     def _is_ours(self, meta: JobMetadata, request: Mapping[str, Any]) -> bool:
         """Whether a job of this name, if there is any, is one that the request may have made."""

@@ -109,7 +109,8 @@ def _decoded(data: bytes) -> JobMetadata:
     if not isinstance(values, dict) or not _is_ours(values):
         raise UserError("the resource metadata is not of this connector")
     if values.get("format") != FORMAT:
-        raise UserError(f"the resource metadata has format {values.get('format')!r}; this connector reads {FORMAT}")
+        given = values.get("format")
+        raise UserError(f"the resource metadata has format {given!r}; this connector reads {FORMAT}: upgrade it")
     known = {field.name: values[field.name] for field in fields(JobMetadata) if field.name in values}
     for name in _SHARED:  # thousands of jobs have these in common
         known[name] = sys.intern(known.get(name, ""))

@@ -28,6 +28,9 @@ _QUOTA = re.compile(r" is (\d+) [\w-]+, with current utilization of \d+ [\w-]+ a
 class Submission:
     """The attempts to create one job.
 
+    Attributes:
+        may_exist: whether an attempt may have made the job although its answer did not say so.
+
     Args:
         kind: what the request creates.
         endpoint: where.
@@ -41,7 +44,7 @@ class Submission:
         self._request = request
         self._session_name = session_name
         self._name = request[f"{kind.shape}Name"]
-        self._may_exist = False
+        self.may_exist = False
 
     def attempt(self, hurried: bool = False) -> str:
         """Create the job, or find that it was created before; returns ``created`` or ``adopted``. Blocks.
@@ -59,7 +62,7 @@ class Submission:
             return CREATED
         except aws.RefusedForNow as error:
             if not error.certain:
-                self._may_exist = True
+                self.may_exist = True
                 if not hurried and self._exists():
                     return ADOPTED
                 raise
@@ -67,11 +70,13 @@ class Submission:
                 raise
             refusal: SageMakerError = UserError(f"{error}. Waiting will not help: ask AWS for a higher quota")
         except aws.RefusedCall as error:
+            if not error.code and not self.may_exist:
+                raise  # it was not even sent
             refusal = error
-        self._may_exist = self._may_exist or getattr(refusal, "code", "") == "ResourceInUse"
+        self.may_exist = self.may_exist or getattr(refusal, "code", "") == "ResourceInUse"
         if self._exists(hopeful=not hurried):
             return ADOPTED
-        if self._may_exist:
+        if self.may_exist:
             raise TransientError(f"{refusal}. Whether the job exists cannot be told yet")
         raise refusal
 
@@ -80,10 +85,10 @@ class Submission:
         try:
             return belongs_to(self._kind, self._endpoint, self._name, self._request.get("Tags", ()))
         except TransientError:
-            self._may_exist = True
+            self.may_exist = True
             return False
         except Untold:
-            self._may_exist = self._may_exist or hopeful
+            self.may_exist = self.may_exist or hopeful
             return False
 
 

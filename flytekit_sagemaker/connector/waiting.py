@@ -31,22 +31,24 @@ class Note:
         state: one of the words above.
         since: when that was, in seconds since the epoch.
         request: the request, as long as it waits.
+        may_exist: whether a create has been sent that nobody knows the fate of.
     """
 
     state: str
     since: float
     request: Mapping[str, Any] | None = None
+    may_exist: bool = False
 
 
-def keep(prefix: str, request: Mapping[str, Any], now: float) -> str:
+def keep(prefix: str, request: Mapping[str, Any], now: float, may_exist: bool) -> str:
     """Keep a request and return its digest; raises OSError when nothing can be written there."""
-    _write(prefix, Note(WAITING, now, request))
+    _write(prefix, Note(WAITING, now, request, may_exist))
     return digest(request)
 
 
-def mark(prefix: str, state: str, now: float) -> None:
+def mark(prefix: str, state: str, now: float, may_exist: bool = False) -> None:
     """Write down what became of the request, in its place."""
-    _write(prefix, Note(state, now))
+    _write(prefix, Note(state, now, may_exist=may_exist))
 
 
 def find(prefix: str) -> Note | None:
@@ -61,7 +63,12 @@ def find(prefix: str) -> Note | None:
     try:
         found = json.loads(content)
         request = found.get("request")
-        return Note(str(found["state"]), float(found["since"]), None if request is None else dict(request))
+        return Note(
+            state=str(found["state"]),
+            since=float(found["since"]),
+            request=None if request is None else dict(request),
+            may_exist=bool(found.get("may_exist")),
+        )
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise ServiceError(f"{prefix}/{_FILE} cannot be read: {error}") from error
 
@@ -72,7 +79,7 @@ def digest(request: Mapping[str, Any]) -> str:
 
 
 def _write(prefix: str, note: Note) -> None:
-    content = {"state": note.state, "since": note.since}
+    content: dict[str, Any] = {"state": note.state, "since": note.since, "may_exist": note.may_exist}
     if note.request is not None:
         content["request"] = dict(note.request)
     outputs.write(prefix, _FILE, json.dumps(content).encode())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -24,7 +25,7 @@ from flytekit_sagemaker.uris import local_path
 # SageMaker frees instances in minutes, and a quota is raised in hours.
 _BETWEEN_CREATES_IN_SECONDS = 30.0
 # Descriptions may lag behind the create that was answered.
-_NOT_FOUND_IS_BELIEVED_AFTER_SECONDS = 60.0
+NOT_FOUND_IS_BELIEVED_AFTER_SECONDS = 60.0
 
 _TRIES_UNTIL_BELIEVED = 8
 _MOST_TRIES = 100
@@ -150,7 +151,8 @@ class JobWatch:
             else:
                 message = f"the results of {self.name} cannot be written to {self._meta.output_prefix}: {error}"
             phase = TaskExecution.FAILED
-        self.log.info("ended: %s", TaskExecution.Phase.Name(phase))
+        level = logging.INFO if phase == TaskExecution.SUCCEEDED else logging.WARNING
+        self.log.log(level, "ended: %s: %s", TaskExecution.Phase.Name(phase), message)
         answer = self._answer(phase, message, progress_of(description).to_dict())
         return Sighting(answer, ended=True, created=_epoch(description))
 
@@ -188,12 +190,15 @@ class JobWatch:
             outcome = submission.attempt()
         except TransientError as error:
             self.log.info("still waiting: %s", masked(str(error), secrets))
+            if submission.may_exist and not note.may_exist:
+                waiting.keep(meta.output_prefix, note.request, note.since, may_exist=True)
             if getattr(error, "is_throttling", False):
                 raise
             answer = self._answer(TaskExecution.WAITING_FOR_RESOURCES, masked(str(error), secrets))
             return Sighting(answer, again_after=_BETWEEN_CREATES_IN_SECONDS)
         except SageMakerError as error:
             telemetry.create(self.kind, "refused")
+            self.log.warning("refused: %s", masked(str(error), secrets))
             waiting.mark(meta.output_prefix, waiting.REFUSED, now)
             return self._failed(masked(str(error), secrets))
         telemetry.create(self.kind, outcome)
@@ -226,7 +231,7 @@ class JobWatch:
 
 def not_found_is_believed(created: float, now: float) -> bool:
     """Whether a service that knows no such job is right, given when the job was created, or may have been at last."""
-    return now - created >= _NOT_FOUND_IS_BELIEVED_AFTER_SECONDS
+    return now - created >= NOT_FOUND_IS_BELIEVED_AFTER_SECONDS
 
 
 def _epoch(description: Mapping[str, Any]) -> float | None:

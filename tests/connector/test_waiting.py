@@ -112,10 +112,13 @@ async def test_a_job_that_was_deleted_after_its_end_is_not_made_again(new_shorta
     assert shortage.account.job_names() == []
 
 
-async def test_an_aborted_job_that_waits_is_never_created(new_shortage: NewShortage) -> None:
-    shortage = new_shortage(refused=6)
+@pytest.mark.parametrize(("fault", "sure"), [(Fault.RESOURCE_LIMIT, True), (Fault.UNAVAILABLE, False)])
+async def test_an_aborted_job_that_waits_is_never_created(new_shortage: NewShortage, fault: Fault, sure: bool) -> None:
+    shortage = new_shortage(fault, refused=6)
     meta = await shortage.flyte.create(TRAIN, INPUTS)
     begun = shortage.clock.time()
+    # Where a create had no answer, the abort is only believed when SageMaker had time to show the job.
+    assert await shortage.flyte.delete_or_not(TRAIN, meta) == sure
     while not await shortage.flyte.delete_or_not(TRAIN, meta):
         shortage.clock.advance(10)
     assert shortage.clock.time() - begun < 120
@@ -167,7 +170,7 @@ async def test_a_request_that_somebody_has_changed_is_not_sent(new_shortage: New
     assert note is not None
     assert note.request is not None
     changed = {**note.request, "RoleArn": "arn:aws:iam::000000000000:role/administrator"}
-    waiting.keep(meta.output_prefix, changed, note.since)
+    waiting.keep(meta.output_prefix, changed, note.since, may_exist=False)
     assert (await shortage.poll(meta.encode(), 20)).phase == TaskExecution.FAILED
     assert shortage.account.job_names() == []
 
@@ -258,3 +261,19 @@ async def test_files_of_the_connector_are_nobodys_data(
     resource = await flyte.get(TRAIN, meta)
     assert resource.phase == TaskExecution.FAILED
     assert "root:x" not in resource.message
+
+
+async def test_without_credentials_a_job_fails_at_once_and_says_what_to_do(
+    flyte: Flyte, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("FLYTEKIT_SAGEMAKER_ENDPOINT_URL", "aws")
+    monkeypatch.setenv("FLYTEKIT_SAGEMAKER_REGION", "eu-central-1")
+    monkeypatch.setenv("FLYTEKIT_SAGEMAKER_ROLE_ARN", "arn:aws:iam::123456789012:role/SageMaker")
+    monkeypatch.setenv("FLYTEKIT_SAGEMAKER_OUTPUT_PREFIX", "s3://bucket/output")
+    resource = await flyte.get(TRAIN, await flyte.create(TRAIN, INPUTS))
+    assert resource.phase == TaskExecution.FAILED
+    assert "IAM role" in resource.message
