@@ -234,8 +234,10 @@ def test_the_role_trusts_the_service_account_of_the_pods() -> None:
 @pytest.mark.xdist_group("serving")
 def test_a_call_that_fails_leaves_a_line_in_the_log_of_the_image(tmp_path: Path) -> None:
     with served(tmp_path) as connector:
-        with grpc.insecure_channel(connector.address) as channel, pytest.raises(grpc.RpcError):
-            request = DeleteTaskRequest(task_type=next(iter(CONNECTORS)), resource_meta=b"of another connector")
-            AsyncAgentServiceStub(channel).DeleteTask(request, timeout=DEADLINE_IN_SECONDS)
+        request = DeleteTaskRequest(task_type=next(iter(CONNECTORS)), resource_meta=b"of another connector")
+        with grpc.insecure_channel(connector.address) as channel:
+            stub = AsyncAgentServiceStub(channel)
+            with pytest.raises(grpc.RpcError):
+                stub.DeleteTask(request, timeout=DEADLINE_IN_SECONDS)
         lines = [json.loads(line) for line in connector.log.read_text().splitlines() if line.startswith("{")]
     assert [line["levelname"] for line in lines if "metadata is not of this connector" in line["message"]] == ["ERROR"]
