@@ -66,7 +66,7 @@ def place(output_prefix: str, config: TrainingJobConfig, execution: ExecutionCon
     problems = [*current.problems(), *problems]
     region = config.region or current.region or default_region() or (LOCAL_REGION if url else "")
     if not region:
-        remedy = "Set region in the [sagemaker] section of the Flyte config, AWS_REGION, or training_job_config."
+        remedy = f"Set region in {settings.SECTION_IN_WORDS}, AWS_REGION, or training_job_config."
         problems.append(Problem("region", None, "is required", remedy))
     endpoint = Endpoint(region, url)
     here = endpoint.is_on_this_machine
@@ -87,6 +87,9 @@ def place(output_prefix: str, config: TrainingJobConfig, execution: ExecutionCon
         output_kms_key_id=current.output_kms_key_id or None,
         tags=settings.pairs(current.tags),
     )
+    lacks_something = not region or not (config.role_arn or deployment.role_arn)
+    if lacks_something and (missing := settings.missing_config_file()):
+        problems.append(missing)
     return Placement(endpoint, deployment, tuple(problems))
 
 

@@ -2,6 +2,7 @@
 
 Each setting is read from the environment variable ``FLYTEKIT_SAGEMAKER_<NAME>``, else from the ``[sagemaker]`` section
 (``sagemaker:`` in YAML) of the Flyte config file, else it has the default given here. A task's own value wins over all.
+A name that is no setting is a problem as a wrong value is: whoever misspelled it relies on what they set.
 """
 
 from __future__ import annotations
@@ -10,18 +11,28 @@ import logging
 import math
 import os
 import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
-from dataclasses import Field, dataclass, field, fields
-from functools import cache
+from dataclasses import Field, InitVar, dataclass, field, fields
+from functools import cache, lru_cache
+from pathlib import Path
 from typing import Any
 
-from flytekit_sagemaker.errors import Problem
+from flytekit_sagemaker.errors import Problem, did_you_mean
 
 AWS = "aws"
 LOCAL = "local"
 ENVIRONMENT_PREFIX = "FLYTEKIT_SAGEMAKER_"
+SECTION = "sagemaker"
+SECTION_IN_WORDS = "the sagemaker section of the Flyte config"
+
+# Variables of this package that are no settings of a deployment: folder of the local SageMaker, progress display, and
+# what a training container is told.
+_OTHER_VARIABLES = {"LOCAL_ROOT", "PROGRESS", "ALGORITHM_VERSION"}
+# Kubernetes gives every pod the address of each service of its namespace, in variables with the name of the service.
+# https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables
+_VARIABLE_OF_A_SERVICE = re.compile(r"(\w+_)?(SERVICE_(HOST|PORT(_\w+)?)|PORT(_\d+_\w+)?)")
 
 logger = logging.getLogger("flytekit_sagemaker")
 
@@ -70,6 +81,12 @@ def _job_name_prefix(text: str) -> str:
     return text
 
 
+def _tags(text: str) -> dict[str, str]:
+    if not all(entry.partition("=")[0].strip() and "=" in entry for entry in text.split(",") if entry.strip()):
+        raise ValueError("must be name=value pairs separated by commas, or in YAML a map")
+    return pairs(text)
+
+
 @dataclass(frozen=True)
 class Settings:
     """The settings of a deployment, as they were written; a setting without a default is empty where nobody gave one.
@@ -94,6 +111,9 @@ class Settings:
         connect_timeout_in_seconds, read_timeout_in_seconds: how long one call to AWS waits.
         threads: most calls to AWS at the same time.
         log_format: ``text`` or ``json``.
+
+    Args:
+        misread: what is wrong with the places where the settings were looked for.
     """
 
     endpoint_url: str = ""
@@ -107,7 +127,7 @@ class Settings:
     security_group_ids: str = ""
     volume_kms_key_id: str = ""
     output_kms_key_id: str = ""
-    tags: str = ""
+    tags: str = _setting("", _tags)
     job_name_prefix: str = _setting("flyte", _job_name_prefix)
     retryable_failures: str = _setting("true", _flag)
     describes_per_second: str = _setting("", _number(0.01, math.inf))
@@ -117,6 +137,10 @@ class Settings:
     read_timeout_in_seconds: str = _setting("", _number(0.1, 600))
     threads: str = _setting("32", _number(1, 512, whole=True))
     log_format: str = _setting("", _word("text", "json"))
+    misread: InitVar[tuple[Problem, ...]] = ()
+
+    def __post_init__(self, misread: tuple[Problem, ...]) -> None:
+        object.__setattr__(self, "_misread", misread)
 
     @property
     def endpoint(self) -> str:
@@ -142,7 +166,8 @@ class Settings:
         return self._value(name) or ""
 
     def problems(self) -> Iterator[Problem]:
-        """Everything that is wrong with the settings that have a meaning of their own."""
+        """Everything that is wrong: values that make no sense, names that are no settings, a broken config file."""
+        yield from self.__dict__["_misread"]
         for each in fields(self):
             try:
                 _meaning(each, getattr(self, each.name))
@@ -200,8 +225,8 @@ def pace(on_this_machine: bool) -> Pace:
 
 def current() -> Settings:
     """The settings in force now."""
-    section = _config_section()
-    values = {}
+    section, misread = _config_section()
+    values: dict[str, str] = {}
     for name, each in _FIELDS.items():
         value = os.environ.get(ENVIRONMENT_PREFIX + name.upper()) or section.get(name)
         if isinstance(value, dict):
@@ -209,7 +234,26 @@ def current() -> Settings:
         elif isinstance(value, (list, tuple)):
             value = ",".join(str(item) for item in value)
         values[name] = str(each.default if value is None else value).strip() or str(each.default)
-    return Settings(**values)
+    return Settings(**values, misread=(*misread, *_unknown_variables()))
+
+
+def config_file() -> str:
+    """Path of the Flyte config file that the settings come from; empty when there is none, or it is broken."""
+    from flytekit.configuration.file import get_config_file
+
+    with suppress(Exception):  # its problem is among those of the settings
+        return str(getattr(get_config_file(None), "_location", ""))
+    return ""
+
+
+def missing_config_file() -> Problem | None:
+    """The problem that the environment names a config file that does not exist: flytekit goes on without it."""
+    path = _named_config_file()
+    if not path or Path(path).exists():
+        return None
+    return Problem(
+        "FLYTECTL_CONFIG", path, "names a config file that does not exist", f"No setting of {SECTION_IN_WORDS} counts."
+    )
 
 
 @contextmanager
@@ -229,7 +273,7 @@ def runs_locally() -> bool:
 
 def where_to_set(name: str) -> str:
     """A sentence that says where a setting is set."""
-    return f"Set {name} in the [sagemaker] section of the Flyte config, or {ENVIRONMENT_PREFIX}{name.upper()}."
+    return f"Set {name} in {SECTION_IN_WORDS}, or {ENVIRONMENT_PREFIX}{name.upper()}."
 
 
 def pairs(text: str) -> dict[str, str]:
@@ -253,14 +297,58 @@ def _warn_once(name: str, message: str) -> None:
     logger.warning("%s", message, extra={"setting": name})
 
 
-def _config_section() -> dict[str, object]:
+def _unknown_variables() -> Iterator[Problem]:
+    for variable in os.environ:
+        name = variable.removeprefix(ENVIRONMENT_PREFIX)
+        if name == variable or name.lower() in _FIELDS and name.isupper() or name in _OTHER_VARIABLES:
+            continue
+        if not _VARIABLE_OF_A_SERVICE.fullmatch(name):
+            known = (ENVIRONMENT_PREFIX + each.upper() for each in _FIELDS)
+            yield Problem(variable, None, "is not a setting", did_you_mean(variable, known))
+
+
+def _config_section() -> tuple[Mapping[str, object], tuple[Problem, ...]]:
+    """What the Flyte config file sets, and what is wrong with it."""
     from flytekit.configuration.file import get_config_file
 
-    config = get_config_file(None)
+    try:
+        return _section_of(get_config_file(None))
+    except Exception as error:  # of the operating system, of configparser, of yaml, of flytekit
+        reason = " ".join(str(error).split())
+        return {}, (Problem("Flyte config file", _named_config_file() or None, f"cannot be read ({reason})"),)
+
+
+@lru_cache(maxsize=8)
+def _section_of(config: Any) -> tuple[Mapping[str, object], tuple[Problem, ...]]:
     if config is None:
-        return {}
-    if config.yaml_config is not None:
-        section = config.yaml_config.get("sagemaker") or {}
-        return dict(section)
+        return {}, ()
+    text = Path(config._location).read_text(encoding="utf-8")  # flytekit ignores a file that cannot be read
     legacy = config.legacy_config
-    return dict(legacy["sagemaker"]) if legacy is not None and legacy.has_section("sagemaker") else {}
+    content: Any
+    if legacy is None:
+        import yaml  # type: ignore[import-untyped]
+
+        content = yaml.safe_load(text) or {}
+        section = content.get(SECTION) or {} if isinstance(content, dict) else None
+        inherited: Mapping[str, object] = {}
+    else:
+        content = legacy.sections()
+        section = dict(legacy[SECTION]) if legacy.has_section(SECTION) else {}
+        inherited = legacy.defaults()
+    if not isinstance(section, dict):
+        return {}, (Problem(SECTION, section, f"must be a section of names and values in {config._location}"),)
+    unknown = [str(name) for name in section if name not in _FIELDS and name not in inherited]
+    problems = [
+        Problem(name, None, f"is not a setting of {SECTION_IN_WORDS}", did_you_mean(name, _FIELDS)) for name in unknown
+    ]
+    for name in map(str, content):
+        if name != SECTION and (hint := did_you_mean(name, (SECTION,))):
+            problems.append(Problem(name, None, "is not a section of the Flyte config", hint))
+    return section, tuple(problems)
+
+
+def _named_config_file() -> str:
+    """The config file that ``pyflyte --config`` or the environment names."""
+    from flytekit.configuration.file import FLYTECTL_CONFIG_ENV_VAR, FLYTECTL_CONFIG_ENV_VAR_OVERRIDE
+
+    return os.environ.get(FLYTECTL_CONFIG_ENV_VAR_OVERRIDE) or os.environ.get(FLYTECTL_CONFIG_ENV_VAR, "")

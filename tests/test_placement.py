@@ -151,3 +151,18 @@ def test_no_region_anywhere_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.delenv("AWS_DEFAULT_REGION")
     monkeypatch.delenv("AWS_REGION", raising=False)
     assert fields(placed()) == ["region"]
+
+
+def test_a_config_file_that_does_not_exist_is_named_where_a_setting_is_missing(
+    given: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FLYTECTL_CONFIG", "/no/such/config.yaml")
+    (problem,) = placed().problems
+    assert "FLYTECTL_CONFIG = '/no/such/config.yaml': names a config file that does not exist" in str(problem)
+    given(role_arn=PLATFORM)
+    assert placed().problems == ()
+
+
+def test_no_job_is_placed_by_misspelled_settings(given: Any) -> None:
+    given(regoin="eu-west-1")
+    assert fields(placed()) == ["FLYTEKIT_SAGEMAKER_REGOIN"]

@@ -93,6 +93,7 @@ def test_the_pace_can_be_set(nothing_set: pytest.MonkeyPatch, on_this_machine: b
         ("retryable_failures", ["2", "maybe"]),
         ("log_format", ["xml"]),
         ("job_name_prefix", ["-a", "a--b", "a_b", "a" * 13]),
+        ("tags", ["a,b", "team=ml,b", "=ml"]),
     ],
 )
 def test_a_value_that_makes_no_sense_is_a_problem_that_says_what_would(
@@ -132,3 +133,95 @@ def test_yaml_may_write_numbers_and_flags_as_such(tmp_path: Path, nothing_set: p
     assert settings.current().number("threads") == 8
     assert settings.pace(on_this_machine=False) == settings.Pace(2.5, 1, 0)
     assert list(settings.current().problems()) == []
+
+
+def told(path: Path, content: str, nothing_set: pytest.MonkeyPatch) -> list[str]:
+    """What is said about a config file."""
+    path.write_text(content)
+    nothing_set.setenv("FLYTECTL_CONFIG", str(path))
+    get_config_file.cache_clear()
+    return [str(problem) for problem in settings.current().problems()]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "meant"),
+    [
+        ("regoin", "region"),
+        ("job_name_prefx", "job_name_prefix"),
+        ("volume_kms_key", "volume_kms_key_id"),
+        ("endpoint-url", "endpoint_url"),
+        ("Region", "region"),
+    ],
+)
+def test_a_misspelled_setting_is_a_problem_that_names_the_one_meant(
+    tmp_path: Path, nothing_set: pytest.MonkeyPatch, wrong: str, meant: str
+) -> None:
+    sentence = f"{wrong} is not a setting of the sagemaker section of the Flyte config. Did you mean '{meant}'?"
+    assert told(tmp_path / "config.yaml", f"sagemaker: {{{wrong}: x, threads: 8}}", nothing_set) == [sentence]
+    if wrong.islower():  # INI has no upper case in names
+        assert told(tmp_path / "config", f"[sagemaker]\n{wrong} = x\nthreads = 8\n", nothing_set) == [sentence]
+
+
+def test_a_misspelled_section_is_a_problem_and_another_tool_s_is_not(
+    tmp_path: Path, nothing_set: pytest.MonkeyPatch
+) -> None:
+    others = "admin: {endpoint: x}\nstorage: {type: s3}\nlogger: {level: 1}\nconsole: {}\nimages: {}\n"
+    assert told(tmp_path / "config.yaml", others, nothing_set) == []
+    wrong = ["sagemakr is not a section of the Flyte config. Did you mean 'sagemaker'?"]
+    assert told(tmp_path / "config.yaml", others + "sagemakr: {region: x}", nothing_set) == wrong
+    assert told(tmp_path / "config", "[DEFAULT]\nowner = me\n[sagemakr]\nregion = x\n", nothing_set) == wrong
+    assert told(tmp_path / "config", "[DEFAULT]\nowner = me\n[sagemaker]\nregion = x\n", nothing_set) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("config.yaml", "sagemaker: {region: ["),
+        ("config.yaml", "just words"),
+        ("config.yaml", "sagemaker: [region]"),
+        ("config", "region = eu-west-1\n"),
+        ("config", "[sagemaker]\ntags = a=%x\n"),
+    ],
+)
+def test_a_config_file_that_cannot_be_read_is_a_problem(
+    tmp_path: Path, nothing_set: pytest.MonkeyPatch, name: str, content: str
+) -> None:
+    (problem,) = told(tmp_path / name, content, nothing_set)
+    assert "cannot be read" in problem or "must be a section of names and values" in problem
+    assert name in problem
+
+
+def test_tags_are_pairs_in_yaml_as_well(tmp_path: Path, nothing_set: pytest.MonkeyPatch) -> None:
+    (problem,) = told(tmp_path / "config.yaml", "sagemaker: {tags: [a, b]}", nothing_set)
+    assert "must be name=value pairs" in problem
+    assert told(tmp_path / "config.yaml", "sagemaker: {tags: [team=ml, stage=]}", nothing_set) == []
+
+
+@pytest.mark.parametrize("name", ["REGOIN", "Region", "SUBNET"])
+def test_a_variable_that_is_no_setting_is_a_problem(nothing_set: pytest.MonkeyPatch, name: str) -> None:
+    nothing_set.setenv(f"FLYTEKIT_SAGEMAKER_{name}", "x")
+    (problem,) = settings.current().problems()
+    assert str(problem).startswith(f"FLYTEKIT_SAGEMAKER_{name} is not a setting. Did you mean 'FLYTEKIT_SAGEMAKER_")
+
+
+def test_variables_of_the_package_and_of_kubernetes_are_no_problem(nothing_set: pytest.MonkeyPatch) -> None:
+    own = ("LOCAL_ROOT", "PROGRESS", "ALGORITHM_VERSION")
+    # Of the services flytekit-sagemaker and flytekit-sagemaker-connector.
+    services = (
+        f"{service}{variable}"
+        for service in ("", "CONNECTOR_")
+        for variable in (
+            *("SERVICE_HOST", "SERVICE_PORT", "SERVICE_PORT_GRPC", "PORT", "PORT_8000_TCP"),
+            *("PORT_8000_TCP_ADDR", "PORT_8000_TCP_PORT", "PORT_8000_TCP_PROTO"),
+        )
+    )
+    for name in (*own, *services):
+        nothing_set.setenv(f"FLYTEKIT_SAGEMAKER_{name}", "1")
+    assert list(settings.current().problems()) == []
+
+
+def test_the_config_file_in_use_is_known(tmp_path: Path, nothing_set: pytest.MonkeyPatch) -> None:
+    nothing_set.chdir(tmp_path)
+    assert settings.config_file() == ""
+    told(tmp_path / "config.yaml", YAML, nothing_set)
+    assert settings.config_file() == str(tmp_path / "config.yaml")
