@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import importlib.metadata
 import threading
 from collections.abc import Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -11,10 +12,12 @@ from functools import cache, partial
 from typing import Any, TypeVar
 
 from flytekit_sagemaker import logs, settings
-from flytekit_sagemaker.aws import Endpoint
+from flytekit_sagemaker.aws import Endpoint, default_region
 from flytekit_sagemaker.clock import Clock, SystemClock
 from flytekit_sagemaker.connector.board import Board, budgets_for
 from flytekit_sagemaker.connector.budget import Budget
+from flytekit_sagemaker.errors import SageMakerError
+from flytekit_sagemaker.masking import masked
 
 T = TypeVar("T")
 
@@ -79,6 +82,30 @@ def _account(endpoint: Endpoint) -> tuple[str, str, str]:
 
 @cache
 def shared() -> Runtime:
-    """The runtime of this process, made when its first job comes; it sets up the logs that the settings ask for."""
-    logs.configure(settings.current().text("log_format"))
+    """The runtime of this process, made when its first job comes.
+
+    It sets up the logs that the settings ask for, and logs which settings these are and what is wrong with them.
+    """
+    found = settings.current()
+    logs.configure(found.text("log_format"))
+    _log_settings(found)
     return Runtime(SystemClock())
+
+
+def _log_settings(found: settings.Settings) -> None:
+    log = logs.of()
+    try:
+        region = found.region or default_region()
+    except SageMakerError:  # every job says so
+        region = ""
+    log.info(
+        "flytekit-sagemaker %s: endpoint %s, region %s, job_name_prefix %s, config file %s",
+        importlib.metadata.version("flytekit-sagemaker"),
+        masked(found.endpoint),
+        region or "none",
+        found.text("job_name_prefix"),
+        settings.config_file() or "none",
+    )
+    missing = settings.missing_config_file()
+    for problem in (*found.problems(), *([missing] if missing else [])):
+        log.error("%s", problem)
