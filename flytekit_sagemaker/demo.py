@@ -17,6 +17,8 @@ from flytekit_sagemaker.errors import UserError
 EXAMPLE = "xgboost_tuning"
 MODEL = "model.tar.gz"
 REPORT = "report.html"
+# What the example and the programs that train here import, of the extra named local.
+_LIBRARIES = ("numpy", "optuna", "pandas", "sklearn", "xgboost")
 
 
 def run(folder: Path) -> None:
@@ -26,8 +28,11 @@ def run(folder: Path) -> None:
         folder: where the two files go; made when it is missing, older ones are replaced.
 
     Raises:
-        UserError: when nothing can be written to the folder.
+        UserError: when nothing can be written to the folder, or the extra ``local`` is not installed.
     """
+    missing = [name for name in _LIBRARIES if importlib.util.find_spec(name) is None]
+    if missing:
+        raise UserError(f"the demo needs {', '.join(missing)}: pip install 'flytekit-sagemaker[local]'")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):

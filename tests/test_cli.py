@@ -66,6 +66,19 @@ def test_a_wrong_command_line_gets_a_sentence(arguments: list[str], fragment: st
     assert "Traceback" not in done.stderr
 
 
+def test_the_demo_without_its_libraries_says_what_to_install(tmp_path: Path) -> None:
+    program = (
+        "import sys; sys.modules.update(dict.fromkeys(['numpy', 'xgboost']));"
+        "from flytekit_sagemaker.cli import main; sys.exit(main(['demo']))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr == (
+        "flytekit-sagemaker: the demo needs numpy, xgboost: pip install 'flytekit-sagemaker[local]'\n"
+    )
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_demo_without_a_place_for_its_results_does_not_start(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     done = subprocess.run([COMMAND, "demo", "--output", str(tmp_path / "file")], capture_output=True, text=True)
