@@ -47,7 +47,7 @@ class Inputs:
         channels = self._channels(job)
         stopping_condition = self.model("stopping_condition", StoppingCondition)
         if self._problems or stopping_condition is None:
-            raise InvalidInput("the inputs", self._problems)
+            raise InvalidInput("the input of the task", self._problems)
         return JobInputs(static or {}, channels, stopping_condition)
 
     def _channels(self, job: TrainingJob) -> dict[str, str]:
