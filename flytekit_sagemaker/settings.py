@@ -315,7 +315,8 @@ def _config_section() -> tuple[Mapping[str, object], tuple[Problem, ...]]:
         return _section_of(get_config_file(None))
     except Exception as error:  # of the operating system, of configparser, of yaml, of flytekit
         reason = " ".join(str(error).split())
-        return {}, (Problem("Flyte config file", _named_config_file() or None, f"cannot be read ({reason})"),)
+        file = f"the Flyte config file {_named_config_file()}".rstrip()  # a path is not cut as values are
+        return {}, (Problem(file, None, f"cannot be read ({reason})"),)
 
 
 @lru_cache(maxsize=8)

@@ -33,7 +33,7 @@ def plain_values(literal_map: Any) -> dict[str, Any]:
         except Exception as error:  # msgpack has no common root for what damaged bytes make it raise
             problems.append(Problem(name, str(literal), f"cannot be read ({type(error).__name__}: {error})"))
     if problems:
-        raise InvalidInput("the inputs", problems)
+        raise InvalidInput("the input of the task", problems)
     return values
 
 

@@ -124,7 +124,7 @@ _IN_WORDS = {
 
 
 _WHERE_TO_SET = {
-    "RoleArn": "Set role_arn in the [sagemaker] section of the Flyte config, FLYTEKIT_SAGEMAKER_ROLE_ARN, "
+    "RoleArn": "Set role_arn in the sagemaker section of the Flyte config, FLYTEKIT_SAGEMAKER_ROLE_ARN, "
     "or training_job_config.",
 }
 

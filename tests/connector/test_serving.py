@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import signal
 import subprocess
@@ -119,3 +120,11 @@ def test_it_ends_when_it_is_told_to(tmp_path: Path, told: signal.Signals) -> Non
         code = connector.stop(told)
     # A signal that kills instead of being handled does nothing to the first process of a container.
     assert code >= 0 or told != STOP_SIGNAL
+
+
+def test_it_says_at_its_start_which_settings_it_has_and_what_is_wrong_with_them(tmp_path: Path) -> None:
+    with served(tmp_path, settings={"log_format": "json", "region": "eu-west-1", "threads": "many"}) as connector:
+        lines = [json.loads(line) for line in connector.log.read_text().splitlines() if line.startswith("{")]
+    said = [(line.get("level"), line["message"]) for line in lines]
+    assert any(level == "INFO" and "region eu-west-1" in message for level, message in said), said
+    assert any(level == "ERROR" and "threads" in message for level, message in said), said

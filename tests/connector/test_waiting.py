@@ -135,7 +135,7 @@ async def test_a_job_that_is_created_while_it_is_aborted_is_stopped(new_shortage
     def aborted_meanwhile(_: Any) -> Life:
         for prefix in prefixes:
             waiting.mark(prefix, waiting.ABORTED, 0)  # what the abort does, in another replica, before it finds no job
-        return Life()
+        return Life().lasting(36_000)  # it would not end by itself
 
     shortage = new_shortage(refused=6, lives=aborted_meanwhile)
     meta = await shortage.flyte.create(TRAIN, INPUTS)

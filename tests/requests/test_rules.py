@@ -412,7 +412,7 @@ def test_a_missing_role_is_one_problem_among_others_and_says_where_to_set_it() -
         assert built.problems == ()
         role, misspelled = check_request(built.operation, built.parameters).problems
         assert str(role) == (
-            f"{prefix}RoleArn is required. Set role_arn in the [sagemaker] section of the Flyte config, "
+            f"{prefix}RoleArn is required. Set role_arn in the sagemaker section of the Flyte config, "
             "FLYTEKIT_SAGEMAKER_ROLE_ARN, or training_job_config."
         )
         assert misspelled.remedy == "Did you mean 'max_depth'?"
