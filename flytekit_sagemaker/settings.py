@@ -327,7 +327,7 @@ def _section_of(config: Any) -> tuple[Mapping[str, object], tuple[Problem, ...]]
     legacy = config.legacy_config
     content: Any
     if legacy is None:
-        import yaml  # type: ignore[import-untyped]
+        import yaml
 
         content = yaml.safe_load(text) or {}
         section = content.get(SECTION) or {} if isinstance(content, dict) else None
