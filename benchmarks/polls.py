@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from parts import load, no_op_connector, rival
+from parts.jobs import DEFINITION
 from parts.services import REGION, Connector, SageMaker, connector, sagemaker
 from parts.tables import machine, table
 
@@ -33,16 +34,6 @@ PACE_OF_AWS = {
     "FLYTEKIT_SAGEMAKER_DESCRIBES_PER_SECOND": "5",
     "FLYTEKIT_SAGEMAKER_LISTS_PER_SECOND": "1",
     "FLYTEKIT_SAGEMAKER_STATUS_FRESHNESS_IN_SECONDS": "10",
-}
-REQUEST = {
-    "AlgorithmSpecification": {
-        "TrainingImage": "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:1.7-1",
-        "TrainingInputMode": "File",
-    },
-    "OutputDataConfig": {"S3OutputPath": "s3://bucket/output"},
-    "ResourceConfig": {"InstanceCount": 1, "InstanceType": "ml.m5.xlarge", "VolumeSizeInGB": 10},
-    "RoleArn": "arn:aws:iam::123456789012:role/SageMaker",
-    "StoppingCondition": {"MaxRuntimeInSeconds": 86400},
 }
 
 
@@ -86,7 +77,7 @@ def main() -> None:
         account = stack.enter_context(sagemaker("--seconds", "86400"))
         client = account.client()
         for name in names:
-            client.create_training_job(TrainingJobName=name, **REQUEST)
+            client.create_training_job(TrainingJobName=name, **DEFINITION)
 
         def contender(
             name: str, task_type: str, metadata: list[bytes], settings: Mapping[str, str] = {}, **more: object
@@ -105,7 +96,7 @@ def main() -> None:
             ),
         ]
         if not options.without_rival:
-            pickles = rival.metadata(REQUEST, names)
+            pickles = rival.metadata(DEFINITION, names)
             environment = {"AWS_ENDPOINT_URL": account.url}
             where = {"scripts": rival.scripts(), "modules": [rival.MODULE]}
             contenders.append(contender("awssagemaker", rival.TASK_TYPE, pickles, environment, **where))

@@ -32,6 +32,7 @@ from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ClientError
 from flyteidl.core.execution_pb2 import TaskExecution
 from flytekit.extend.backend.utils import is_terminal_phase
+from parts.jobs import DEFINITION
 from parts.services import ENVIRONMENT, REGION
 from parts.tables import machine, table
 from parts.virtual_time import VirtualThreads, VirtualTimeLoop
@@ -53,16 +54,6 @@ TRIALS, AT_A_TIME = 4, 2
 URL = "http://simulated.invalid"
 
 Poll = Callable[[JobMetadata, bool], Awaitable[bool]]
-DEFINITION = {
-    "AlgorithmSpecification": {
-        "TrainingImage": "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:1.7-1",
-        "TrainingInputMode": "File",
-    },
-    "OutputDataConfig": {"S3OutputPath": "s3://bucket/output"},
-    "ResourceConfig": {"InstanceCount": 1, "InstanceType": "ml.m5.xlarge", "VolumeSizeInGB": 10},
-    "RoleArn": "arn:aws:iam::123456789012:role/SageMaker",
-    "StoppingCondition": {"MaxRuntimeInSeconds": 86400},
-}
 TUNING = {
     "Strategy": "Random",
     "HyperParameterTuningJobObjective": {"Type": "Minimize", "MetricName": "validation:rmse"},

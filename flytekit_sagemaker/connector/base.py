@@ -321,7 +321,8 @@ class JobConnector(AsyncConnectorBase):  # type: ignore[misc]
         believed = meta.created + NOT_FOUND_IS_BELIEVED_AFTER_SECONDS
         if meta.waiting:
             note = waiting.find(meta.output_prefix)
-            if note is not None and note.request is not None and not self._is_ours(meta, note.request):
+            if note is not None and note.request is not None and not self._may_be_ours(meta, note.request):
+                waiting.mark(meta.output_prefix, waiting.ABORTED, now)
                 return None
             if note is None or note.state not in (waiting.ABORTED, waiting.REFUSED):
                 note = waiting.Note(waiting.ABORTED, now, may_exist=note is None or note.may_exist)
@@ -333,14 +334,13 @@ class JobConnector(AsyncConnectorBase):  # type: ignore[misc]
             return None
         return believed
 
-    def _is_ours(self, meta: JobMetadata, request: Mapping[str, Any]) -> bool:
-        """Whether a job of this name, if there is any, is one that the request may have made."""
+    def _may_be_ours(self, meta: JobMetadata, request: Mapping[str, Any]) -> bool:
+        """Whether a job of this name, if there is any, is one that the request may have made; changes nothing."""
         try:
             submissions.belongs_to(self.kind, meta.endpoint, meta.name, request.get("Tags", ()))
         except submissions.Untold:
             return True
         except UserError:
-            waiting.mark(meta.output_prefix, waiting.ABORTED, self._runtime.clock.time())
             return False
         return True
 

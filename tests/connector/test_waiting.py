@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,6 +49,14 @@ class Shortage:
             self.clock.advance(30)
             resource = await self.flyte.get(TRAIN, meta)
         return resource
+
+
+def kept_request(meta: JobMetadata) -> Mapping[str, Any]:
+    """The request of a job that waits, as it lies under the output prefix."""
+    note = waiting.find(meta.output_prefix)
+    assert note is not None
+    assert note.request is not None
+    return note.request
 
 
 @pytest.fixture
@@ -166,11 +174,8 @@ async def test_a_quota_that_is_used_up_clears(new_shortage: NewShortage) -> None
 async def test_a_request_that_somebody_has_changed_is_not_sent(new_shortage: NewShortage) -> None:
     shortage = new_shortage(refused=6)
     meta = JobMetadata.decode(await shortage.flyte.create(TRAIN, INPUTS))
-    note = waiting.find(meta.output_prefix)
-    assert note is not None
-    assert note.request is not None
-    changed = {**note.request, "RoleArn": "arn:aws:iam::000000000000:role/administrator"}
-    waiting.keep(meta.output_prefix, changed, note.since, may_exist=False)
+    changed = {**kept_request(meta), "RoleArn": "arn:aws:iam::000000000000:role/administrator"}
+    waiting.keep(meta.output_prefix, changed, shortage.clock.time(), may_exist=False)
     assert (await shortage.poll(meta.encode(), 20)).phase == TaskExecution.FAILED
     assert shortage.account.job_names() == []
 
@@ -188,14 +193,10 @@ async def test_a_request_that_cannot_be_read_is_a_failure(new_shortage: NewShort
 async def test_the_job_of_somebody_else_survives_an_abort(new_shortage: NewShortage) -> None:
     shortage = new_shortage(refused=6)
     meta = JobMetadata.decode(await shortage.flyte.create(TRAIN, INPUTS))
-    note = waiting.find(meta.output_prefix)
-    assert note is not None
-    assert note.request is not None
+    theirs = {**kept_request(meta), "Tags": [{"Key": "flyte-project", "Value": "b"}]}
     for _ in range(7):  # somebody makes a job of the very same name
         with suppress(ClientError):
-            shortage.account.call(
-                "create_training_job", **{**note.request, "Tags": [{"Key": "flyte-project", "Value": "b"}]}
-            )
+            shortage.account.call("create_training_job", **theirs)
     assert shortage.account.job_names() == [meta.name]
     while not await shortage.flyte.delete_or_not(TRAIN, meta.encode()):
         shortage.clock.advance(10)
