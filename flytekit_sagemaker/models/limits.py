@@ -26,7 +26,8 @@ def rule(
     Args:
         default: the value of a field left out; none makes the field required.
         at_least, at_most: smallest and largest legal number.
-        pattern: regular expression that the whole text, or every item of a list of texts, has to match.
+        pattern: regular expression that the whole text, or every item of a list or value of a map of texts, has to
+            match.
         like: an example of a text that matches ``pattern``, for the error message.
         length: fewest and most characters of a text, items of a list, entries of a map.
         item: turns each item that was given for a list into the item that is stored, or raises InvalidInput; left out,
@@ -63,6 +64,7 @@ def broken_limits(name: str, value: Any, limits: Mapping[str, Any]) -> Iterable[
             allowed = f"{fewest} to {most}" if fewest else f"at most {most}"
             yield Problem(name, value, f"must have {allowed} {unit}, has {len(value)}")
     if "pattern" in limits:
-        for item in (value,) if isinstance(value, str) else value:
+        items = value.values() if isinstance(value, Mapping) else value
+        for item in (value,) if isinstance(value, str) else items:
             if not re.fullmatch(limits["pattern"], item, re.ASCII):
                 yield Problem(name, item, f"must look like {limits['like']!r}")

@@ -18,6 +18,7 @@ from flytekit_sagemaker.types import AlgorithmName, DistributedProtocol, InputCo
 __all__ = [
     "AlgorithmSpecification",
     "Channel",
+    "Function",
     "MetricDefinition",
     "StoppingCondition",
     "TrainingJob",
@@ -152,6 +153,21 @@ class StoppingCondition(Model, message=pb.StoppingCondition):
             yield Problem("max_wait_time_in_seconds", self.max_wait_time_in_seconds, limit)
 
 
+class Function(Model, message=pb.Function):
+    """A function of the user's own that a training job runs.
+
+    Attributes:
+        tunable_inputs: the type of each of its own inputs that a tuning job can choose: ``int``, ``float``, ``str`` or
+            ``bool``.
+        takes_hyperparameters: whether it takes ``hyperparameters``, any key of which can be tuned.
+    """
+
+    tunable_inputs: Mapping[str, str] | None = rule(
+        default=None, length=(0, 1000), pattern="int|float|str|bool", like="int, float, str or bool"
+    )
+    takes_hyperparameters: bool = False
+
+
 class TrainingJob(Model, message=pb.TrainingJob):
     """A training job as a task template carries it.
 
@@ -159,11 +175,13 @@ class TrainingJob(Model, message=pb.TrainingJob):
         algorithm_specification: what runs.
         training_job_config: on what.
         channels: its input channels; their locations are inputs of the task.
+        function: the user's function that runs in the image, None where the image runs what it has.
     """
 
     algorithm_specification: AlgorithmSpecification
     training_job_config: TrainingJobConfig
     channels: Sequence[Channel] = rule(default=(), length=(0, 20))
+    function: Function | None = None
 
     def broken_rules(self) -> Iterable[Problem]:
         names = [channel.name for channel in self.channels]
@@ -173,3 +191,6 @@ class TrainingJob(Model, message=pb.TrainingJob):
         if custom.algorithm_name is AlgorithmName.CUSTOM and custom.algorithm_version:
             version = custom.algorithm_version
             yield Problem("algorithm_specification.algorithm_version", version, "is for built-in algorithms only")
+        if self.function is not None and custom.algorithm_name is not AlgorithmName.CUSTOM:
+            rule_ = "must be CUSTOM: the function runs in place of a built-in algorithm"
+            yield Problem("algorithm_specification.algorithm_name", custom.algorithm_name.name, rule_)

@@ -46,7 +46,9 @@ def _field(cls: type[Model], field: Any) -> st.SearchStrategy[Any]:
     kind = member.message_type
     if kind is not None and kind.GetOptions().map_entry:
         most = min(limits["length"][1], 4)
-        return st.dictionaries(st.text(_TEXT, min_size=1), _item(kind.fields_by_name["value"], {}), max_size=most)
+        of_values = {name: limit for name, limit in limits.items() if name == "pattern"}
+        value = _item(kind.fields_by_name["value"], of_values)
+        return st.dictionaries(st.text(_TEXT, min_size=1), value, max_size=most)
     if member.label == member.LABEL_REPEATED if hasattr(member, "label") else member.is_repeated:
         fewest, most = limits["length"]
         return st.lists(_item(member, limits), min_size=fewest, max_size=min(most, 5), unique_by=repr)

@@ -26,6 +26,7 @@ VALID: dict[str, dict[str, Any]] = {
     "TrainingJobConfig": {"instance_type": "ml.m5.xlarge", "volume_size_in_gb": 1},
     "StoppingCondition": {"max_runtime_in_seconds": 60},
     "Channel": {"name": "train"},
+    "Function": {"tunable_inputs": {"depth": "int"}},
     "TrainingJob": builders.training_job().to_dict(),
     "ContinuousParameterRange": {"min_value": 0.0, "max_value": 1.0},
     "IntegerParameterRange": {"min_value": 0, "max_value": 9},
@@ -80,7 +81,9 @@ BROKEN: list[tuple[str, dict[str, Any], str, str]] = [
     ("Channel", {"attribute_names": ["a"]}, "attribute_names", "AUGMENTED_MANIFEST_FILE"),
     ("Channel", {"s3_data_type": "AUGMENTED_MANIFEST_FILE", "input_mode": "FILE"}, "input_mode", "must be PIPE"),
     ("Channel", {"shuffle_seed": -1}, "shuffle_seed", "at least 0"),
+    ("Function", {"tunable_inputs": {"depth": "list"}}, "tunable_inputs", "must look like 'int, float, str or bool'"),
     ("TrainingJob", {"channels": [{"name": "train"}] * 2}, "channels", "declared twice"),
+    ("TrainingJob", {"function": {}}, "algorithm_specification.algorithm_name", "must be CUSTOM"),
     ("TrainingJob", {"channels": [{"name": f"c{n}"} for n in range(21)]}, "channels", "at most 20 entries"),
     (
         "TrainingJob",
