@@ -68,14 +68,15 @@ def check_training(definition: Mapping[str, Any], images: Mapping[str, Sequence[
         Refused: there is nothing to run it, or no data, or the data is of no use for a built-in algorithm.
     """
     specification = definition["AlgorithmSpecification"]
-    runs = containers.container(specification, images)
+    runs = containers.container(definition, images)
     if runs is None:
         image = specification.get("TrainingImage") or specification.get("AlgorithmName")
         raise Refused(
             "ValidationException",
             f"The local SageMaker cannot run the image {image!r}: it pulls no images. Give a command for it "
-            f"(flytekit-sagemaker serve --image {image}='python train.py'), or a ContainerEntrypoint, or use a "
-            "built-in algorithm that it has a program for (XGBoost, K-Means).",
+            f"(flytekit-sagemaker serve --image {image}='python train.py', or {image}='python train.py' in the setting "
+            "local_images), or a ContainerEntrypoint, or train with a function of your own (custom_training_job_task), "
+            "or use a built-in algorithm that it has a program for (XGBoost, K-Means).",
         )
     if sentence := containers.missing_libraries_of(runs):
         raise Refused("ValidationException", sentence)

@@ -1,4 +1,4 @@
-"""What stands in for a container image on this machine: a training program of ours, or a command."""
+"""What stands in for a container image on this machine: a training program of ours, a user's function, or a command."""
 
 from __future__ import annotations
 
@@ -7,8 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from flytekit_sagemaker.container import command
 from flytekit_sagemaker.types import AlgorithmName
 
+_FUNCTION_PROGRAM = command.TRAINING_MODULE.partition(":")[0]
+# What every module with a task imports, and takes longer to import than a function is to wait for.
+_FUNCTION_LIBRARIES = ("flytekit.bin.entrypoint", "flytekit_sagemaker.tasks.custom_training_job_task")
 _LIBRARIES = {AlgorithmName.XGBOOST: ("xgboost", "pandas"), AlgorithmName.KMEANS: ("sklearn", "pandas")}
 
 
@@ -18,6 +22,7 @@ class Container:
 
     Attributes:
         module: training program whose ``main()`` is the container, or None.
+        libraries: modules that are to be imported before the program is started.
         argv: command that is the container, or None.
         algorithm: the built-in algorithm, None for an image of the user's own.
         version: the algorithm's version.
@@ -25,6 +30,7 @@ class Container:
     """
 
     module: str | None = None
+    libraries: tuple[str, ...] = ()
     argv: tuple[str, ...] | None = None
     algorithm: AlgorithmName | None = None
     version: str = ""
@@ -36,17 +42,31 @@ class Container:
         return {"FLYTEKIT_SAGEMAKER_ALGORITHM_VERSION": self.version} if self.algorithm else {}
 
 
-def container(specification: Mapping[str, Any], images: Mapping[str, Sequence[str]]) -> Container | None:
-    """What runs an ``AlgorithmSpecification`` here, or None when nothing can."""
+def container(definition: Mapping[str, Any], images: Mapping[str, Sequence[str]]) -> Container | None:
+    """What runs a training job here, or None when nothing can.
+
+    An entrypoint of the request's own comes first, then the command that stands for the image, then the user's function
+    that the environment names, then the program of a built-in algorithm.
+
+    Args:
+        definition: the job, or a tuning job's definition of its trials.
+        images: commands that stand for images, by image URI.
+    """
     from flytekit_sagemaker import algorithms
     from flytekit_sagemaker.local.programs import PROGRAMS
 
+    specification = definition["AlgorithmSpecification"]
     image = specification.get("TrainingImage", "")
+    entrypoint = tuple(specification.get("ContainerEntrypoint", ()))
     arguments = specification.get("ContainerArguments", ())
-    if entrypoint := specification.get("ContainerEntrypoint"):
+    if entrypoint not in ((), command.ENTRYPOINT):
         return Container(argv=(*entrypoint, *arguments))
-    if command := images.get(image):
-        return Container(argv=(*command, *arguments))
+    if stand_in := images.get(image):
+        return Container(argv=(*stand_in, *arguments))
+    if definition.get("Environment", {}).get(command.TRAINING_MODULE_VARIABLE) == command.TRAINING_MODULE:
+        return Container(_FUNCTION_PROGRAM, _FUNCTION_LIBRARIES)
+    if entrypoint:
+        return Container(argv=(*entrypoint, *arguments))
     known = algorithms.identify_image(image)
     if known is None or known[0] not in PROGRAMS:
         return None

@@ -106,7 +106,7 @@ class Engine:
         on_metric: Callable[[TrainingRun, str, float], None] = lambda *_: None,
     ) -> TrainingRun:
         """Run a stored training job."""
-        runs = container(job.description["AlgorithmSpecification"], self.images) or _no_container(job)
+        runs = container(job.description, self.images) or _no_container(job)
         beside = max(processes_beside, len(self._training) + 1)
         run = TrainingRun(job, runs, self._surroundings, processes_beside=beside, on_metric=on_metric)
         self._training[job.name] = run

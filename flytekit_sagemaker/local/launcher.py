@@ -1,7 +1,8 @@
 """The warm parent of all training processes: ``python -m flytekit_sagemaker.local.launcher``.
 
-It imports the libraries of a training program once and forks a process for every host of every job after that, so that
-a trial starts in milliseconds. It has one thread and never trains itself: OpenMP does not survive a fork once used.
+It imports the libraries of a training program, or of a user's function, once and forks a process for every host of
+every job after that, so that a trial starts in milliseconds. It has one thread and never trains itself: OpenMP does not
+survive a fork once used.
 
 Orders arrive on standard input, a Unix socket, as lines of JSON; each ``start`` is accompanied by the descriptor that
 becomes the process's standard output and error. Reports leave on standard output, as lines of JSON too. When standard
@@ -10,6 +11,7 @@ input ends, the server is gone, and every process goes with it.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import ctypes
 import gc
@@ -20,6 +22,7 @@ import selectors
 import signal
 import socket
 import sys
+import threading
 import traceback
 from typing import Any, NoReturn
 
@@ -77,7 +80,7 @@ class Launcher:
         return bool(data)
 
     def _start(self, order: dict[str, Any], log: int) -> None:
-        if module := order.get("module"):
+        for module in (*order["libraries"], order["module"]):
             with contextlib.suppress(Exception):  # the process itself meets the same error and reports it in its log
                 _import_once(module)
         try:
@@ -117,6 +120,7 @@ class Launcher:
                 os.environ.update(order["environment"])
                 sys.stdout = open(1, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: SIM115
                 sys.stderr = open(2, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: SIM115
+                _import_from(order["directory"])
                 code = _call(order["module"])
         except BaseException:
             traceback.print_exc()
@@ -135,8 +139,8 @@ class Launcher:
         os.write(self._reports, json.dumps(report).encode() + b"\n")
 
 
-def _import_once(module: str) -> None:
-    if module not in sys.modules:
+def _import_once(module: str | None) -> None:
+    if module and module not in sys.modules:
         importlib.import_module(module)
         gc.freeze()  # keeps the collector from touching, and so copying, pages that parent and children share
 
@@ -145,6 +149,7 @@ def _call(module: str) -> int:
     _share_cores(int(os.environ.get("OMP_NUM_THREADS", "1")))
     if numpy := sys.modules.get("numpy"):
         numpy.random.seed()
+    atexit._clear()  # what the launcher's own imports have registered is not the process's to do
     try:
         return int(importlib.import_module(module).main() or 0)
     except SystemExit as stop:
@@ -152,6 +157,16 @@ def _call(module: str) -> int:
             return stop.code or 0
         print(stop.code, file=sys.stderr)
         return 1
+    finally:
+        threading._shutdown()  # type: ignore[attr-defined]  # as multiprocessing does at the end of its processes
+        atexit._run_exitfuncs()
+        sys.stdout.flush()
+
+
+def _import_from(directory: str) -> None:
+    """Let imports find what they would find if the interpreter had been started in this directory, as it is now."""
+    first = [directory, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
+    sys.path[:] = [*first, *(path for path in sys.path if path not in first)]
 
 
 def _share_cores(threads: int) -> None:

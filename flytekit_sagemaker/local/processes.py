@@ -26,11 +26,12 @@ class LauncherDied(Exception):
 
 @dataclass(frozen=True)
 class Command:
-    """What to run: the ``main()`` of a training program's module, or an argument list."""
+    """What to run: the ``main()`` of a module, for which the launcher imports some libraries, or an argument list."""
 
     directory: Path
     environment: Mapping[str, str]
     module: str | None = None
+    libraries: Sequence[str] = ()
     argv: Sequence[str] | None = None
 
 
@@ -85,6 +86,7 @@ class Launcher:
             "directory": str(command.directory),
             "environment": dict(command.environment),
             "module": command.module,
+            "libraries": list(command.libraries),
             "argv": list(command.argv) if command.argv else None,
         }
         self.send(order, log)

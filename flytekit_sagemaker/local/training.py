@@ -90,7 +90,8 @@ class Surroundings:
 
     Attributes:
         folder: where the jobs' workspaces are.
-        directory: where commands run, so that ``python train.py`` means the file that its author means.
+        directory: where commands and users' functions run, so that ``python train.py`` means the file that its author
+            means.
     """
 
     store: Store
@@ -244,7 +245,8 @@ class TrainingRun:
         job, runs = self.job.description, self._container
         environment = {**workspace.environment(job, region_of(self.job), self._threads), **runs.environment}
         environment["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), environment.get("PATH", os.defpath)])
-        return Command(self._at.directory if runs.argv else workspace.base, environment, runs.module, runs.argv)
+        directory = workspace.base if runs.algorithm else self._at.directory
+        return Command(directory, environment, runs.module, runs.libraries, runs.argv)
 
     async def _wait(self, processes: list[Process], began: float) -> Outcome | None:
         """Wait for the processes; the outcome is None when it is theirs to decide."""
