@@ -1,10 +1,11 @@
-"""The command line: ``flytekit-sagemaker demo | serve``."""
+"""The command line: ``flytekit-sagemaker demo | serve | dockerfile | train``."""
 
 from __future__ import annotations
 
 import argparse
 import shlex
 import sys
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,28 +15,53 @@ DEFAULT_PORT = 8642
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line and return its exit code: 0, or 1 with a sentence on standard error.
+    """Run the command line and return its exit code: 0, 1 with a sentence on standard error, or that of a job.
 
     Args:
         arguments: what follows the program's name; ``sys.argv`` where left out.
     """
     options = _parser().parse_args(arguments)
     try:
-        if options.command == "demo":
-            from flytekit_sagemaker import demo
-
-            demo.run(options.output)
-        else:
-            from flytekit_sagemaker.local import server
-
-            server.serve(options.port, options.root, images=dict(options.image))
+        return int(options.run(options) or 0)
     except SageMakerError as error:
         print(f"flytekit-sagemaker: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("flytekit-sagemaker: interrupted", file=sys.stderr)
         return 130
-    return 0
+
+
+# Each imports what it needs by itself: a job must not wait for what the other commands need.
+
+
+def _demo(options: argparse.Namespace) -> None:
+    from flytekit_sagemaker import demo
+
+    demo.run(options.output)
+
+
+def _serve(options: argparse.Namespace) -> None:
+    from flytekit_sagemaker.local import server
+
+    server.serve(options.port, options.root, images=dict(options.image))
+
+
+def _dockerfile(options: argparse.Namespace) -> None:
+    from flytekit_sagemaker import images
+
+    given = {name: value for name, value in vars(options).items() if value and name in _IMAGE_OPTIONS}
+    with warnings.catch_warnings(record=True) as warned:
+        image = images.sagemaker_image(**given)
+    for warning in warned:
+        print(f"flytekit-sagemaker: {warning.message}", file=sys.stderr)
+    for command in images.write_docker_context(image, options.output):
+        print(command)
+
+
+def _train(options: argparse.Namespace) -> int:
+    from flytekit_sagemaker.container import entrypoint
+
+    return entrypoint.main()
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -45,6 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     demo = commands.add_parser("demo", help="tune a small XGBoost model here and write its report")
+    demo.set_defaults(run=_demo)
     demo.add_argument(
         "--output",
         type=Path,
@@ -54,6 +81,7 @@ def _parser() -> argparse.ArgumentParser:
     )
 
     serve = commands.add_parser("serve", help="run the local SageMaker, for boto3, the AWS CLI and Flyte")
+    serve.set_defaults(run=_serve)
     serve.add_argument("--port", type=_port, default=DEFAULT_PORT, metavar="N", help="default: %(default)s")
     serve.add_argument(
         "--root",
@@ -70,7 +98,49 @@ def _parser() -> argparse.ArgumentParser:
         metavar="URI=COMMAND",
         help="command that stands in for a training image, such as 'example/image=python train.py'; repeatable",
     )
+
+    dockerfile = commands.add_parser(
+        "dockerfile",
+        help="write a Dockerfile for custom training jobs",
+        description="Write the Dockerfile of sagemaker_image() and what it copies, and print the commands that build "
+        "the image and push it.",
+    )
+    dockerfile.set_defaults(run=_dockerfile)
+    for option, (metavar, words) in _IMAGE_OPTIONS.items():
+        repeatable = option in _REPEATABLE
+        dockerfile.add_argument(
+            f"--{_REPEATABLE.get(option, option).replace('_', '-')}",
+            dest=option,
+            action="append" if repeatable else "store",
+            metavar=metavar,
+            help=f"{words}; repeatable" if repeatable else words,
+        )
+    dockerfile.add_argument(
+        "--output",
+        type=Path,
+        default=Path("image"),
+        metavar="DIR",
+        help="folder for the Dockerfile and what it copies (default: %(default)s)",
+    )
+
+    train = commands.add_parser("train", help="run the training job of this container; SageMaker calls it")
+    train.set_defaults(run=_train)
     return parser
+
+
+# Arguments of sagemaker_image: what stands for the value, and what it is.
+_IMAGE_OPTIONS = {
+    "registry": ("HOST", "Amazon ECR, such as 111122223333.dkr.ecr.eu-west-1.amazonaws.com"),
+    "name": ("NAME", "repository in the registry"),
+    "packages": ("REQUIREMENT", "package that your function needs"),
+    "requirements": ("FILE", "file of such packages"),
+    "apt_packages": ("PACKAGE", "Debian package"),
+    "base_image": ("IMAGE", "image to start from, such as an AWS Deep Learning Container"),
+    "base_python": ("PATH", "interpreter in the base image whose libraries are to be seen"),
+    "python_version": ("3.N", "version of Python, without a base_python"),
+    "this_package": ("REQUIREMENT", "where flytekit-sagemaker comes from: a requirement, or a wheel below this folder"),
+}
+_REPEATABLE = {"packages": "package", "apt_packages": "apt-package"}
 
 
 def _port(text: str) -> int:

@@ -87,6 +87,42 @@ def test_a_demo_without_a_place_for_its_results_does_not_start(tmp_path: Path) -
     assert not done.stdout
 
 
+def test_a_dockerfile_is_written_and_the_commands_to_build_and_push_it_are_printed(tmp_path: Path) -> None:
+    registry = "111122223333.dkr.ecr.eu-west-1.amazonaws.com"
+    arguments = ["--package", "xgboost", "--package", "pandas", "--registry", registry, "--output", "context"]
+    done = subprocess.run([COMMAND, "dockerfile", *arguments], cwd=tmp_path, capture_output=True, text=True, check=True)
+    build, push = done.stdout.splitlines()
+    tag = build.split()[build.split().index("--tag") + 1]
+    assert tag.startswith(f"{registry}/flytekit-sagemaker:")
+    assert build == f"docker build --platform linux/amd64 --tag {tag} context"
+    assert push == f"docker push {tag}"
+    assert 'ENTRYPOINT ["flytekit-sagemaker"]' in (tmp_path / "context" / "Dockerfile").read_text()
+    assert {"xgboost", "pandas"} < set((tmp_path / "context" / "requirements_uv.txt").read_text().splitlines())
+    assert not done.stderr
+
+
+def test_a_dockerfile_for_another_registry_comes_with_a_warning(tmp_path: Path) -> None:
+    arguments = ["--registry", "ghcr.io/me", "--output", str(tmp_path)]
+    done = subprocess.run([COMMAND, "dockerfile", *arguments], capture_output=True, text=True, check=True)
+    assert done.stderr.startswith("flytekit-sagemaker: sagemaker_image: registry = 'ghcr.io/me': is not Amazon ECR")
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_dockerfile_that_could_not_work_is_not_written(tmp_path: Path) -> None:
+    arguments = ["--base-python", "python", "--this-package", "../w.whl", "--output", str(tmp_path / "context")]
+    done = subprocess.run([COMMAND, "dockerfile", *arguments], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "base_python = 'python': must be the whole path" in done.stderr
+    assert "this_package = '../w.whl': must be below" in done.stderr
+    assert not (tmp_path / "context").exists()
+
+
+def test_a_job_does_not_wait_for_what_other_commands_need() -> None:
+    program = "import sys, flytekit_sagemaker.cli; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert not {"flytekit", "botocore", "aiohttp", "rich", "numpy"} & set(done.stdout.split())
+
+
 @contextmanager
 def serving(root: Path) -> Iterator[str]:
     """``flytekit-sagemaker serve`` as a process of its own; gives its URL."""
