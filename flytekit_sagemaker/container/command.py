@@ -16,6 +16,8 @@ ENTRYPOINT = ("flytekit-sagemaker", "train")
 TRAINING_MODULE_VARIABLE = "SAGEMAKER_TRAINING_MODULE"
 TRAINING_MODULE = "flytekit_sagemaker.container.entrypoint:train"
 LONGEST_VALUE = 512
+# Stands in an argument for the name of the training job that runs the command: trials of a tuning job share theirs.
+JOB_NAME = "{training_job_name}"
 
 _VARIABLE = "FLYTEKIT_SAGEMAKER_COMMAND"
 

@@ -1,0 +1,29 @@
+"""What entry and task know of the job that this process is."""
+
+from __future__ import annotations
+
+import functools
+
+from flytekit_sagemaker.container.contract import Contract
+from flytekit_sagemaker.container.distributed import DistributedContext
+
+
+class Job:
+    """The job that runs in this process.
+
+    Attributes:
+        contract: what SageMaker tells it.
+        distributed: its place among the hosts.
+        error: what ended the function, as the task saw it; None as long as nothing has.
+    """
+
+    def __init__(self, contract: Contract) -> None:
+        self.contract = contract
+        self.distributed = DistributedContext.of(contract)
+        self.error: BaseException | None = None
+
+
+@functools.cache
+def current() -> Job:
+    """The job that this process runs."""
+    return Job(Contract.here())
