@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -14,6 +13,7 @@ from flytekit_sagemaker import aws
 from flytekit_sagemaker.connector.kinds import TRAINING, TUNING
 from flytekit_sagemaker.connector.links import stream_link
 from flytekit_sagemaker.connector.log_tail import LogTail, log_tail
+from flytekit_sagemaker.connector.reasons import HEADLINE_LENGTH, headline, kind_of_failure, remedy
 from flytekit_sagemaker.masking import masked, secrets_in
 from flytekit_sagemaker.reporting.wording import cut, one_line, printable
 from flytekit_sagemaker.status import (
@@ -21,7 +21,6 @@ from flytekit_sagemaker.status import (
     TRIAL_COUNTERS,
     JobState,
     Move,
-    failure_class,
     job_state,
     whose_move,
 )
@@ -32,7 +31,6 @@ MAX_BYTES = 8192
 
 _NAMES = {kind.word: f"{kind.shape}Name" for kind in (TRAINING, TUNING)}
 _FAILED_TRIALS_TO_READ = 200
-_HEADLINE_LENGTH = 1200
 _LONGEST_URL = 1024
 _INDENT = "    "
 
@@ -42,17 +40,6 @@ _STOPS = {
     "MaxRuntimeExceeded": "was stopped because it reached max_runtime_in_seconds = {max_runtime}",
     "MaxWaitTimeExceeded": "was stopped because it reached max_wait_time_in_seconds = {max_wait}, "
     "which counts the waiting for spot instances, too",
-}
-# What can be done, by secondary status or by class of failure.
-_REMEDIES = {
-    "MaxRuntimeExceeded": "Raise max_runtime_in_seconds in the stopping_condition, or let the training do less.",
-    "MaxWaitTimeExceeded": "Raise max_wait_time_in_seconds in the stopping_condition, choose another instance type, "
-    "or set enable_managed_spot_training to false.",
-    "CapacityError": "AWS has no capacity for {instances} in {region} at this time; it is neither a quota of yours nor "
-    "a fault of the job. Run it again later, or choose another instance type, fewer instances, more subnets or another "
-    "region.",
-    "InternalServerError": "The fault is on the side of SageMaker: run the job again, or let SageMaker do so by itself "
-    "(max_retry_attempts).",
 }
 
 
@@ -115,12 +102,12 @@ def _training_account(endpoint: aws.Endpoint, job: Mapping[str, Any], secrets: C
     ended = _STOPS.get(secondary, "").format(**facts) if state is JobState.STOPPED else ""
     ended = ended or f"ended: {words}"
     if state is JobState.FAILED and reason:
-        ended = f"failed: {_headline(reason)}"
+        ended = f"failed: {headline(reason)}"
     elif reason:
-        ended = f"{ended} ({_headline(reason)})"
+        ended = f"{ended} ({headline(reason)})"
     tail = log_tail(endpoint, name, reason=reason, secrets=secrets)
     sentences = [
-        (_REMEDIES.get(secondary) or _REMEDIES.get(failure_class(reason), "")).format(**facts),
+        remedy(reason, secondary, tail.lines if state is JobState.FAILED else (), facts),
         _interruptions(job),
         _model_so_far(job) if state is JobState.STOPPED else "",
         *_unsaid(reason, ended, tail),
@@ -140,10 +127,10 @@ def _tuning_account(endpoint: aws.Endpoint, job: Mapping[str, Any], secrets: Col
     reason = masked(job.get("FailureReason", ""), secrets)
     first, *rest = [line for line in reason.splitlines() if line.strip()] or [""]
     if state is JobState.FAILED:
-        ended = f"failed: {cut(one_line(first), _HEADLINE_LENGTH)}" if first else words
+        ended = f"failed: {cut(one_line(first), HEADLINE_LENGTH)}" if first else words
     else:
         ended = _tuning_stop(job) if words == "Stopped" else f"ended: {words}"
-        ended += f" ({cut(one_line(first), _HEADLINE_LENGTH)})" if first else ""
+        ended += f" ({cut(one_line(first), HEADLINE_LENGTH)})" if first else ""
     account = _Account(f"tuning job {name} {ended}", [_trial_counts(job)], move=whose_move(state, reason))
     try:
         failed = _trials(endpoint, name, StatusEquals="Failed")
@@ -180,18 +167,20 @@ def _with_failures(
 ) -> _Account:
     """The account with the most common failure of the trials, and one trial as its example."""
     reasons = [masked(trial.get("FailureReason", ""), secrets) for trial in failed]
-    patterns = [_pattern(reason, trial["TrainingJobName"]) for reason, trial in zip(reasons, failed, strict=True)]
+    patterns = [
+        kind_of_failure(reason, trial["TrainingJobName"]) for reason, trial in zip(reasons, failed, strict=True)
+    ]
     (pattern, count), *others = Counter(patterns).most_common()
     example = patterns.index(pattern)
     name, reason = failed[example]["TrainingJobName"], reasons[example]
-    headline = _headline(reason) or "no reason given"
+    said = headline(reason) or "no reason given"
     first = "" if _counters(job)["failed"] <= len(failed) else "the first "
     tail = log_tail(endpoint, name, reason=reason, secrets=secrets)
     told = [
-        f"most common failure ({count} of {first}{len(failed)} failed trials), here of {name}: {headline}",
+        f"most common failure ({count} of {first}{len(failed)} failed trials), here of {name}: {said}",
         f"{len(others)} other kinds of failure" if len(others) > 1 else "",
-        _REMEDIES.get(failure_class(reason), "").format(**_facts(endpoint, *_definitions(job))),
-        *_unsaid(reason, headline, tail),
+        remedy(reason, "", tail.lines, _facts(endpoint, *_definitions(job))),
+        *_unsaid(reason, said, tail),
     ]
     state = job_state(job["HyperParameterTuningJobStatus"])[0]
     return replace(
@@ -244,10 +233,14 @@ def _definitions(job: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 def _facts(endpoint: aws.Endpoint, *requests: Mapping[str, Any]) -> dict[str, object]:
     """What the sentences are filled in with."""
     limits: dict[str, Any] = {}
+    images: dict[str, None] = {}
+    roles: dict[str, None] = {}
     types: dict[str, None] = {}
     for request in requests:
         limits = limits or request.get("StoppingCondition") or {}
         resources = request.get("ResourceConfig") or request.get("HyperParameterTuningResourceConfig") or {}
+        images[(request.get("AlgorithmSpecification") or {}).get("TrainingImage", "")] = None
+        roles[request.get("RoleArn", "")] = None
         groups = resources.get("InstanceGroups") or resources.get("InstanceConfigs") or [resources]
         types.update(
             dict.fromkeys(f"{each.get('InstanceCount', 1)} × {each.get('InstanceType', '')}" for each in groups)
@@ -255,7 +248,9 @@ def _facts(endpoint: aws.Endpoint, *requests: Mapping[str, Any]) -> dict[str, ob
     return {
         "max_runtime": limits.get("MaxRuntimeInSeconds", "?"),
         "max_wait": limits.get("MaxWaitTimeInSeconds", "?"),
+        "image": ", ".join(filter(None, images)) or "of the job",
         "instances": ", ".join(types),
+        "role": ", ".join(filter(None, roles)),
         "region": endpoint.region,
     }
 
@@ -274,40 +269,13 @@ def _model_so_far(job: Mapping[str, Any]) -> str:
     return f"The model so far, if the training saved one, is at {place}" if place else ""
 
 
-# A line that names an exception: the last of them in a traceback says what happened.
-_TELLING = re.compile(r"\b[A-Za-z_][\w.]{0,120}(?:Error|Exception|Exit|Interrupt)\b:? ?\S")
-_EXIT_CODE = re.compile(r", exit code: -?\d+$", re.IGNORECASE)
-
-
-def _headline(reason: str) -> str:
-    """A reason in one line: its class, what happened, and the exit code."""
-    word = failure_class(reason)
-    body = reason.lstrip().removeprefix(f"{word}:")
-    code = _EXIT_CODE.search(body.rstrip())
-    lines = [line.strip() for line in _EXIT_CODE.sub("", body.rstrip()).splitlines() if line.strip()]
-    if len(lines) > 1:
-        lines = [next((line for line in reversed(lines) if _TELLING.search(line)), lines[-1])]
-    what = f"{word}: {''.join(lines)}" if word else "".join(lines)
-    return cut(one_line(what), _HEADLINE_LENGTH) + (code[0] if code else "")
-
-
 def _unsaid(reason: str, said: str, tail: LogTail) -> list[str]:
     """The lines of a reason of several lines, unless it is a piece of the log that is shown."""
     lines = [line.rstrip() for line in reason.splitlines() if line.strip()]
     is_log = any(len(line.strip()) >= 8 and line.strip() in reason for line in tail.lines)
     if len(lines) < 2 or is_log:
         return []
-    return [f"{_INDENT}{cut(line, _HEADLINE_LENGTH)}" for line in lines if one_line(line) not in said]
-
-
-# What differs between failures of one kind: places, hosts, identifiers and numbers.
-_VARIABLE = re.compile(
-    r"\w+://\S+|(?:/[\w.@=-]+){2,}|\balgo-\d+|0x[0-9a-f]+|\b[0-9a-f]{6,}\b|[-+]?\d+(?:\.\d+)?(?:e[-+]?\d+)?"
-)
-
-
-def _pattern(reason: str, name: str) -> str:
-    return _VARIABLE.sub("#", _headline(reason).replace(name, "#").lower())
+    return [f"{_INDENT}{cut(line, HEADLINE_LENGTH)}" for line in lines if one_line(line) not in said]
 
 
 def _log_link(endpoint: aws.Endpoint, tail: LogTail) -> dict[str, str]:

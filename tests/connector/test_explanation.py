@@ -59,6 +59,8 @@ def description(**changes: Any) -> dict[str, Any]:
         "TrainingJobName": "job",
         "TrainingJobStatus": "Failed",
         "SecondaryStatus": "Failed",
+        "RoleArn": "arn:aws:iam::111122223333:role/job",
+        "AlgorithmSpecification": {"TrainingImage": "ecr/mine:1", "TrainingInputMode": "File"},
         "ResourceConfig": {"InstanceType": "ml.p4d.24xlarge", "InstanceCount": 2},
         "StoppingCondition": {"MaxRuntimeInSeconds": 3600, "MaxWaitTimeInSeconds": 7200},
         "EnableManagedSpotTraining": True,
@@ -215,6 +217,59 @@ TOLD: list[tuple[dict[str, Any], Move, list[str]]] = [
         Move.NOBODY,
         ["spot instances were reclaimed by AWS 2 times", "checkpoint_s3_uri"],
     ),
+    (
+        {
+            "FailureReason": 'ClientError: failed to start: exec: "flytekit-sagemaker": executable file not found in '
+            "$PATH: unknown, exit code: 127",
+        },
+        Move.USER,
+        ["The image ecr/mine:1 has no flytekit-sagemaker", "sagemaker_image()"],
+    ),
+    (
+        {"FailureReason": "AlgorithmError: ModuleNotFoundError: No module named 'flytekit_sagemaker', exit code: 1"},
+        Move.USER,
+        ["has no flytekit-sagemaker"],
+    ),
+    (
+        {"FailureReason": 'ClientError: exec: "train": executable file not found in $PATH, exit code: 127'},
+        Move.USER,
+        ["ecr/mine:1 has no command train", 'ENTRYPOINT ["flytekit-sagemaker"]'],
+    ),
+    ({"FailureReason": "AlgorithmError: , exit code: 127"}, Move.USER, ["has no command train"]),
+    (
+        {"FailureReason": "AlgorithmError: ModuleNotFoundError: No module named 'churn.model', exit code: 1"},
+        Move.USER,
+        ["does not find the module churn.model", "packages of the image", "pyflyte run --remote"],
+    ),
+    (
+        {"FailureReason": "AlgorithmError: Exit Code: 1, exit code: 137"},
+        Move.USER,
+        [
+            "failed: AlgorithmError: Exit Code: 1, exit code: 137\n",
+            "ran out of memory",
+            "more than 2 × ml.p4d.24xlarge has",
+        ],
+    ),
+    (
+        {"FailureReason": "ClientError: Please use an instance type with more memory, or reduce the size of data."},
+        Move.USER,
+        ["let the training hold less"],
+    ),
+    (
+        {"FailureReason": "AlgorithmError: PermissionError: [Errno 13] Permission denied: '/opt/ml/model/m.json'"},
+        Move.USER,
+        ["mounts /opt/ml for root", "USER root"],
+    ),
+    (
+        {"FailureReason": "AlgorithmError: OSError: [Errno 28] No space left on device, exit code: 1"},
+        Move.USER,
+        ["volume_size_in_gb"],
+    ),
+    (
+        {"FailureReason": "AlgorithmError: ClientError: An error occurred (AccessDenied) when calling the PutObject"},
+        Move.USER,
+        ["role arn:aws:iam::111122223333:role/job may not", "deploy/iam/job-policy.json"],
+    ),
     ({}, Move.USER, ["training job job ended: Failed"]),
     ({"TrainingJobStatus": "Deleting", "SecondaryStatus": ""}, Move.USER, ["training job job ended: Deleting"]),
     ({"FailureReason": "\x1b[2J\u202egnp"}, Move.USER, ["failed: [2J gnp"]),
@@ -229,6 +284,48 @@ def test_the_platforms_own_reasons_come_with_what_can_be_done(
     assert found.move is move
     assert all(phrase in found.message for phrase in phrases), found.message
     assert found.message.replace("\n", "").isprintable()
+
+
+def test_what_can_be_done_is_found_in_the_log_where_the_reason_says_nothing(jobs: Jobs, endpoint: Endpoint) -> None:
+    missing = script(jobs, "python3 -c 'import no_such_module_of_mine'")
+    jobs.train("lost", AlgorithmSpecification=missing)
+    told = {**jobs.ended("lost"), "FailureReason": "AlgorithmError: , exit code: 1"}
+    assert "does not find the module no_such_module_of_mine" in of_training(endpoint, told).message
+
+
+def test_what_a_job_survived_is_no_advice(jobs: Jobs, endpoint: Endpoint) -> None:
+    survived = script(jobs, "python3 -c 'import wandb_of_mine'", "echo 'ValueError: too few rows'", "exit 1")
+    jobs.train("survived", AlgorithmSpecification=survived)
+    for reason in ("AlgorithmError: , exit code: 1", "AlgorithmError: ValueError: too few rows, exit code: 1"):
+        message = of_training(endpoint, {**jobs.ended("survived"), "FailureReason": reason}).message
+        assert "wandb_of_mine" in message
+        assert "does not find the module" not in message
+
+
+def test_a_job_that_is_killed_is_told_to_have_more_memory(jobs: Jobs, endpoint: Endpoint) -> None:
+    jobs.train("killed", AlgorithmSpecification=script(jobs, "kill -9 $$"))
+    message = of_training(endpoint, jobs.ended("killed")).message
+    assert message.startswith("training job killed failed: AlgorithmError: Exit Code: 137\n")
+    assert "more than 1 × ml.m5.large has" in message
+
+
+def test_a_program_that_is_not_in_the_image_is_told_with_what_to_do(jobs: Jobs, endpoint: Endpoint) -> None:
+    program = "flytekit-sagemaker"
+    jobs.train("empty", AlgorithmSpecification=script(jobs, "PATH=/nowhere", f"exec {program} train"))
+    assert f"has no {program}, which runs the function" in of_training(endpoint, jobs.ended("empty")).message
+
+
+def test_an_exception_that_comes_before_its_traceback_is_the_headline(jobs: Jobs, endpoint: Endpoint) -> None:
+    lines = [
+        "KeyError: 'age'",
+        "Traceback (most recent call last):",
+        '  File "m.py", line 3, in fit',
+        "    raise XError(1)",
+    ]
+    failure = "".join(f"{line}\n" for line in lines)
+    message = of_training(endpoint, description(FailureReason=f"AlgorithmError: {failure}, exit code: 1")).message
+    assert message.startswith("training job job failed: AlgorithmError: KeyError: 'age', exit code: 1\n")
+    assert "    raise XError(1)" in message
 
 
 def test_a_tuning_job_tells_the_most_common_failure_with_an_example(jobs: Jobs, endpoint: Endpoint) -> None:
