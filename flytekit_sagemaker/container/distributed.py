@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import socket
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from flytekit_sagemaker.container.contract import Contract
+from flytekit_sagemaker.errors import SageMakerError
 
 MASTER_PORT = 29500
 """The port that PyTorch's own launcher uses."""
+
+_SECONDS_UNTIL_HOSTS_HAVE_NAMES = 15 * 60.0
 
 
 @dataclass(frozen=True)
@@ -66,3 +71,32 @@ def rendezvous(context: DistributedContext, environ: Mapping[str, str]) -> dict[
         "NCCL_SOCKET_IFNAME": context.network_interface_name,
     }
     return {name: value for name, value in variables.items() if name not in environ}
+
+
+def share_a_machine(environ: Mapping[str, str]) -> bool:
+    """Whether the hosts of the job are processes on one machine, and their names are in no DNS."""
+    return environ.get("SM_STUDIO_LOCAL_MODE", "").lower() == "true"
+
+
+def wait_for_hosts(context: DistributedContext, environ: Mapping[str, str]) -> None:
+    """Return as soon as the names of all hosts can be resolved, which takes a while after the first host's start.
+
+    Raises:
+        SageMakerError: a name cannot be resolved in 15 minutes.
+    """
+    if context.world_size == 1 or share_a_machine(environ):
+        return
+    deadline = time.monotonic() + _SECONDS_UNTIL_HOSTS_HAVE_NAMES
+    for host in context.hosts:
+        while not _has_address(host):
+            if time.monotonic() > deadline:
+                raise SageMakerError(f"The host {host} of this job has no address.")
+            time.sleep(1)
+
+
+def _has_address(host: str) -> bool:
+    try:
+        socket.gethostbyname(host)
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,176 @@
+"""A plain script as a training job, in an image without the sagemaker-training toolkit, under the toolkit's contract.
+
+Source: https://github.com/aws/sagemaker-training-toolkit
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import tarfile
+import tempfile
+import threading
+from collections import deque
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import FrameType
+
+from flytekit_sagemaker.container import toolkit_variables
+from flytekit_sagemaker.container.contract import Contract
+from flytekit_sagemaker.container.distributed import DistributedContext, wait_for_hosts
+from flytekit_sagemaker.container.failure import MAX_CHARACTERS, cut, failure_text
+from flytekit_sagemaker.errors import UserError
+
+_KEPT_LINES = 100
+_SAFE_PROGRAM = re.compile(r"[A-Za-z0-9._+][A-Za-z0-9._+/-]*")
+
+
+def run(contract: Contract) -> int:
+    """Run the script that ``SAGEMAKER_PROGRAM`` or the hyperparameter ``sagemaker_program`` names.
+
+    Its source is what lies in the code directory already, else the local folder, or the local or S3 archive, that
+    ``sagemaker_submit_directory`` names. ``requirements.txt`` is installed; the script gets its hyperparameters as
+    arguments and everything else in ``SM_*`` variables. A failure is left in ``output/failure``, unless the script has
+    left one itself.
+
+    Returns:
+        The script's exit code, or 1 when it could not be started.
+    """
+    try:
+        environment = {**os.environ, **toolkit_variables.variables(contract)}
+        program = _program(contract)
+        _fetch(contract)
+        command = _command(contract, program)
+        wait_for_hosts(DistributedContext.of(contract), environment)
+        code, error_output = _execute(command, contract.code_dir, _with_imports_from(contract.code_dir, environment))
+    except Exception as error:
+        code, reason = 1, failure_text(error)
+        print(reason, file=sys.stderr)
+    else:
+        reason = _reason(program, code, error_output)
+    if code == 0:
+        contract.success_file.parent.mkdir(parents=True, exist_ok=True)
+        contract.success_file.touch()
+    elif not contract.failure_file.exists():
+        contract.fail(reason)
+    return code
+
+
+def _program(contract: Contract) -> str:
+    named = toolkit_variables.decoded(contract.hyperparameters).get(toolkit_variables.PROGRAM)
+    program = os.environ.get(toolkit_variables.PROGRAM.upper()) or named
+    if not program:
+        raise UserError(
+            "This job says nowhere what to run: set the hyperparameter sagemaker_program, or the environment variable "
+            "SAGEMAKER_PROGRAM, to the name of a script in the source directory."
+        )
+    if not _SAFE_PROGRAM.fullmatch(str(program)) or {".", ".."} & set(str(program).split("/")):
+        raise UserError(
+            f"sagemaker_program = {program!r}: must be a path inside the source directory, made of letters, digits, "
+            "'.', '_', '+', '-' and '/'."
+        )
+    return str(program)
+
+
+def _fetch(contract: Contract) -> None:
+    """Put the script's source into the code directory, unless there is something already."""
+    target = contract.code_dir
+    target.mkdir(parents=True, exist_ok=True)
+    source = toolkit_variables.decoded(contract.hyperparameters).get(toolkit_variables.SUBMIT_DIRECTORY)
+    if source is None or any(target.iterdir()):
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(source)
+        if "://" in source:
+            path = Path(folder) / "source.tar.gz"
+            _download(source, path)
+        if path.is_dir():
+            shutil.copytree(path, target, dirs_exist_ok=True)
+        elif not path.exists():
+            raise UserError(f"sagemaker_submit_directory = {source!r}: there is no such file or directory.")
+        elif tarfile.is_tarfile(path):
+            with tarfile.open(path) as archive:
+                archive.extraction_filter = getattr(tarfile, "data_filter", None)  # not in the oldest Pythons
+                archive.extractall(target)
+        else:
+            shutil.copy2(path, target)
+
+
+def _download(uri: str, path: Path) -> None:
+    from flytekit.core.context_manager import FlyteContextManager
+
+    FlyteContextManager.current_context().file_access.get_data(uri, str(path))
+
+
+def _command(contract: Contract, program: str) -> list[str]:
+    """What runs the program, after what it needs has been installed."""
+    folder = contract.code_dir
+    arguments = toolkit_variables.arguments(contract.hyperparameters)
+    if not (folder / program).is_file():
+        there = ", ".join(sorted(path.name for path in folder.iterdir())) or "nothing"
+        raise UserError(f"sagemaker_program = {program!r}: there is no such file in {folder}, which has {there}.")
+    is_package = (folder / "setup.py").exists() and not program.endswith(".sh")
+    if not is_package and not program.endswith(".py"):
+        (folder / program).chmod(0o777)
+        return ["/bin/sh", "-c", shlex.join([f"./{program}", *arguments])]
+    requirements = ["-r", "requirements.txt"] if (folder / "requirements.txt").exists() else []
+    if is_package or requirements:
+        install = [sys.executable, "-m", "pip", "install", *(["."] if is_package else []), *requirements]
+        code, error_output = _execute(install, folder, os.environ)
+        if code:
+            raise UserError(f"{shlex.join(install[1:])} failed: {' '.join(error_output[-5:])}")
+    if is_package:
+        return [sys.executable, "-m", program.removesuffix(".py").replace("/", "."), *arguments]
+    return [sys.executable, program, *arguments]
+
+
+def _with_imports_from(folder: Path, environment: Mapping[str, str]) -> dict[str, str]:
+    path = os.pathsep.join(filter(None, [str(folder), environment.get("PYTHONPATH")]))
+    return {**environment, "PYTHONPATH": path}
+
+
+def _execute(command: Sequence[str], folder: Path, environment: Mapping[str, str]) -> tuple[int, list[str]]:
+    """Run a program that gets the SIGTERM of this one; its exit code, and the last lines that it wrote as errors."""
+    process = subprocess.Popen(command, cwd=folder, env=environment, stderr=subprocess.PIPE)
+    assert process.stderr is not None
+
+    def hand_on(number: int, frame: FrameType | None) -> None:
+        process.send_signal(number)
+
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    before = signal.signal(signal.SIGTERM, hand_on) if in_main_thread else None
+    lines: deque[bytes] = deque(maxlen=_KEPT_LINES)
+    copier = threading.Thread(target=_copy, args=(process.stderr.fileno(), lines), daemon=True)
+    copier.start()
+    try:
+        code = process.wait()
+    finally:
+        if in_main_thread:
+            signal.signal(signal.SIGTERM, before)
+    copier.join(timeout=1)  # what the program has handed down to others does not hold up the job
+    text = b"".join(lines).decode("utf-8", errors="replace")
+    return code if code >= 0 else 128 - code, [line for line in text.splitlines() if line.strip()]
+
+
+def _copy(source: int, lines: deque[bytes]) -> None:
+    while data := os.read(source, 1 << 16):
+        os.write(2, data)
+        lines.extend(data.splitlines(keepends=True))
+
+
+def _reason(program: str, code: int, error_output: Sequence[str]) -> str:
+    """What a failed script is said to have failed of: the line with the exception first, then the lines before it."""
+    if code == 128 + signal.SIGKILL:
+        return f"{program} was killed (SIGKILL), as happens when the memory of the instance is used up."
+    *before, last = error_output or [""]
+    if not last:
+        return f"{program} ended with exit code {code} and wrote nothing to its standard error."
+    headline = cut(last, MAX_CHARACTERS // 2)
+    room = MAX_CHARACTERS - len(headline) - 1
+    tail = "\n".join(before)[-room:]
+    return f"{headline}\n{tail}".rstrip()
