@@ -10,7 +10,7 @@ import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from flytekit_sagemaker.local import admission, descriptions, paging, warm_start
+from flytekit_sagemaker.local import admission, descriptions, interruption, paging, warm_start
 from flytekit_sagemaker.local.admission import Refused
 from flytekit_sagemaker.local.engine import Engine
 from flytekit_sagemaker.local.log_events import LogEvents
@@ -41,6 +41,7 @@ class Api:
             "AddTags": self._add_tags,
             "ListTags": self._list_tags,
             "DeleteTags": self._delete_tags,
+            interruption.OPERATION: self._interrupt_training_job,
         }
 
     async def answer(self, operation: str, request: Mapping[str, Any], region: str) -> Answer:
@@ -54,7 +55,8 @@ class Api:
             return await self._logs.operations[operation](request)
         if operation not in self._operations:
             raise Refused("UnknownOperationException", f"The local SageMaker has no operation {operation!r}.")
-        admission.check_members(operation, request)
+        if operation != interruption.OPERATION:
+            admission.check_members(operation, request)
         return await self._operations[operation](request, region)
 
     async def _create_training_job(self, request: Mapping[str, Any], region: str) -> Answer:
@@ -121,6 +123,15 @@ class Api:
         store = self._engine.store
         inherited = warm_start.trials(job, store)
         return descriptions.tuning_job_answer(job, store.trials(job.name), inherited, self._engine.clock.time())
+
+    async def _interrupt_training_job(self, request: Mapping[str, Any], region: str) -> Answer:
+        if not isinstance(request.get("TrainingJobName"), str):
+            raise Refused("ValidationException", "TrainingJobName is needed, a text.")
+        job = self._training_job(request)
+        if sentence := interruption.problem(job):
+            raise Refused("ValidationException", sentence)
+        self._engine.interrupt(job)
+        return {}
 
     async def _stop_training_job(self, request: Mapping[str, Any], region: str) -> Answer:
         return self._stop(self._training_job(request), "training job")

@@ -10,10 +10,11 @@ from typing import Any
 
 from flytekit_sagemaker.clock import Clock
 from flytekit_sagemaker.local.containers import Container, container
+from flytekit_sagemaker.local.lifecycle import STOPPED, Outcome, end, failed, is_waiting
 from flytekit_sagemaker.local.processes import Launcher
 from flytekit_sagemaker.local.scraping import Scraper
 from flytekit_sagemaker.local.store import Job, Kind, Page, Store
-from flytekit_sagemaker.local.training import Outcome, Surroundings, TrainingRun, end, failed
+from flytekit_sagemaker.local.training import Surroundings, TrainingRun
 from flytekit_sagemaker.local.tuning import TuningRun
 
 _STATE = "sagemaker.sqlite"
@@ -48,10 +49,10 @@ class Engine:
             return
         for job in self.store.unfinished(Kind.TUNING):
             if job.status == "Stopping":
-                self._abandon_trials(job, Outcome("Stopped", "Stopped"))
+                self._abandon_trials(job, STOPPED)
                 self._end_tuning_job(job, "Stopped")
             else:
-                self._abandon_trials(job, Outcome("Stopped", "Stopped"), only_status="Stopping")
+                self._abandon_trials(job, STOPPED, only_status="Stopping")
                 self.start_tuning(job)
         for job in self.store.unfinished(Kind.TRAINING):
             if job.tuning_job is None:
@@ -61,11 +62,10 @@ class Engine:
 
     def _take_up(self, job: Job) -> None:
         retries = job.description.get("RetryStrategy", {}).get("MaximumRetryAttempts", 0)
-        queued = job.description["SecondaryStatus"] == "Starting"
         if job.status == "Stopping":
-            self._end_training_job(job, Outcome("Stopped", "Stopped"))
-        elif queued or job.memory.get("attempts", 0) <= retries:
-            self.start_training(job, restarted=not queued)
+            self._end_training_job(job, STOPPED)
+        elif is_waiting(job) or job.memory.get("attempts", 0) <= retries:
+            self.start_training(job, restarted=not is_waiting(job))
         else:
             self._end_training_job(job, failed(_INTERRUPTED))
 
@@ -74,7 +74,7 @@ class Engine:
         with self.store.transaction():
             for job in self.store.unfinished(Kind.TRAINING):
                 stopping = job.status == "Stopping"
-                self._end_training_job(job, Outcome("Stopped", "Stopped") if stopping else outcome)
+                self._end_training_job(job, STOPPED if stopping else outcome)
             for job in self.store.unfinished(Kind.TUNING):
                 stopping = job.status == "Stopping"
                 self._end_tuning_job(job, "Stopped" if stopping else outcome.status, "" if stopping else outcome.reason)
@@ -137,6 +137,11 @@ class Engine:
         if run := runs.get(job.name):
             run.stop()
 
+    def interrupt(self, job: Job) -> None:
+        """Take the instances of a training job in status Training back; it starts again."""
+        if run := self._training.get(job.name):
+            run.interrupt()
+
     async def close(self, *, abandon: bool = False) -> None:
         """End every process at once.
 
@@ -149,7 +154,7 @@ class Engine:
         self.launcher.close()
         self._scraper.close()
         if abandon:
-            self.abandon(Outcome("Stopped", "Stopped"))
+            self.abandon(STOPPED)
         self.store.close()
 
 

@@ -44,10 +44,10 @@ class LineSplitter:
 
 
 class LogFile:
-    """A log file that keeps the first ``HEAD_BYTES`` and, from the rest, the last ``TAIL_BYTES``."""
+    """A log file, or what it goes on with: the first ``HEAD_BYTES`` and, of the rest, the last ``TAIL_BYTES``."""
 
     def __init__(self, path: Path) -> None:
-        self._file = path.open("wb", buffering=0)
+        self._file = path.open("ab", buffering=0)
         self._room = HEAD_BYTES
         self._tail: deque[bytes] = deque()
         self._tail_bytes = 0

@@ -33,6 +33,7 @@ from aiohttp import web
 
 from flytekit_sagemaker.clock import Clock, SystemClock
 from flytekit_sagemaker.errors import UserError
+from flytekit_sagemaker.local import interruption
 from flytekit_sagemaker.local.admission import Refused
 from flytekit_sagemaker.local.api import Api
 from flytekit_sagemaker.local.engine import Engine, has_failed_jobs
@@ -122,6 +123,17 @@ class LocalSageMaker:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+
+    def interrupt(self, job: str) -> None:
+        """Interrupt a training job, or a trial, in status Training, as AWS does when it takes spot instances back.
+
+        It gets SIGTERM, and SIGKILL two minutes later; then it starts anew, with nothing left of it but its checkpoints
+        and metrics.
+
+        Raises:
+            NotInterrupted: there is no such job, it does no managed spot training, or it is not training.
+        """
+        interruption.interrupt(self.url, job, self.access_key or "local")
 
     @property
     def launcher_pid(self) -> int | None:

@@ -14,8 +14,9 @@ from typing import Any
 
 from flytekit_sagemaker.clock import Clock
 from flytekit_sagemaker.local import descriptions, search, stopping, warm_start
+from flytekit_sagemaker.local.lifecycle import MAX_FAILURE_REASON, end, failed, is_waiting
 from flytekit_sagemaker.local.store import Job, Store
-from flytekit_sagemaker.local.training import MAX_FAILURE_REASON, TrainingRun, end, failed
+from flytekit_sagemaker.local.training import TrainingRun
 from flytekit_sagemaker.requests.service_rules import MAX_TRIALS, MAX_TRIALS_OTHERWISE
 
 TRIALS_THAT_MAY_FAIL = 5
@@ -95,8 +96,7 @@ class TuningRun:
             values = [value for _, _, value in self._store.metrics(trial.name, self._objective)]
             self._series[_number(trial)] = [self._signed(value) for value in values]
             if not trial.ended:
-                again = trial.description["SecondaryStatus"] != "Starting"
-                self._launch(trial, again)
+                self._launch(trial, not is_waiting(trial))
         over = asyncio.ensure_future(self._time_is_over())
         stop = asyncio.ensure_future(self._stop.wait())
         waiting: set[asyncio.Future[Any]] = {over, stop}

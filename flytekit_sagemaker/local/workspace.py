@@ -17,7 +17,7 @@ from flytekit_sagemaker.local import objects
 
 _FAST_COMPRESSION = 1
 _LAST_CHARACTERS_OF_FAILURE = 1024
-_NOT_INHERITED = ("SM_", "SAGEMAKER_", "FLYTEKIT_SAGEMAKER_")
+_NOT_INHERITED = ("SM_", "SAGEMAKER_", "FLYTEKIT_SAGEMAKER_", "MASTER_")
 
 
 class Workspace:
@@ -35,8 +35,12 @@ class Workspace:
         self.log = base / "log"
 
     def prepare(self, job: Mapping[str, Any]) -> None:
-        """Make the tree for a training job (its Describe answer), replacing what an earlier attempt has left."""
-        shutil.rmtree(self.base, ignore_errors=True)
+        """Make the tree for a training job (its Describe answer); of an earlier attempt, the log alone is kept."""
+        for left in self.base.glob("*"):
+            if left.is_dir() and not left.is_symlink():
+                shutil.rmtree(left, ignore_errors=True)
+            elif left != self.log:
+                left.unlink()
         for folder in (self.config, self.data, self.model, self.output_data, self.base / "code"):
             folder.mkdir(parents=True)
         for channel in job.get("InputDataConfig", ()):
@@ -105,8 +109,14 @@ class Workspace:
             for channel in job.get("InputDataConfig", ())
         }
 
-    def environment(self, job: Mapping[str, Any], region: str, threads: int) -> dict[str, str]:
-        """Environment of the training process: ours, what SageMaker and its toolkit set, and what the job asks for.
+    def environment(self, job: Mapping[str, Any], region: str, threads: int, own: Mapping[str, str]) -> dict[str, str]:
+        """Environment of the training process: the server's, what SageMaker and its toolkit set, what the job asks for.
+
+        Args:
+            job: the training job, as Describe answers.
+            region: the region in whose name it was created.
+            threads: how many threads the process is to use.
+            own: what its image and this attempt bring along.
 
         Source: https://github.com/aws/sagemaker-training-toolkit/blob/master/ENVIRONMENT_VARIABLES.md
         """
@@ -147,6 +157,7 @@ class Workspace:
             **{f"SM_CHANNEL_{name.upper()}": str(self.data / name) for name in inputs},
             **{f"SM_HP_{name.upper()}": _shown(value) for name, value in hyperparameters.items()},
             **{name: json.dumps(value, separators=(",", ":"), sort_keys=True) for name, value in documents.items()},
+            **own,
             **job.get("Environment", {}),
         }
 
@@ -192,12 +203,21 @@ def upload_artifacts(workspaces: Sequence[Workspace], job: Mapping[str, Any]) ->
         elif files:
             for inner, path in files.items():
                 objects.upload(path, target, f"{name}/{inner}")
-    checkpoints = job.get("CheckpointConfig")
-    if checkpoints and objects.local_path(checkpoints["S3Uri"]) is None:
-        folder = workspaces[0].checkpoints
-        for path in sorted(folder.rglob("*")):
+
+
+def upload_checkpoints(workspaces: Sequence[Workspace], job: Mapping[str, Any]) -> None:
+    """Put the hosts' checkpoints where the next attempt finds them; those in a local folder are there already.
+
+    Raises:
+        OSError: a checkpoint cannot be read, or the checkpoint URI cannot be written.
+    """
+    config = job.get("CheckpointConfig")
+    if not config or objects.local_path(config["S3Uri"]) is not None:
+        return
+    for workspace in reversed(workspaces):  # of two files with one name, the first host's counts
+        for path in sorted(workspace.checkpoints.rglob("*")):
             if path.is_file():
-                objects.upload(path, checkpoints["S3Uri"].rstrip("/"), str(path.relative_to(folder)))
+                objects.upload(path, config["S3Uri"].rstrip("/"), str(path.relative_to(workspace.checkpoints)))
 
 
 def output_prefix(job: Mapping[str, Any]) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from flytekit_sagemaker.local import logs, training
+from flytekit_sagemaker.local import logs, metrics
 from flytekit_sagemaker.local.server import LocalSageMaker
 
 from .support import IMAGE, Jobs, channel, eventually
@@ -152,7 +152,7 @@ def test_a_server_ends_in_silence_while_jobs_run_and_are_being_stopped(
     monkeypatch: pytest.MonkeyPatch,
     end: str,
 ) -> None:
-    monkeypatch.setattr(training, "_METRICS_FLUSH_SECONDS", 0.001)
+    monkeypatch.setattr(metrics, "_FLUSH_SECONDS", 0.001)
     server = new_server()
     jobs = Jobs(server, tmp_path)
     jobs.train("deaf", {"on_sigterm": "ignore", "wait_for": str(tmp_path / "never")})
