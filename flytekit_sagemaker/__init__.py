@@ -5,15 +5,30 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from flytekit_sagemaker.container.checkpoints import checkpoint
+    from flytekit_sagemaker.container.metrics import report_metric
+    from flytekit_sagemaker.images import sagemaker_image
+    from flytekit_sagemaker.tasks.custom_training_job_task import custom_training_job_task
     from flytekit_sagemaker.tasks.hpo_job_task import SdkSimpleHPOJobTask
     from flytekit_sagemaker.tasks.training_job_task import SdkSimpleTrainingJobTask
 
-__all__ = ["SdkSimpleHPOJobTask", "SdkSimpleTrainingJobTask"]
+__all__ = [
+    "SdkSimpleHPOJobTask",
+    "SdkSimpleTrainingJobTask",
+    "checkpoint",
+    "custom_training_job_task",
+    "report_metric",
+    "sagemaker_image",
+]
 
 # Loaded on first use: `import flytekit` imports this package for everybody who has it installed.
 _HOMES = {
     "SdkSimpleHPOJobTask": "flytekit_sagemaker.tasks.hpo_job_task",
     "SdkSimpleTrainingJobTask": "flytekit_sagemaker.tasks.training_job_task",
+    "checkpoint": "flytekit_sagemaker.container.checkpoints",
+    "custom_training_job_task": "flytekit_sagemaker.tasks.custom_training_job_task",
+    "report_metric": "flytekit_sagemaker.container.metrics",
+    "sagemaker_image": "flytekit_sagemaker.images",
 }
 
 

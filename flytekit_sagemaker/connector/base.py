@@ -19,6 +19,7 @@ from flytekit_sagemaker.connector import submission as submissions
 from flytekit_sagemaker.connector import waiting
 from flytekit_sagemaker.connector.answers import Answer
 from flytekit_sagemaker.connector.board import Board
+from flytekit_sagemaker.connector.containers import container_of
 from flytekit_sagemaker.connector.data import data_problems
 from flytekit_sagemaker.connector.explanation import Explanation, explain
 from flytekit_sagemaker.connector.identity import execution_role, identity_of
@@ -33,6 +34,7 @@ from flytekit_sagemaker.masking import masked, secrets_in
 from flytekit_sagemaker.models.training_job import TrainingJob
 from flytekit_sagemaker.placement import ExecutionContext, Placement, allowed, place
 from flytekit_sagemaker.requests.deployment import Deployment
+from flytekit_sagemaker.requests.functions import Container
 from flytekit_sagemaker.requests.names import JobIdentity
 from flytekit_sagemaker.requests.training import BuiltRequest
 from flytekit_sagemaker.requests.validation import Findings, check_request
@@ -55,6 +57,8 @@ class Submission:
         name: name of the job to be.
         deployment: where it runs.
         tags: tags that identify the execution.
+        output_prefix: where the outputs of the task go.
+        container: how Flyte would start the task's function, None for a task without one.
     """
 
     custom: Mapping[str, Any]
@@ -62,6 +66,8 @@ class Submission:
     name: str
     deployment: Deployment
     tags: Mapping[str, str]
+    output_prefix: str = ""
+    container: Container | None = None
 
 
 class JobConnector(AsyncConnectorBase):  # type: ignore[misc]
@@ -102,6 +108,10 @@ class JobConnector(AsyncConnectorBase):  # type: ignore[misc]
     @abstractmethod
     def outputs(self, meta: JobMetadata, record: Any) -> dict[str, Any]:
         """The outputs of the task as literals; raises ServiceError when the job has no result after all."""
+
+    def may_be_retried(self, meta: JobMetadata, description: Mapping[str, Any]) -> bool:
+        """Whether what ran in a job that failed says itself that it may succeed when it is run again."""
+        return False
 
     @abstractmethod
     def page(self, record: Any) -> str:
@@ -209,7 +219,17 @@ class JobConnector(AsyncConnectorBase):  # type: ignore[misc]
             meta.region, meta.endpoint_url = endpoint.region, endpoint.url
             meta.assume_role_arn, meta.external_id = endpoint.assume_role_arn, endpoint.external_id
             values = plain_values(inputs)
-            built = self.build(Submission(template.custom, values, meta.name, placement.deployment, identity.tags()))
+            built = self.build(
+                Submission(
+                    template.custom,
+                    values,
+                    meta.name,
+                    placement.deployment,
+                    identity.tags(),
+                    output_prefix,
+                    container_of(template, execution),
+                )
+            )
             self._check(meta, built, placement)
         except SageMakerError as error:
             self._refuse(meta, error, built, identity)
@@ -306,7 +326,8 @@ class JobConnector(AsyncConnectorBase):  # type: ignore[misc]
         links = job_links(meta.endpoint, self.kind.word, meta.name)
         explanation = explain(meta.endpoint, self.kind.word, description, links)
         self._report(meta, self.record(meta, description, explanation))
-        retryable = explanation.move is Move.NOBODY and settings.current().flag("retryable_failures")
+        passes = explanation.move is Move.NOBODY or self.may_be_retried(meta, description)
+        retryable = passes and settings.current().flag("retryable_failures")
         return TaskExecution.RETRYABLE_FAILED if retryable else TaskExecution.FAILED, explanation.message
 
     def _report(self, meta: JobMetadata, record: Any) -> None:

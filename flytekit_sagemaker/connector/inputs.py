@@ -3,23 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from flytekit_sagemaker.errors import InvalidInput, Problem
 from flytekit_sagemaker.models.codec import Model, from_wire
+from flytekit_sagemaker.models.hpo_job import HyperparameterTuningJob, HyperparameterTuningJobConfig
+from flytekit_sagemaker.models.parameter_ranges import ParameterRangeOneOf
 from flytekit_sagemaker.models.training_job import StoppingCondition, TrainingJob
+from flytekit_sagemaker.requests.functions import range_problems, shown_hyperparameters
 from flytekit_sagemaker.requests.training import JobInputs
 from flytekit_sagemaker.uris import file_uri
 
 M = TypeVar("M", bound=Model)
+Ranges: TypeAlias = dict[str, ParameterRangeOneOf]
 
 
 class Inputs:
-    """Reads inputs one by one and remembers what is wrong with them."""
+    """Reads inputs one by one and remembers what is wrong with them.
+
+    Attributes:
+        warnings: sentences about what was read.
+    """
 
     def __init__(self, values: Mapping[str, Any]) -> None:
         self._values = values
         self._problems: list[Problem] = []
+        self.warnings: tuple[str, ...] = ()
+
+    def ranges(self, job: HyperparameterTuningJob, config: HyperparameterTuningJobConfig | None) -> Ranges:
+        """The ranges that are inputs; a problem for each range, of the config too, that the function cannot take."""
+        given = {name: self.model(name, ParameterRangeOneOf) for name in job.tunable_parameters}
+        ranges = {name: chosen for name, chosen in given.items() if chosen is not None}
+        if job.training_job.function:
+            configured = config and config.hyperparameter_ranges
+            every = {**(configured.parameter_range_map if configured else {}), **ranges}
+            self._problems.extend(range_problems(job.training_job.function, every))
+        return ranges
 
     def model(self, name: str, model: type[M]) -> M | None:
         """An input that is a model; None, and a problem, when it is missing or not valid."""
@@ -41,13 +60,16 @@ class Inputs:
         Raises:
             InvalidInput: listing what is wrong with any input that was read.
         """
-        static = self._values.get("static_hyperparameters")
+        name = "hyperparameters" if job.function else "static_hyperparameters"
+        static = self._values.get(name)
         if static is not None and not isinstance(static, Mapping):
-            self._problems.append(Problem("static_hyperparameters", static, "must be a dictionary"))
+            self._problems.append(Problem(name, static, "must be a dictionary"))
         channels = self._channels(job)
         stopping_condition = self.model("stopping_condition", StoppingCondition)
         if self._problems or stopping_condition is None:
             raise InvalidInput("the input of the task", self._problems)
+        if job.function:
+            static, self.warnings = shown_hyperparameters(static or {})
         return JobInputs(static or {}, channels, stopping_condition)
 
     def _channels(self, job: TrainingJob) -> dict[str, str]:

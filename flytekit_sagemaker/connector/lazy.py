@@ -12,6 +12,7 @@ from flytekit.extend.backend.base_connector import AsyncConnectorBase
 # Task type: the class that runs it.
 CONNECTORS = {
     "sagemaker_training_job_task": ("flytekit_sagemaker.connector.training", "TrainingJobConnector"),
+    "sagemaker_custom_training_job_task": ("flytekit_sagemaker.connector.custom", "CustomTrainingJobConnector"),
     "sagemaker_hyperparameter_tuning_job_task": ("flytekit_sagemaker.connector.tuning", "TuningJobConnector"),
 }
 

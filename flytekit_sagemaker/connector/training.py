@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from flytekit_sagemaker.connector import literals
@@ -29,13 +30,15 @@ class TrainingJobConnector(JobConnector):
 
     def build(self, submission: Submission) -> BuiltRequest:
         job = self.training_job(submission.custom)
-        return training_request(
+        inputs = Inputs(submission.values)
+        built = training_request(
             job,
-            Inputs(submission.values).job_inputs(job),
+            inputs.job_inputs(job),
             name=submission.name,
             deployment=submission.deployment,
             tags=submission.tags,
         )
+        return replace(built, warnings=(*built.warnings, *inputs.warnings))
 
     def list_calls(self, description: Mapping[str, Any]) -> int:
         return 0  # the description says it all

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from flytekit_sagemaker import aws
 from flytekit_sagemaker.connector import literals
 from flytekit_sagemaker.connector.base import JobConnector, Submission
+from flytekit_sagemaker.connector.containers import of_each_trial, outputs_left, trial_prefix
+from flytekit_sagemaker.connector.custom import container_in, with_function
 from flytekit_sagemaker.connector.explanation import Explanation
 from flytekit_sagemaker.connector.inputs import Inputs
 from flytekit_sagemaker.connector.kinds import PAGE_LENGTH, TUNING
 from flytekit_sagemaker.connector.links import job_links
 from flytekit_sagemaker.connector.metadata import JobMetadata
 from flytekit_sagemaker.connector.outputs import exists, write_table
+from flytekit_sagemaker.container.command import TRAINING_MODULE, TRAINING_MODULE_VARIABLE
 from flytekit_sagemaker.errors import ServiceError
 from flytekit_sagemaker.models.codec import from_wire
 from flytekit_sagemaker.models.hpo_job import HyperparameterTuningJob, HyperparameterTuningJobConfig
-from flytekit_sagemaker.models.parameter_ranges import ParameterRangeOneOf
 from flytekit_sagemaker.models.training_job import TrainingJob
 from flytekit_sagemaker.reporting.deck import tuning_page
 from flytekit_sagemaker.reporting.records import Trial, TuningRecord, tuning_record
@@ -41,18 +44,23 @@ class TuningJobConnector(JobConnector):
         job = from_wire(HyperparameterTuningJob, submission.custom)
         inputs = Inputs(submission.values)
         config = inputs.model("hyperparameter_tuning_job_config", HyperparameterTuningJobConfig)
-        ranges = {name: inputs.model(name, ParameterRangeOneOf) for name in job.tunable_parameters}
+        ranges = inputs.ranges(job, config)
         job_inputs = inputs.job_inputs(job.training_job)  # raises when any of the inputs is missing
         assert config is not None
-        return tuning_request(
+        built = tuning_request(
             job,
             config,
             job_inputs,
-            ranges={name: chosen for name, chosen in ranges.items() if chosen is not None},
+            ranges=ranges,
             name=submission.name,
             deployment=submission.deployment,
             tags=submission.tags,
         )
+        built = replace(built, warnings=(*built.warnings, *inputs.warnings))
+        if job.training_job.function is None:
+            return built
+        container = of_each_trial(container_in(submission))
+        return with_function(built, submission, container, metrics=[config.tuning_objective.metric_name])
 
     def list_calls(self, description: Mapping[str, Any]) -> int:
         trials = int(sum(description.get("TrainingJobStatusCounters", {}).values()))
@@ -73,7 +81,7 @@ class TuningJobConnector(JobConnector):
         return tuning_record(description, list(trials), links=links)
 
     def outputs(self, meta: JobMetadata, record: TuningRecord) -> dict[str, Any]:
-        best, winner = self._winner(meta, record)
+        best, winner, left = self._winner(meta, record)
         model = winner["ModelArtifacts"]["S3ModelArtifacts"]
         hyperparameters = dict(winner.get("HyperParameters", {}))
         hyperparameters.pop(_TUNER_HYPERPARAMETER, None)
@@ -86,12 +94,13 @@ class TuningJobConnector(JobConnector):
             "training_image": literals.text(winner["AlgorithmSpecification"].get("TrainingImage", "")),
             "model_artifact_url": literals.text(model),
             "trials": literals.csv_table(write_table(meta.output_prefix, "trials", record.csv())),
+            **left,
         }
 
-    def _winner(self, meta: JobMetadata, record: TuningRecord) -> tuple[Trial, Mapping[str, Any]]:
-        """The best trial that left a model, and its description.
+    def _winner(self, meta: JobMetadata, record: TuningRecord) -> tuple[Trial, Mapping[str, Any], dict[str, Any]]:
+        """The best trial that left a result, its description, and the outputs of its function if it ran one.
 
-        A trial that the tuner stopped, however good it was, may have been stopped before it saved one; the service
+        A trial that the tuner stopped, however good it was, may have been stopped before it saved a model; the service
         names the place of the model all the same.
         """
         sign = -1 if record.direction == "Maximize" else 1
@@ -103,15 +112,23 @@ class TuningJobConnector(JobConnector):
         ]
         for *_, trial in sorted(scored, key=lambda entry: entry[:3]):
             found = aws.call(meta.endpoint, "describe_training_job", TrainingJobName=trial.training_job_name)
-            if trial.status == "Completed" or exists(found["ModelArtifacts"]["S3ModelArtifacts"]):
+            left = self._left(meta, trial, found)
+            if left is not None:
                 if record.best is not None and trial != record.best:
                     stopped, best = record.best.training_job_name, trial.training_job_name
-                    self._log(meta, "get").warning("%s left no model; %s is the best that did", stopped, best)
-                return trial, found
+                    self._log(meta, "get").warning("%s left no result; %s is the best that did", stopped, best)
+                return trial, found, left
         if scored:
             remedy = "let trials save what they have when they are stopped (XGBoost: save_model_on_termination=true)"
             raise ServiceError(f"tuning job {meta.name}: every trial was stopped before it left a model; {remedy}")
         raise ServiceError(f"tuning job {meta.name} ended without a trial that reported {record.objective_metric}")
+
+    def _left(self, meta: JobMetadata, trial: Trial, found: Mapping[str, Any]) -> dict[str, Any] | None:
+        """The outputs of a trial's function, none for a built-in algorithm; None when the trial left no result."""
+        if found.get("Environment", {}).get(TRAINING_MODULE_VARIABLE) == TRAINING_MODULE:
+            return outputs_left(trial_prefix(meta.output_prefix, trial.training_job_name))
+        has_model = trial.status == "Completed" or exists(found["ModelArtifacts"]["S3ModelArtifacts"])
+        return {} if has_model else None
 
     def page(self, record: TuningRecord) -> str:
         return tuning_page(record)

@@ -47,7 +47,7 @@ class Command:
         Raises:
             ValueError: when a piece of it is missing.
         """
-        pieces = []
+        pieces: list[str] = []
         while (piece := environ.get(_name(len(pieces)))) is not None:
             pieces.append(piece)
         if not pieces:

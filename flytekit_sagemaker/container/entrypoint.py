@@ -1,7 +1,7 @@
 """What a training container starts: ``flytekit-sagemaker train``, or the toolkit's ``train`` on its behalf.
 
-A job that carries a command (see ``command.py``) runs it as Flyte's own container would: this process becomes flytekit's
-``pyflyte-execute``. Any other job runs the script that the sagemaker-training toolkit would run.
+A job that carries a command (see ``command.py``) runs it as Flyte's own container would: this process becomes
+flytekit's ``pyflyte-execute``. Any other job runs the script that the sagemaker-training toolkit would run.
 """
 
 from __future__ import annotations

@@ -88,7 +88,8 @@ def tuning_request(
     dropped, _ = hyperparameter_texts({key: value for key, value in given.items() if key in tuned})
     if dropped:
         values = ", ".join(f"{key} = {value}" for key, value in dropped.items())
-        warnings += (f"static_hyperparameters ({values}) are left out: they are tuned.",)
+        what = "hyperparameters" if training_job.function else "static_hyperparameters"
+        warnings += (f"{what} ({values}) are left out: they are tuned.",)
     static, without_text = job_hyperparameters(
         training_job, {key: value for key, value in given.items() if key not in tuned}
     )

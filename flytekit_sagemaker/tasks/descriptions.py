@@ -8,6 +8,7 @@ from typing import Any
 
 _INPUTS = {
     "static_hyperparameters": "Hyperparameters that stay the same, by name.",
+    "hyperparameters": "Hyperparameters of the function, by name.",
     "stopping_condition": "How long each training job may take.",
     "hyperparameter_tuning_job_config": "Strategy, objective and limits of the search.",
 }
@@ -48,5 +49,5 @@ def describe(summary: str, inputs: Iterable[str], outputs: Iterable[str], channe
     return Descriptions(
         short_description=summary,
         input_descriptions={name: known.get(name, f"Range to search for {name}.") for name in inputs},
-        output_descriptions={name: _OUTPUTS[name] for name in outputs},
+        output_descriptions={name: _OUTPUTS.get(name, "") for name in outputs},
     )

@@ -2,21 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from typing import Any
 
+from flytekit.tools.translator import get_serializable
 from flytekit.types.file import FlyteFile
 from flytekit.types.structured import StructuredDataset
 
 from flytekit_sagemaker.arguments import explain_arguments
-from flytekit_sagemaker.errors import InvalidInput, Problem
+from flytekit_sagemaker.errors import InvalidInput, Problem, did_you_mean
 from flytekit_sagemaker.models.hpo_job import HyperparameterTuningJob, HyperparameterTuningJobConfig
 from flytekit_sagemaker.models.parameter_ranges import ParameterRangeOneOf
+from flytekit_sagemaker.models.training_job import Function
+from flytekit_sagemaker.tasks.custom_training_job_task import MODEL, CustomTrainingJobTask
 from flytekit_sagemaker.tasks.inputs import distinct_inputs
 from flytekit_sagemaker.tasks.options import TaskOptions
 from flytekit_sagemaker.tasks.sagemaker_task import SageMakerTask
 from flytekit_sagemaker.tasks.training_job_task import SdkSimpleTrainingJobTask
 
 __all__ = ["SdkSimpleHPOJobTask"]
+
+OUTPUTS: dict[str, Any] = {
+    "model": FlyteFile,
+    "hpo_job_name": str,
+    "best_job_name": str,
+    "best_hyperparameters": dict,
+    "best_objective": float,
+    "training_image": str,
+    "model_artifact_url": str,
+    "trials": StructuredDataset,
+}
 
 
 class SdkSimpleHPOJobTask(SageMakerTask):
@@ -27,12 +43,17 @@ class SdkSimpleHPOJobTask(SageMakerTask):
     (str), ``best_hyperparameters`` (dict of texts: static and tuned), ``best_objective`` (float), ``training_image``
     (str), ``model_artifact_url`` (str), ``trials`` (a table, one row per trial).
 
+    Over a custom training job task, what is tuned may be keys of ``hyperparameters`` and inputs of the function that
+    are an int, a float, a str or a bool; the range of such an input takes the place of the input. What the function
+    returned in the best trial becomes outputs too, its ``model`` in place of SageMaker's.
+
     Args:
         training_job: the task to tune.
         max_number_of_training_jobs: trials in all.
         max_parallel_training_jobs: trials at a time.
         name: full name of the task; ``<module>.<variable>`` where left out.
-        tunable_parameters: hyperparameters whose range is an input of the task, beside the ranges in the config.
+        tunable_parameters: hyperparameters, or inputs of the function, whose range is an input of the task, beside the
+            ranges in the config.
         retries: attempts after the first, for failures that are not the user's.
         cacheable: whether Flyte may reuse the outputs of an earlier run with the same inputs.
         cache_version: version of the cache; required when cacheable.
@@ -47,7 +68,7 @@ class SdkSimpleHPOJobTask(SageMakerTask):
     @explain_arguments
     def __init__(
         self,
-        training_job: SdkSimpleTrainingJobTask,
+        training_job: SdkSimpleTrainingJobTask | CustomTrainingJobTask,
         max_number_of_training_jobs: int,
         max_parallel_training_jobs: int,
         *,
@@ -58,7 +79,7 @@ class SdkSimpleHPOJobTask(SageMakerTask):
         cache_version: str = "",
         interruptible: bool = False,
     ) -> None:
-        if not isinstance(training_job, SdkSimpleTrainingJobTask):
+        if not isinstance(training_job, (SdkSimpleTrainingJobTask, CustomTrainingJobTask)):
             rule = "must be a training job task"
             raise InvalidInput(type(self).__name__, [Problem("training_job", training_job, rule)])
         tuned = HyperparameterTuningJob(
@@ -68,25 +89,57 @@ class SdkSimpleHPOJobTask(SageMakerTask):
             tunable_parameters=tunable_parameters or (),
         )
         self.tunable_parameters = tuple(tuned.tunable_parameters)
+        self._tuned_task = training_job
+        inputs = training_job.python_interface.inputs_with_defaults
+        outputs: dict[str, Any] = dict(OUTPUTS)
+        if (function := tuned.training_job.function) is not None:
+            _check_tunable(tuned.tunable_parameters, function)
+            replaced = set(tuned.tunable_parameters) & set(function.tunable_inputs or {})
+            inputs = {name: each for name, each in inputs.items() if name not in replaced}
+            outputs |= _outputs_of_the_function(training_job.python_interface.outputs)
         super().__init__(
             self.TASK_TYPE,
             tuned,
             training_job=tuned.training_job,
             summary="Tunes {algorithm} as a SageMaker hyperparameter tuning job.",
             inputs=distinct_inputs(
-                ("training_job", training_job.python_interface.inputs_with_defaults),
+                ("training_job", inputs),
                 ("channels", {"hyperparameter_tuning_job_config": HyperparameterTuningJobConfig}),
                 ("tunable_parameters", dict.fromkeys(tuned.tunable_parameters, ParameterRangeOneOf)),
             ),
-            outputs={
-                "model": FlyteFile,
-                "hpo_job_name": str,
-                "best_job_name": str,
-                "best_hyperparameters": dict,
-                "best_objective": float,
-                "training_image": str,
-                "model_artifact_url": str,
-                "trials": StructuredDataset,
-            },
+            outputs=outputs,
             options=TaskOptions(name, retries, cacheable, cache_version, interruptible),
         )
+
+    def get_container(self, settings: Any) -> Any:
+        """The container of the function that is tuned, as Flyte would start it; None for a built-in algorithm."""
+        if not isinstance(self._tuned_task, CustomTrainingJobTask):
+            return None
+        return get_serializable(OrderedDict(), settings, self._tuned_task).template.container
+
+
+def _check_tunable(names: Sequence[str], function: Function) -> None:
+    known = function.tunable_inputs or {}
+    if function.takes_hyperparameters or set(names) <= set(known):
+        return
+    rule = "is no input of the function that can be tuned, and the function takes no hyperparameters"
+    raise InvalidInput(
+        "SdkSimpleHPOJobTask",
+        [
+            Problem("tunable_parameters", name, rule, did_you_mean(name, known) or f"Inputs: {', '.join(known)}.")
+            for name in names
+            if name not in known
+        ],
+    )
+
+
+def _outputs_of_the_function(outputs: Mapping[str, Any]) -> Mapping[str, Any]:
+    rule = "is also the name of an output of every tuning job"
+    problems = [
+        Problem("training_job", name, rule, "Give the function's output another name.")
+        for name in outputs
+        if name in OUTPUTS and name != MODEL
+    ]
+    if problems:
+        raise InvalidInput("SdkSimpleHPOJobTask", problems)
+    return outputs

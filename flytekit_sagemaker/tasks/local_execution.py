@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import os
 import signal
+import sys
+import sysconfig
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 from flyteidl.core import literals_pb2
@@ -28,6 +32,7 @@ from flytekit_sagemaker import settings
 from flytekit_sagemaker.errors import JobFailed, JobNotCreated
 from flytekit_sagemaker.reporting.live import LiveDisplay
 from flytekit_sagemaker.reporting.progress import Progress
+from flytekit_sagemaker.tasks import images
 
 _FIRST_LOOK_IN_SECONDS = 0.05
 _LONGEST_WAIT_IN_SECONDS = 1.0
@@ -117,9 +122,8 @@ class _LocalRun:
         interrupted = asyncio.Event()
         self._stop = (asyncio.get_running_loop(), interrupted)
         context = FlyteContextManager.current_context()
-        serialization = context.serialization_settings or SerializationSettings(ImageConfig())
-        template = get_serializable(OrderedDict(), serialization, self._task).template
         output_prefix = context.file_access.get_random_remote_directory()
+        template = _template(context, self._task, self._inputs, output_prefix)
         connector = ConnectorRegistry.get_connector(template.type, template.task_type_version)
         meta = await connector.create(task_template=template, output_prefix=output_prefix, inputs=self._inputs)
         if self._interrupted:
@@ -156,6 +160,40 @@ class _LocalRun:
         await connector.delete(resource_meta=meta)
         display.note("Interrupted: the job was told to stop.")
         return False
+
+
+def _template(context: Any, task: Any, inputs: LiteralMap, output_prefix: str) -> Any:
+    """The task's template as Flyte hands it to a connector: the arguments of its container are filled in."""
+    serialization = context.serialization_settings or SerializationSettings(ImageConfig.auto_default_image())
+    with images.not_built():
+        template = get_serializable(OrderedDict(), serialization, task).template
+    if template.container is not None:
+        _write_inputs(context, inputs, f"{output_prefix}/inputs.pb")
+        places = {
+            "{{.input}}": f"{output_prefix}/inputs.pb",
+            "{{.outputPrefix}}": output_prefix,
+            "{{.rawOutputDataPrefix}}": context.file_access.get_random_remote_directory(),
+            "{{.checkpointOutputPrefix}}": f"{output_prefix}/checkpoint",
+            "{{.prevCheckpointPrefix}}": "",
+        }
+        template.container._args = [places.get(argument, argument) for argument in template.container.args]
+        template.container._env = {"PYTHONPATH": os.pathsep.join(_own_folders()), **(template.container.env or {})}
+    return template
+
+
+def _own_folders() -> list[str]:
+    """Where this process imports the user's own modules from: neither Python's library nor installed packages."""
+    installed = [Path(sysconfig.get_path(kind)).resolve() for kind in ("stdlib", "platstdlib", "purelib", "platlib")]
+    folders = dict.fromkeys(Path(entry or ".").resolve() for entry in sys.path)
+    own = (folder for folder in folders if folder.is_dir())
+    return [str(folder) for folder in own if not any(folder.is_relative_to(path) for path in installed)]
+
+
+def _write_inputs(context: Any, inputs: LiteralMap, uri: str) -> None:
+    path = context.file_access.get_random_local_path()
+    with open(path, "wb") as file:
+        file.write(inputs.to_flyte_idl().SerializeToString())
+    context.file_access.put_data(path, uri)
 
 
 def _read_outputs(context: Any, output_prefix: str) -> LiteralMap:

@@ -1,4 +1,4 @@
-"""What the SageMaker tasks share: their name, their template, and how they run locally."""
+"""What the tasks without a function of the user's own share: their name and their template."""
 
 from __future__ import annotations
 
@@ -12,17 +12,15 @@ from flytekit.core.interface import Interface
 
 from flytekit_sagemaker.models.codec import Model, to_wire
 from flytekit_sagemaker.models.training_job import StoppingCondition, TrainingJob
-from flytekit_sagemaker.tasks import transformers  # noqa: F401  (registers the models with flytekit)
 from flytekit_sagemaker.tasks.descriptions import describe
-from flytekit_sagemaker.tasks.inputs import accepted_inputs, named_inputs, with_fingerprint
-from flytekit_sagemaker.tasks.local_execution import run_locally
 from flytekit_sagemaker.tasks.naming import defining_namespace, variable_name
 from flytekit_sagemaker.tasks.options import TaskOptions
+from flytekit_sagemaker.tasks.through_connector import RunsThroughConnector
 
 DEFAULT_STOPPING_CONDITION = StoppingCondition(max_runtime_in_seconds=24 * 3600)
 
 
-class SageMakerTask(PythonTask):  # type: ignore[misc]
+class SageMakerTask(RunsThroughConnector, PythonTask):  # type: ignore[misc]
     """A task that the SageMaker connector runs: no code of the user's, no container.
 
     Locally it runs through the same connector against the SageMaker that the settings name, which is the local one
@@ -81,28 +79,3 @@ class SageMakerTask(PythonTask):  # type: ignore[misc]
     def get_custom(self, settings: Any) -> dict[str, Any]:
         """The protobuf JSON of the job."""
         return to_wire(self._custom)
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Run the task locally, or make it a node of the workflow that is being compiled.
-
-        Raises:
-            InvalidInput: listing every input that is unknown, missing or of the wrong type.
-            JobNotCreated: listing everything else that is wrong, before anything starts.
-            JobFailed: with the job's own explanation.
-        """
-        declared = self.python_interface.inputs_with_defaults
-        given = named_inputs(self.name, list(declared), args, kwargs)
-        return super().__call__(**accepted_inputs(self.name, declared, given))
-
-    def local_execute(self, ctx: Any, **kwargs: Any) -> Any:
-        """Run the task locally, or take its outputs from flytekit's cache."""
-        if self.metadata.cache:
-            kwargs = {name: with_fingerprint(value) for name, value in kwargs.items()}
-        return super().local_execute(ctx, **kwargs)
-
-    def dispatch_execute(self, ctx: Any, input_literal_map: Any) -> Any:
-        """Run the job through the connector and return the outputs that it wrote.
-
-        The connector works on literals, so nothing is converted to Python values (or downloaded) on the way.
-        """
-        return run_locally(self, input_literal_map)

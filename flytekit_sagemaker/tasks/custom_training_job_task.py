@@ -1,0 +1,296 @@
+"""A user's own function as a SageMaker training job."""
+
+from __future__ import annotations
+
+import linecache
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from flytekit import ImageSpec
+from flytekit.core.base_task import IgnoreOutputs
+from flytekit.core.interface import Interface, transform_interface_to_typed_interface
+from flytekit.core.python_function_task import PythonFunctionTask
+from flytekit.types.directory import FlyteDirectory
+from flytekit.types.file import FlyteFile
+
+from flytekit_sagemaker.arguments import explain_arguments
+from flytekit_sagemaker.container import job
+from flytekit_sagemaker.container.distributed import DistributedContext
+from flytekit_sagemaker.container.inputs import HYPERPARAMETERS, inputs_of_this_job
+from flytekit_sagemaker.container.metrics import metric_definition, reported_names
+from flytekit_sagemaker.container.model import keep_model
+from flytekit_sagemaker.errors import InvalidInput, Problem
+from flytekit_sagemaker.models.codec import to_wire
+from flytekit_sagemaker.models.training_job import (
+    AlgorithmSpecification,
+    Channel,
+    Function,
+    MetricDefinition,
+    StoppingCondition,
+    TrainingJob,
+    TrainingJobConfig,
+)
+from flytekit_sagemaker.tasks import images
+from flytekit_sagemaker.tasks.descriptions import describe
+from flytekit_sagemaker.tasks.inputs import declared_channels
+from flytekit_sagemaker.tasks.options import TaskOptions
+from flytekit_sagemaker.tasks.sagemaker_task import DEFAULT_STOPPING_CONDITION
+from flytekit_sagemaker.tasks.through_connector import RunsThroughConnector
+from flytekit_sagemaker.types import AlgorithmName, InputMode
+
+__all__ = ["CustomTrainingJobTask", "custom_training_job_task"]
+
+MODEL = "model"
+STOPPING_CONDITION = "stopping_condition"
+USUAL_CHANNELS = ("train", "validation")
+_TUNABLE = {int: "int", float: "float", str: "str", bool: "bool"}
+
+
+class CustomTrainingJobTask(RunsThroughConnector, PythonFunctionTask[None]):  # type: ignore[misc]
+    """Runs a function inside a SageMaker training job; what :func:`custom_training_job_task` makes of a function.
+
+    The arguments are those of the decorator.
+
+    Raises:
+        InvalidInput: listing every argument that breaks a rule.
+    """
+
+    TASK_TYPE = "sagemaker_custom_training_job_task"
+
+    @explain_arguments
+    def __init__(
+        self,
+        task_function: Callable[..., Any],
+        training_job_config: TrainingJobConfig,
+        algorithm_specification: AlgorithmSpecification | Mapping[str, Any] | None = None,
+        *,
+        channels: Sequence[str | Channel] | None = None,
+        metrics: Sequence[str] = (),
+        should_persist_output: Callable[[DistributedContext], bool] | None = None,
+        retries: int = 0,
+        timeout: timedelta | int = 0,
+        cacheable: bool = False,
+        cache_version: str = "",
+        interruptible: bool = False,
+        environment: Mapping[str, str] | None = None,
+        container_image: str | ImageSpec | None = None,
+        requests: object = None,
+        limits: object = None,
+    ) -> None:
+        refused = {"requests": requests, "limits": limits}
+        problems = [
+            Problem(name, value, "is not for SageMaker", "The instance_type of training_job_config says what there is.")
+            for name, value in refused.items()
+            if value is not None
+        ]
+        if not callable(task_function):
+            problems.append(Problem("task_function", task_function, "must be a function"))
+        if problems:
+            raise InvalidInput("custom_training_job_task", problems)
+        super().__init__(
+            task_config=None,
+            task_function=task_function,
+            task_type=self.TASK_TYPE,
+            environment=dict(environment or {}),
+            container_image=container_image,
+            metadata=TaskOptions(None, retries, cacheable, cache_version, interruptible, timeout).metadata(),
+        )
+        self._function_inputs = dict(self.python_interface.inputs)
+        self._should_persist_output = should_persist_output or (lambda context: context.is_first)
+        self._local_model: Path | None = None
+        self.training_job = self._training_job(training_job_config, algorithm_specification, channels, metrics)
+        self._add_what_every_job_takes()
+
+    def _training_job(
+        self,
+        config: TrainingJobConfig,
+        specification: AlgorithmSpecification | Mapping[str, Any] | None,
+        channels: Sequence[str | Channel] | None,
+        metrics: Sequence[str],
+    ) -> TrainingJob:
+        taken = self._function_inputs
+        usual = [name for name in USUAL_CHANNELS if name in taken]
+        declared = declared_channels(usual if channels is None else channels)
+        if specification is None or isinstance(specification, Mapping):
+            specification = {"algorithm_name": AlgorithmName.CUSTOM, **(specification or {})}
+        given = AlgorithmSpecification.of(specification)
+        problems = [*self._channel_problems(declared), *_mode_problems(given, declared)]
+        if problems:
+            raise InvalidInput(f"the task {self.name}", problems)
+        defined = list(given.metric_definitions or ())
+        known = {each.name for each in defined}
+        found = dict.fromkeys((*metrics, *_reported_names(self.task_function)))
+        defined += [MetricDefinition(*metric_definition(name)) for name in found if name not in known]
+        predefined = {channel.name for channel in declared} | {HYPERPARAMETERS, STOPPING_CONDITION}
+        tunable = {name: _TUNABLE[kind] for name, kind in taken.items() if name not in predefined and kind in _TUNABLE}
+        return TrainingJob(
+            algorithm_specification=replace(given, metric_definitions=defined),
+            training_job_config=TrainingJobConfig.of(config),
+            channels=declared,
+            function=Function(tunable_inputs=tunable, takes_hyperparameters=HYPERPARAMETERS in taken),
+        )
+
+    def _channel_problems(self, channels: Sequence[Channel]) -> Iterator[Problem]:
+        for channel in channels:
+            kind = self._function_inputs.get(channel.name)
+            if kind is None:
+                yield Problem("channels", channel.name, "must be a parameter of the function")
+            elif not any(_is_data(each) for each in (kind, *getattr(kind, "__args__", ()))):
+                rule = "must be a FlyteDirectory or a FlyteFile: SageMaker puts the data of a channel on the disk"
+                yield Problem(channel.name, kind, rule)
+
+    def _add_what_every_job_takes(self) -> None:
+        """Let the task take a stopping condition whether or not the function does."""
+        interface = self.python_interface
+        inputs: dict[str, Any] = dict(interface.inputs_with_defaults)
+        inputs[STOPPING_CONDITION] = (StoppingCondition, DEFAULT_STOPPING_CONDITION)
+        channels = [channel.name for channel in self.training_job.channels]
+        summary = f"Runs {self.task_function.__name__} as a SageMaker training job."
+        if interface.docstring is None or not interface.docstring.short_description:
+            docs = describe(summary, inputs, interface.outputs, channels)
+        else:
+            docs = interface.docstring
+        self._python_interface = Interface(inputs, interface.outputs, interface.output_tuple_name, docstring=docs)
+        self._interface = transform_interface_to_typed_interface(self._python_interface)
+
+    def get_custom(self, settings: Any) -> dict[str, Any]:
+        """The protobuf JSON of the job."""
+        return to_wire(self.training_job)
+
+    def get_image(self, settings: Any) -> str:
+        """The URI of the image; an image specification is built first, unless the task runs locally."""
+        image = self.training_job.algorithm_specification.training_image or self.container_image
+        return images.uri(image, lambda: str(super(CustomTrainingJobTask, self).get_image(settings)))
+
+    def dispatch_execute(self, ctx: Any, input_literal_map: Any) -> Any:
+        """Locally: run the job through the connector. Inside the job: run the function with what the job brought."""
+        if ctx.execution_state.is_local_execution():
+            return super().dispatch_execute(ctx, input_literal_map)
+        current = job.current()
+        try:
+            own = inputs_of_this_job(
+                input_literal_map,
+                self._function_inputs,
+                [channel.name for channel in self.training_job.channels],
+                (self.training_job.function or Function()).tunable_inputs or {},
+                current.contract,
+            )
+            outputs = PythonFunctionTask.dispatch_execute(self, ctx, own)
+            if MODEL in self.python_interface.outputs:
+                self._keep_model(ctx, outputs.literals[MODEL])
+        except Exception as error:
+            current.error = error
+            raise
+        return outputs
+
+    def pre_execute(self, user_params: Any) -> Any:
+        """Give the function its place among the hosts, as ``current_context().distributed_context``."""
+        if user_params is None:
+            return None
+        return user_params.builder().add_attr("DISTRIBUTED_CONTEXT", job.current().distributed).build()
+
+    def execute(self, **kwargs: Any) -> Any:
+        """Call the function; its outputs count on the host that persists them."""
+        result = super().execute(**{name: kwargs[name] for name in self._function_inputs if name in kwargs})
+        current = job.current()
+        if not self._should_persist_output(current.distributed):
+            raise IgnoreOutputs(f"another host than {current.distributed.current_host} persists the outputs")
+        self._local_model = _local_path(_output(MODEL, result, list(self.python_interface.outputs)))
+        return result
+
+    def _keep_model(self, ctx: Any, literal: Any) -> None:
+        path = self._local_model
+        blob = literal.scalar.blob if literal.scalar is not None else None
+        if path is None and blob is not None:  # flytekit has written it, in the way of its type
+            path = Path(ctx.file_access.get_random_local_path(Path(blob.uri).name))
+            ctx.file_access.get_data(blob.uri, str(path), is_multipart=blob.metadata.type.dimensionality == 1)
+        if path is not None:
+            keep_model(path, job.current().contract)
+
+
+def custom_training_job_task(
+    training_job_config: TrainingJobConfig | None = None,
+    algorithm_specification: AlgorithmSpecification | Mapping[str, Any] | None = None,
+    *,
+    trainingjob_conf: TrainingJobConfig | None = None,
+    cachable: bool | None = None,
+    **options: Any,
+) -> Callable[[Callable[..., Any]], CustomTrainingJobTask]:
+    """Make a training job of a function.
+
+    The function runs inside a SageMaker training job, in an image that has this package (see ``sagemaker_image``). Its
+    parameters and outputs are typed as those of a flytekit task. Some names are pre-defined: ``train``,
+    ``validation`` and other channels, whose data SageMaker puts on the local disk; ``hyperparameters``, which SageMaker
+    shows and a tuning job can choose; ``stopping_condition``, which every such task takes (a day unless given), whether
+    the function does or not; and the output ``model``, which goes to SageMaker's ``model.tar.gz`` as well. Everything
+    else is an ordinary input or output of Flyte.
+
+    Args:
+        training_job_config: on what it runs.
+        algorithm_specification: CUSTOM in File mode unless given; may name metrics and the training image.
+        trainingjob_conf: another spelling of ``training_job_config``.
+        cachable: another spelling of ``cacheable``.
+        options: ``channels`` (names or :class:`Channel` objects; ``train`` and ``validation``, as far as the function
+            takes them, unless given), ``metrics`` (names given to ``report_metric`` that its calls do not show),
+            ``should_persist_output`` (given the distributed context, whether this host's outputs count; by default the
+            first host's do), ``retries``, ``timeout`` (a timedelta, or seconds), ``cacheable``, ``cache_version``,
+            ``interruptible``, ``environment``, ``container_image`` (a URI or an ImageSpec).
+
+    Raises:
+        InvalidInput: listing every argument that breaks a rule.
+    """
+    if callable(training_job_config):
+        rule = "must be given: write @custom_training_job_task(training_job_config=...)"
+        raise InvalidInput("custom_training_job_task", [Problem("training_job_config", None, rule)])
+    if training_job_config is None:
+        training_job_config = trainingjob_conf
+    if training_job_config is not None:
+        options["training_job_config"] = training_job_config
+    if cachable is not None:
+        options.setdefault("cacheable", cachable)
+
+    def task_of(function: Callable[..., Any]) -> CustomTrainingJobTask:
+        return CustomTrainingJobTask(function, algorithm_specification=algorithm_specification, **options)
+
+    return task_of
+
+
+def _is_data(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, (FlyteDirectory, FlyteFile))
+
+
+def _mode_problems(specification: AlgorithmSpecification, channels: Sequence[Channel]) -> Iterator[Problem]:
+    modes = {"algorithm_specification.input_mode": specification.input_mode}
+    modes |= {f"channels.{channel.name}.input_mode": channel.input_mode for channel in channels if channel.input_mode}
+    for field, mode in modes.items():
+        if mode is InputMode.PIPE:
+            yield Problem(field, "PIPE", "must be FILE or FASTFILE: the function reads files")
+
+
+def _reported_names(function: Callable[..., Any]) -> list[str]:
+    """The metrics that the module of a function reports, as far as its text shows them."""
+    code = getattr(function, "__code__", None)
+    return reported_names("".join(linecache.getlines(code.co_filename))) if code else []
+
+
+def _output(name: str, result: Any, names: Sequence[str]) -> Any:
+    """One output of what a function returned."""
+    if name not in names:
+        return None
+    if len(names) == 1 and not isinstance(result, tuple):
+        return result
+    with suppress(TypeError, IndexError):
+        return result[names.index(name)]
+    return None
+
+
+def _local_path(value: Any) -> Path | None:
+    """The path of what a function returned as a file or folder of its own disk."""
+    if isinstance(value, (str, os.PathLike)) and (path := Path(os.fspath(value))).exists():
+        return path
+    return None

@@ -1,0 +1,33 @@
+"""The images of functions, which are built for a cluster only: a local run needs none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+from flytekit import ImageSpec
+
+_needed: ContextVar[bool] = ContextVar("flytekit_sagemaker_images_are_needed", default=True)
+
+
+@contextmanager
+def not_built() -> Iterator[None]:
+    """While this is open, images are named and not built."""
+    token = _needed.set(False)
+    try:
+        yield
+    finally:
+        _needed.reset(token)
+
+
+def uri(image: str | ImageSpec | None, build: Callable[[], str]) -> str:
+    """The URI of an image.
+
+    Args:
+        image: as the task was given it.
+        build: makes the image if there is none, and returns its URI.
+    """
+    if isinstance(image, ImageSpec) and not _needed.get():
+        return f"{image.registry or 'local'}/{image.name}"
+    return build()
