@@ -1,0 +1,132 @@
+"""Users' functions as training jobs: run by the entry of custom jobs, in a fork of the launcher."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flyteidl.core import literals_pb2
+
+from flytekit_sagemaker.container.command import ENTRYPOINT, TRAINING_MODULE, TRAINING_MODULE_VARIABLE, Command
+from flytekit_sagemaker.local.server import LocalSageMaker
+
+from .support import IMAGE, Jobs
+
+FUNCTIONS = """
+import atexit
+import os
+import threading
+import time
+
+from flytekit import task
+
+
+@task
+def square(x: int) -> int:
+    print(f"parent={os.getppid()} directory={os.getcwd()}")
+    print("loss=0.25;")
+    return x * x
+
+
+@task
+def threaded(x: int) -> int:
+    def later():
+        time.sleep(0.1)
+        print("thread has ended")
+    threading.Thread(target=later).start()
+    atexit.register(print, "no newline", end="")
+    return x
+"""
+
+
+@pytest.fixture
+def functions(new_server: Callable[..., LocalSageMaker], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Jobs:
+    """Jobs on a server that was started in a folder with the functions' module."""
+    (tmp_path / "functions.py").write_text(FUNCTIONS)
+    monkeypatch.chdir(tmp_path)
+    return Jobs(new_server(), tmp_path)
+
+
+def carried(folder: Path, function: str = "square", x: int = 7) -> dict[str, str]:
+    """The environment of a job that runs a function."""
+    scalar = literals_pb2.Scalar(primitive=literals_pb2.Primitive(integer=x))
+    inputs = literals_pb2.LiteralMap(literals={"x": literals_pb2.Literal(scalar=scalar)})
+    (folder / "inputs.pb").write_bytes(inputs.SerializeToString())
+    options = ["--inputs", f"{folder}/inputs.pb", "--output-prefix", f"{folder}/flyte"]
+    options += ["--raw-output-data-prefix", f"{folder}/raw"]
+    resolver = ["--resolver", "flytekit.core.python_auto_container.default_task_resolver"]
+    task = ["--", "task-module", "functions", "task-name", function]
+    command = Command(("pyflyte-execute", *options, *resolver, *task))
+    return {TRAINING_MODULE_VARIABLE: TRAINING_MODULE, **command.variables()}
+
+
+def result(folder: Path) -> int:
+    outputs = literals_pb2.LiteralMap.FromString((folder / "flyte" / "outputs.pb").read_bytes())
+    return int(outputs.literals["o0"].scalar.primitive.integer)
+
+
+def with_image(image: str, **members: Any) -> dict[str, Any]:
+    definitions = [{"Name": "loss", "Regex": r"loss=([^;]*);"}]
+    return {"TrainingImage": image, "TrainingInputMode": "File", "MetricDefinitions": definitions, **members}
+
+
+@pytest.mark.parametrize("entrypoint", [None, list(ENTRYPOINT)], ids=["train of the image", "entrypoint"])
+def test_a_function_runs_in_a_fork_of_the_launcher_and_in_the_server_s_folder(
+    functions: Jobs, tmp_path: Path, entrypoint: list[str] | None
+) -> None:
+    members = {"ContainerEntrypoint": entrypoint} if entrypoint else {}
+    algorithm = with_image("any/image", **members)
+    functions.train("function", AlgorithmSpecification=algorithm, Environment=carried(tmp_path))
+    job = functions.ended("function")
+    assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
+    assert result(tmp_path) == 49
+    assert f"parent={functions.server.launcher_pid} directory={tmp_path}" in functions.log("function")
+    assert job["FinalMetricDataList"][0]["Value"] == 0.25
+
+
+def test_the_launcher_stays_fit_for_forks(functions: Jobs, tmp_path: Path) -> None:
+    functions.train("first", AlgorithmSpecification=with_image("any/image"), Environment=carried(tmp_path))
+    functions.ended("first")
+    tasks = Path(f"/proc/{functions.server.launcher_pid}/task")
+    assert len(list(tasks.iterdir())) == 1
+
+
+def test_what_a_function_leaves_running_or_registered_comes_to_its_end(functions: Jobs, tmp_path: Path) -> None:
+    environment = carried(tmp_path, "threaded")
+    functions.train("threaded", AlgorithmSpecification=with_image("any/image"), Environment=environment)
+    functions.ended("threaded")
+    assert functions.log("threaded").endswith("thread has ended\nno newline")
+
+
+def test_each_trial_of_a_tuning_job_runs_the_function(functions: Jobs, tmp_path: Path) -> None:
+    algorithm = with_image("any/image")
+    functions.tune("trials", jobs=3, AlgorithmSpecification=algorithm, Environment=carried(tmp_path))
+    job = functions.tuning_ended("trials")
+    assert job["TrainingJobStatusCounters"]["Completed"] == 3
+    assert job["BestTrainingJob"]["FinalHyperParameterTuningJobObjectiveMetric"]["Value"] == 0.25
+
+
+def test_the_command_that_stands_for_the_image_runs_instead(functions: Jobs, tmp_path: Path) -> None:
+    algorithm = with_image(IMAGE, ContainerEntrypoint=list(ENTRYPOINT))
+    functions.train("mapped", {"print": "the command"}, AlgorithmSpecification=algorithm, Environment=carried(tmp_path))
+    functions.ended("mapped")
+    assert "the command" in functions.log("mapped")
+    assert not (tmp_path / "flyte").exists()
+
+
+def test_an_entrypoint_of_the_request_s_own_runs_instead(functions: Jobs, tmp_path: Path) -> None:
+    algorithm = with_image("any/image", ContainerEntrypoint=["echo", "the entrypoint"])
+    functions.train("entrypoint", AlgorithmSpecification=algorithm, Environment=carried(tmp_path))
+    functions.ended("entrypoint")
+    assert "the entrypoint" in functions.log("entrypoint")
+    assert not (tmp_path / "flyte").exists()
+
+
+def test_a_function_that_is_not_there_is_the_reason(functions: Jobs, tmp_path: Path) -> None:
+    environment = carried(tmp_path, "cube")
+    functions.train("missing", AlgorithmSpecification=with_image("any/image"), Environment=environment)
+    reason = functions.ended("missing")["FailureReason"]
+    assert reason.startswith("AlgorithmError: ")
+    assert "cube" in reason
