@@ -11,7 +11,8 @@ import logging
 import math
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+import shlex
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import Field, InitVar, dataclass, field, fields
@@ -41,9 +42,15 @@ _default_endpoint: ContextVar[str] = ContextVar("flytekit_sagemaker_default_endp
 _FLAGS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
 
 
-def _setting(default: str, parse: Callable[[str], object]) -> Any:
-    """A setting with a meaning: ``parse`` raises a ValueError that says what a legal value is."""
-    return field(default=default, metadata={"parse": parse})
+def _setting(default: str, parse: Callable[[str], object], joined: Callable[[Iterable[str]], str] = ",".join) -> Any:
+    """A setting with a meaning.
+
+    Args:
+        default: its value where nobody sets it.
+        parse: raises a ValueError that says what a legal value is.
+        joined: makes one text of what YAML has as a list or a map (``name=value`` each).
+    """
+    return field(default=default, metadata={"parse": parse, "joined": joined})
 
 
 def _number(at_least: float, at_most: float, *, whole: bool = False) -> Callable[[str], float]:
@@ -87,6 +94,18 @@ def _tags(text: str) -> dict[str, str]:
     return pairs(text)
 
 
+def _commands(text: str) -> dict[str, list[str]]:
+    rule = "must be IMAGE='COMMAND' pairs separated by spaces, quoted as in a shell, or in YAML a map"
+    try:
+        entries = [entry.partition("=") for entry in shlex.split(text)]
+        found = {image.strip(): shlex.split(command) for image, _, command in entries}
+    except ValueError as error:
+        raise ValueError(f"{rule} ({error})") from None
+    if not all(image and command for image, command in found.items()):
+        raise ValueError(rule)
+    return found
+
+
 @dataclass(frozen=True)
 class Settings:
     """The settings of a deployment, as they were written; a setting without a default is empty where nobody gave one.
@@ -111,6 +130,8 @@ class Settings:
         connect_timeout_in_seconds, read_timeout_in_seconds: how long one call to AWS waits.
         threads: most calls to AWS at the same time.
         log_format: ``text`` or ``json``.
+        local_images: commands that stand for training images in the local SageMaker: ``image='command'`` pairs,
+            separated by spaces, quoted as in a shell.
 
     Args:
         misread: what is wrong with the places where the settings were looked for.
@@ -137,6 +158,7 @@ class Settings:
     read_timeout_in_seconds: str = _setting("", _number(0.1, 600))
     threads: str = _setting("32", _number(1, 512, whole=True))
     log_format: str = _setting("", _word("text", "json"))
+    local_images: str = _setting("", _commands, shlex.join)
     misread: InitVar[tuple[Problem, ...]] = ()
 
     def __post_init__(self, misread: tuple[Problem, ...]) -> None:
@@ -164,6 +186,10 @@ class Settings:
     def text(self, name: str) -> str:
         """A setting that is a word; the declared default where it is wrong."""
         return self._value(name) or ""
+
+    def commands(self, name: str) -> Mapping[str, list[str]]:
+        """A setting that gives commands to images: their arguments by image URI; empty where it is wrong."""
+        return self._value(name) or {}
 
     def problems(self) -> Iterator[Problem]:
         """Everything that is wrong: values that make no sense, names that are no settings, a broken config file."""
@@ -230,9 +256,9 @@ def current() -> Settings:
     for name, each in _FIELDS.items():
         value = os.environ.get(ENVIRONMENT_PREFIX + name.upper()) or section.get(name)
         if isinstance(value, dict):
-            value = ",".join(f"{key}={item}" for key, item in value.items())
-        elif isinstance(value, (list, tuple)):
-            value = ",".join(str(item) for item in value)
+            value = [f"{key}={shlex.join(item) if isinstance(item, list) else item}" for key, item in value.items()]
+        if isinstance(value, (list, tuple)):
+            value = each.metadata.get("joined", ",".join)(map(str, value))
         values[name] = str(each.default if value is None else value).strip() or str(each.default)
     return Settings(**values, misread=(*misread, *_unknown_variables()))
 

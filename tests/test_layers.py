@@ -43,7 +43,7 @@ ARROWS: dict[str, set[str]] = {
     "placement": {"aws", "requests", "models", "settings", "errors", "uris"},
     "connector": {"aws", "placement", "requests", "reporting", "models", "algorithms", "container", "telemetry", "logs"}
     | LEAVES,
-    "local": {"requests", "algorithms", "models", "container", "clock", "types", "errors", "uris"},
+    "local": {"requests", "algorithms", "models", "container", "settings", "clock", "types", "errors", "uris"},
     "tasks": {"reporting", "container", "models"} | LEAVES,
     "remote": {"tasks", "reporting", "models"} | LEAVES,
     "sdk": {"tasks", "models"} | LEAVES,

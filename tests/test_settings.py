@@ -94,6 +94,7 @@ def test_the_pace_can_be_set(nothing_set: pytest.MonkeyPatch, on_this_machine: b
         ("log_format", ["xml"]),
         ("job_name_prefix", ["-a", "a--b", "a_b", "a" * 13]),
         ("tags", ["a,b", "team=ml,b", "=ml"]),
+        ("local_images", ["example/image", "a=b c", "='train.py'", "image=", "image='python train.py"]),
     ],
 )
 def test_a_value_that_makes_no_sense_is_a_problem_that_says_what_would(
@@ -195,6 +196,24 @@ def test_tags_are_pairs_in_yaml_as_well(tmp_path: Path, nothing_set: pytest.Monk
     (problem,) = told(tmp_path / "config.yaml", "sagemaker: {tags: [a, b]}", nothing_set)
     assert "must be name=value pairs" in problem
     assert told(tmp_path / "config.yaml", "sagemaker: {tags: [team=ml, stage=]}", nothing_set) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("config.yaml", "sagemaker: {local_images: {one: 'python train.py --rates 1,2', 'two:3': \"sh -c 'a b'\"}}"),
+        ("config.yaml", "sagemaker: {local_images: ['one=python train.py --rates 1,2', \"two:3=sh -c 'a b'\"]}"),
+        ("config.yaml", "sagemaker: {local_images: {one: [python, train.py, --rates, '1,2'], two:3: [sh, -c, a b]}}"),
+        ("config.ini", """[sagemaker]\nlocal_images = one='python train.py --rates 1,2' "two:3=sh -c 'a b'" """),
+    ],
+    ids=["map", "list", "map of lists", "INI"],
+)
+def test_commands_of_images_may_have_spaces_commas_and_quotes(
+    tmp_path: Path, nothing_set: pytest.MonkeyPatch, name: str, content: str
+) -> None:
+    assert told(tmp_path / name, content, nothing_set) == []
+    commands = settings.current().commands("local_images")
+    assert commands == {"one": ["python", "train.py", "--rates", "1,2"], "two:3": ["sh", "-c", "a b"]}
 
 
 @pytest.mark.parametrize("name", ["REGOIN", "Region", "SUBNET"])

@@ -5,9 +5,10 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import Any
 
-from flytekit_sagemaker.container import command
+from flytekit_sagemaker.container import command, toolkit_variables
 from flytekit_sagemaker.types import AlgorithmName
 
 _FUNCTION_PROGRAM = command.TRAINING_MODULE.partition(":")[0]
@@ -62,7 +63,7 @@ def container(definition: Mapping[str, Any], images: Mapping[str, Sequence[str]]
     if entrypoint not in ((), command.ENTRYPOINT):
         return Container(argv=(*entrypoint, *arguments))
     if stand_in := images.get(image):
-        return Container(argv=(*stand_in, *arguments))
+        return Container(argv=(*stand_in, *(arguments or _script_arguments(stand_in, definition))))
     if definition.get("Environment", {}).get(command.TRAINING_MODULE_VARIABLE) == command.TRAINING_MODULE:
         return Container(_FUNCTION_PROGRAM, _FUNCTION_LIBRARIES)
     if entrypoint:
@@ -73,6 +74,13 @@ def container(definition: Mapping[str, Any], images: Mapping[str, Sequence[str]]
     name, version = known
     definitions = tuple(algorithms.algorithm(name).metric_definitions(version))
     return Container(PROGRAMS[name], algorithm=name, version=version, metric_definitions=definitions)
+
+
+def _script_arguments(stand_in: Sequence[str], definition: Mapping[str, Any]) -> Sequence[str]:
+    """A script gets its hyperparameters as the toolkit hands them on; a container's own ``train`` reads the file."""
+    if PurePath(stand_in[-1]).name == command.ENTRYPOINT[-1]:
+        return ()
+    return toolkit_variables.arguments(definition.get("HyperParameters", {}))
 
 
 def missing_libraries(*modules: str) -> str:

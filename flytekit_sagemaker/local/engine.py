@@ -31,7 +31,7 @@ class Engine:
     """Runs the jobs of a store. Everything happens in the loop that it is opened in; nothing needs a lock."""
 
     def __init__(self, root: Path, clock: Clock, images: Mapping[str, Sequence[str]]) -> None:
-        self.images = dict(images)
+        self.images = images
         self.store = Store(root / _STATE)
         self.clock = clock
         self.launcher = Launcher(root)

@@ -23,7 +23,7 @@ import signal
 import sys
 import tempfile
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TextIO
@@ -31,6 +31,7 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
+from flytekit_sagemaker import settings
 from flytekit_sagemaker.clock import Clock, SystemClock
 from flytekit_sagemaker.errors import UserError
 from flytekit_sagemaker.local import interruption
@@ -41,6 +42,7 @@ from flytekit_sagemaker.local.engine import Engine, has_failed_jobs
 ROOT_VARIABLE = "FLYTEKIT_SAGEMAKER_LOCAL_ROOT"
 DEFAULT_REGION = "us-east-1"
 MAX_REQUEST_BYTES = 4 << 20
+_IMAGES_SETTING = "local_images"
 _CONTENT_TYPE = "application/x-amz-json-1.1"
 _OWN_HOSTS = ("127.0.0.1", "localhost")
 _SHARED_LOCK = threading.Lock()
@@ -61,7 +63,7 @@ class LocalSageMaker:
     Args:
         root: folder for the state and the jobs' workspaces; a fresh temporary one by default.
         port: port to listen on; 0 lets the system choose.
-        images: commands that stand in for container images, by image URI; they run in the server's directory.
+        images: commands that stand for container images, by image URI; they run in the server's directory.
         clock: the time that runtime limits and timestamps follow; the system's by default.
         resume: take up unfinished jobs; with False they end Failed.
         access_key: the access key id that requests must be signed with; whoever can make a job runs code as the user
@@ -258,7 +260,8 @@ def shared() -> LocalSageMaker:
 
     Its root is the folder that FLYTEKIT_SAGEMAKER_LOCAL_ROOT names, else a fresh temporary one, which is removed in the
     end unless the log of a failed job is in it. What an earlier process has left unfinished in the root is not taken
-    up. It serves those only who sign with its ``access_key``.
+    up. The setting ``local_images`` says what runs in place of an image. It serves those only who sign with its
+    ``access_key``.
 
     Raises:
         CannotStart: another server uses the root.
@@ -270,9 +273,27 @@ def shared() -> LocalSageMaker:
 @functools.cache
 def _start_shared() -> LocalSageMaker:
     root = os.environ.get(ROOT_VARIABLE)
-    server = LocalSageMaker(root, resume=False, access_key=secrets.token_hex(16)).start()
+    images = _ImagesOfSettings()
+    server = LocalSageMaker(root, images=images, resume=False, access_key=secrets.token_hex(16)).start()
     atexit.register(_end_shared, server, os.getpid(), temporary=not root)
     return server
+
+
+class _ImagesOfSettings(Mapping[str, Sequence[str]]):
+    """The commands that are set now: who sets one after a job was refused need not begin a new process."""
+
+    def __getitem__(self, image: str) -> Sequence[str]:
+        return self._commands()[image]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._commands())
+
+    def __len__(self) -> int:
+        return len(self._commands())
+
+    @staticmethod
+    def _commands() -> Mapping[str, Sequence[str]]:
+        return settings.current().commands(_IMAGES_SETTING)
 
 
 def _end_shared(server: LocalSageMaker, owner: int, *, temporary: bool) -> None:
@@ -284,12 +305,18 @@ def _end_shared(server: LocalSageMaker, owner: int, *, temporary: bool) -> None:
 
 
 def serve(port: int, root: Path, images: Mapping[str, Sequence[str]] | None = None) -> None:
-    """Serve until Ctrl-C or SIGTERM. A server that cannot start says why and exits with code 1."""
+    """Serve until Ctrl-C or SIGTERM. A server that cannot start says why and exits with code 1.
+
+    Args:
+        port: port to listen on.
+        root: folder for the state and the jobs' workspaces.
+        images: commands that stand for images, beside those of the setting ``local_images``, which they win over.
+    """
     over = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: over.set())
     try:
-        server = LocalSageMaker(root, port=port, images=images).start()
+        server = LocalSageMaker(root, port=port, images={**_images_of_settings(), **(images or {})}).start()
     except CannotStart as fault:
         print(fault, file=sys.stderr)
         raise SystemExit(1) from None
@@ -297,6 +324,14 @@ def serve(port: int, root: Path, images: Mapping[str, Sequence[str]] | None = No
         print(_WELCOME.format(url=server.url, root=server.root), flush=True)
         over.wait()
     print("The local SageMaker has ended. Unfinished jobs are taken up when it is started on the same folder.")
+
+
+def _images_of_settings() -> Mapping[str, Sequence[str]]:
+    found = settings.current()
+    for problem in found.problems():
+        if problem.field == _IMAGES_SETTING:
+            raise CannotStart(str(problem))
+    return found.commands(_IMAGES_SETTING)
 
 
 _WELCOME = """\

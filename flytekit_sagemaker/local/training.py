@@ -194,7 +194,7 @@ class TrainingRun:
             for workspace in self._workspaces:
                 reader = LogReader(workspace.log, self._metrics.read)
                 readers.append(reader)
-                command = self._command(workspace, meeting_point)
+                command = await asyncio.to_thread(self._command, workspace, meeting_point)
                 try:
                     processes.append(self._at.launcher.start(command, reader.write_end))
                 finally:

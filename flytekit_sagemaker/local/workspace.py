@@ -13,6 +13,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from flytekit_sagemaker.container import toolkit_variables
+from flytekit_sagemaker.container.contract import Contract
 from flytekit_sagemaker.local import objects
 
 _FAST_COMPRESSION = 1
@@ -113,28 +115,15 @@ class Workspace:
         """Environment of the training process: the server's, what SageMaker and its toolkit set, what the job asks for.
 
         Args:
-            job: the training job, as Describe answers.
+            job: the training job, as Describe answers; its tree has been prepared.
             region: the region in whose name it was created.
             threads: how many threads the process is to use.
             own: what its image and this attempt bring along.
 
         Source: https://github.com/aws/sagemaker-training-toolkit/blob/master/ENVIRONMENT_VARIABLES.md
         """
-        instance_type = job["ResourceConfig"].get("InstanceType", "local")
-        inputs = self.input_data_config(job)
-        hyperparameters = {
-            name: _decoded(value)
-            for name, value in job.get("HyperParameters", {}).items()
-            if not name.startswith(("sagemaker_", "_tuning_"))
-        }
-        documents = {
-            "SM_HOSTS": sorted(self.hosts),
-            "SM_CHANNELS": sorted(inputs),
-            "SM_HPS": hyperparameters,
-            "SM_RESOURCE_CONFIG": self.resource_config(job),
-            "SM_INPUT_DATA_CONFIG": inputs,
-        }
-        return {
+        asked = job.get("Environment", {})
+        environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith(_NOT_INHERITED)},
             "PYTHONUNBUFFERED": "1",
             "OMP_NUM_THREADS": str(threads),
@@ -144,22 +133,10 @@ class Workspace:
             "TRAINING_JOB_ARN": job["TrainingJobArn"],
             "SAGEMAKER_BASE_DIR": str(self.base),
             "SM_STUDIO_LOCAL_MODE": "true",  # keeps the toolkit from looking for the host names in DNS
-            "SM_MODEL_DIR": str(self.model),
-            "SM_OUTPUT_DIR": str(self.base / "output"),
-            "SM_OUTPUT_DATA_DIR": str(self.output_data),
-            "SM_INPUT_DIR": str(self.base / "input"),
-            "SM_INPUT_CONFIG_DIR": str(self.config),
-            "SM_CURRENT_HOST": self.host,
-            "SM_CURRENT_INSTANCE_TYPE": instance_type,
-            "SM_NETWORK_INTERFACE_NAME": "lo",
-            "SM_NUM_CPUS": str(os.cpu_count() or 1),
-            "SM_NUM_GPUS": "0",
-            **{f"SM_CHANNEL_{name.upper()}": str(self.data / name) for name in inputs},
-            **{f"SM_HP_{name.upper()}": _shown(value) for name, value in hyperparameters.items()},
-            **{name: json.dumps(value, separators=(",", ":"), sort_keys=True) for name, value in documents.items()},
             **own,
-            **job.get("Environment", {}),
+            **asked,
         }
+        return {**environment, **toolkit_variables.variables(Contract(self.base), environment), **asked}
 
     def failure(self) -> str:
         """What the training program wrote to ``output/failure``, or an empty string."""
@@ -229,14 +206,3 @@ def model_uri(job: Mapping[str, Any]) -> str:
     """The URI of a job's model artifacts."""
     packed = job["OutputDataConfig"].get("CompressionType", "GZIP") == "GZIP"
     return f"{output_prefix(job)}/{'model.tar.gz' if packed else 'model/'}"
-
-
-def _decoded(value: str) -> object:
-    try:
-        return json.loads(value)
-    except ValueError:
-        return value
-
-
-def _shown(value: object) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
