@@ -185,22 +185,30 @@ def handle_sigterm() -> None:
     Functions given to ``checkpoint.on_stop`` are called. Then, unless the program looks at
     ``checkpoint.stop_requested`` by itself, it ends as if it had called ``sys.exit``, so that ``finally`` blocks run.
     A second signal changes nothing. In a rank of MPI, SIGUSR1 does the same: ``mpirun`` hands on no SIGTERM without a
-    SIGKILL soon after it. Does nothing outside the main thread.
+    SIGKILL soon after it. Processes that this one forks are not concerned. Does nothing outside the main thread.
     """
     if threading.current_thread() is not threading.main_thread():
         return
-    owner = os.getpid()
+    numbers = {signal.SIGTERM, *([signal.SIGUSR1] if RANK_VARIABLE in os.environ else [])}
 
     def handle(number: int, frame: FrameType | None) -> None:
-        if os.getpid() == owner:
-            os.write(2, b"SageMaker stops this job.\n")
-            checkpoint.request_stop()
-        else:  # a process that was forked, as data loaders do, ends as if nobody had changed anything
-            signal.signal(number, signal.SIG_DFL)
-            os.kill(os.getpid(), number)
+        os.write(2, b"SageMaker stops this job.\n")
+        checkpoint.request_stop()
 
-    for number in (signal.SIGTERM, *([signal.SIGUSR1] if RANK_VARIABLE in os.environ else [])):
+    def in_child() -> None:
+        for number in numbers:
+            if signal.getsignal(number) is handle:
+                signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, numbers)
+
+    for number in numbers:
         signal.signal(number, handle)
+    # Python forgets a signal that comes to a new process before it is ready; the kernel does not, when it is blocked.
+    os.register_at_fork(
+        before=lambda: signal.pthread_sigmask(signal.SIG_BLOCK, numbers),
+        after_in_parent=lambda: signal.pthread_sigmask(signal.SIG_UNBLOCK, numbers),
+        after_in_child=in_child,
+    )
 
 
 def _checked(step: int, keep: int) -> tuple[int, int]:

@@ -75,13 +75,13 @@ class Tree:
 
     def run(self, program: str, **environment: str) -> subprocess.CompletedProcess[str]:
         """Run a Python program in the container."""
-        return subprocess.run([sys.executable, "-c", program], **self._options(environment))
+        options = self._options(environment)
+        return subprocess.run([sys.executable, "-c", program], input="", capture_output=True, **options)
 
     def start(self, program: str, **environment: str) -> subprocess.Popen[str]:
-        """Start a Python program in the container; its standard output is a pipe."""
-        options = {**self._options(environment), "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-        del options["capture_output"]
-        return subprocess.Popen([sys.executable, "-c", program], **options)
+        """Start a Python program in the container; its standard input and output are pipes."""
+        pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+        return subprocess.Popen([sys.executable, "-c", program], **pipes, **self._options(environment))
 
     def _options(self, environment: Mapping[str, str]) -> dict[str, Any]:
-        return {"env": {**self.environment, **environment}, "text": True, "capture_output": True, "cwd": self.base}
+        return {"env": {**self.environment, **environment}, "text": True, "cwd": self.base}
