@@ -86,7 +86,7 @@ class TuningJobConnector(JobConnector):
         hyperparameters = dict(winner.get("HyperParameters", {}))
         hyperparameters.pop(_TUNER_HYPERPARAMETER, None)
         return {
-            "model": literals.file(model),
+            **({"model": literals.file(model)} if left is None else left),
             "hpo_job_name": literals.text(meta.name),
             "best_job_name": literals.text(best.training_job_name),
             "best_hyperparameters": literals.dictionary(hyperparameters),
@@ -94,11 +94,12 @@ class TuningJobConnector(JobConnector):
             "training_image": literals.text(winner["AlgorithmSpecification"].get("TrainingImage", "")),
             "model_artifact_url": literals.text(model),
             "trials": literals.csv_table(write_table(meta.output_prefix, "trials", record.csv())),
-            **left,
         }
 
-    def _winner(self, meta: JobMetadata, record: TuningRecord) -> tuple[Trial, Mapping[str, Any], dict[str, Any]]:
-        """The best trial that left a result, its description, and the outputs of its function if it ran one.
+    def _winner(
+        self, meta: JobMetadata, record: TuningRecord
+    ) -> tuple[Trial, Mapping[str, Any], dict[str, Any] | None]:
+        """The best trial that left a result, its description, and the outputs of its function, None if it ran none.
 
         A trial that the tuner stopped, however good it was, may have been stopped before it saved a model; the service
         names the place of the model all the same.
@@ -112,8 +113,13 @@ class TuningJobConnector(JobConnector):
         ]
         for *_, trial in sorted(scored, key=lambda entry: entry[:3]):
             found = aws.call(meta.endpoint, "describe_training_job", TrainingJobName=trial.training_job_name)
-            left = self._left(meta, trial, found)
-            if left is not None:
+            left = None
+            if found.get("Environment", {}).get(TRAINING_MODULE_VARIABLE) == TRAINING_MODULE:
+                left = outputs_left(trial_prefix(meta.output_prefix, trial.training_job_name))
+                has_result = left is not None
+            else:
+                has_result = trial.status == "Completed" or exists(found["ModelArtifacts"]["S3ModelArtifacts"])
+            if has_result:
                 if record.best is not None and trial != record.best:
                     stopped, best = record.best.training_job_name, trial.training_job_name
                     self._log(meta, "get").warning("%s left no result; %s is the best that did", stopped, best)
@@ -122,13 +128,6 @@ class TuningJobConnector(JobConnector):
             remedy = "let trials save what they have when they are stopped (XGBoost: save_model_on_termination=true)"
             raise ServiceError(f"tuning job {meta.name}: every trial was stopped before it left a model; {remedy}")
         raise ServiceError(f"tuning job {meta.name} ended without a trial that reported {record.objective_metric}")
-
-    def _left(self, meta: JobMetadata, trial: Trial, found: Mapping[str, Any]) -> dict[str, Any] | None:
-        """The outputs of a trial's function, none for a built-in algorithm; None when the trial left no result."""
-        if found.get("Environment", {}).get(TRAINING_MODULE_VARIABLE) == TRAINING_MODULE:
-            return outputs_left(trial_prefix(meta.output_prefix, trial.training_job_name))
-        has_model = trial.status == "Completed" or exists(found["ModelArtifacts"]["S3ModelArtifacts"])
-        return {} if has_model else None
 
     def page(self, record: TuningRecord) -> str:
         return tuning_page(record)

@@ -83,9 +83,11 @@ def _execute(arguments: list[str], current: job.Job) -> int:
     try:
         execute_task_cmd.main(args=arguments, prog_name=_EXECUTE, standalone_mode=False)
     except SystemExit as stop:
-        if stop.code != _FAILED:
+        if stop.code == checkpoints.STOPPED_EXIT_CODE:
             raise
-        return _fail(failure_text(current.error) if current.error else _recorded_error(arguments))
+        reason = failure_text(current.error) if current.error else _recorded_error(arguments)
+        # Who leaves with 0 has not returned what the function promises.
+        return _fail(reason, stop.code if isinstance(stop.code, int) and stop.code else _FAILED)
     return 0
 
 
@@ -129,7 +131,7 @@ def _recorded_error(arguments: list[str]) -> str:
     return f"{textwrap.dedent(message).strip()}\n{textwrap.dedent(trace.removeprefix('Trace:')).strip()}"
 
 
-def _fail(reason: str) -> int:
+def _fail(reason: str, code: int = _FAILED) -> int:
     job.current().contract.fail(reason)
     print(reason, file=sys.stderr, flush=True)
-    return _FAILED
+    return code

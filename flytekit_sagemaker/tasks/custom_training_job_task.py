@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from flytekit import ImageSpec
 from flytekit.core.base_task import IgnoreOutputs
@@ -115,7 +115,10 @@ class CustomTrainingJobTask(RunsThroughConnector, PythonFunctionTask[None]):  # 
     ) -> TrainingJob:
         taken = self._function_inputs
         usual = [name for name in USUAL_CHANNELS if name in taken]
-        declared = declared_channels(usual if channels is None else channels)
+        declared = tuple(
+            replace(channel, required=channel.required and type(None) not in get_args(taken.get(channel.name)))
+            for channel in declared_channels(usual if channels is None else channels)
+        )
         if specification is None or isinstance(specification, Mapping):
             specification = {"algorithm_name": AlgorithmName.CUSTOM, **(specification or {})}
         given = AlgorithmSpecification.of(specification)
@@ -140,7 +143,7 @@ class CustomTrainingJobTask(RunsThroughConnector, PythonFunctionTask[None]):  # 
             kind = self._function_inputs.get(channel.name)
             if kind is None:
                 yield Problem("channels", channel.name, "must be a parameter of the function")
-            elif not any(_is_data(each) for each in (kind, *getattr(kind, "__args__", ()))):
+            elif not any(_is_data(each) for each in (kind, *get_args(kind))):
                 rule = "must be a FlyteDirectory or a FlyteFile: SageMaker puts the data of a channel on the disk"
                 yield Problem(channel.name, kind, rule)
 
@@ -183,7 +186,7 @@ class CustomTrainingJobTask(RunsThroughConnector, PythonFunctionTask[None]):  # 
             outputs = PythonFunctionTask.dispatch_execute(self, ctx, own)
             if MODEL in self.python_interface.outputs:
                 self._keep_model(ctx, outputs.literals[MODEL])
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             current.error = error
             raise
         return outputs

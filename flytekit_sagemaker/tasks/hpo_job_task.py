@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from flytekit.tools.translator import get_serializable
@@ -45,7 +45,7 @@ class SdkSimpleHPOJobTask(SageMakerTask):
 
     Over a custom training job task, what is tuned may be keys of ``hyperparameters`` and inputs of the function that
     are an int, a float, a str or a bool; the range of such an input takes the place of the input. What the function
-    returned in the best trial becomes outputs too, its ``model`` in place of SageMaker's.
+    returned in the best trial becomes outputs too; ``model`` is the function's own, and left out when it returns none.
 
     Args:
         training_job: the task to tune.
@@ -96,7 +96,9 @@ class SdkSimpleHPOJobTask(SageMakerTask):
             _check_tunable(tuned.tunable_parameters, function)
             replaced = set(tuned.tunable_parameters) & set(function.tunable_inputs or {})
             inputs = {name: each for name, each in inputs.items() if name not in replaced}
-            outputs |= _outputs_of_the_function(training_job.python_interface.outputs)
+            of_function = training_job.python_interface.outputs
+            _check_outputs(of_function)
+            outputs = {**of_function, **{name: kind for name, kind in OUTPUTS.items() if name != MODEL}}
         super().__init__(
             self.TASK_TYPE,
             tuned,
@@ -133,13 +135,12 @@ def _check_tunable(names: Sequence[str], function: Function) -> None:
     )
 
 
-def _outputs_of_the_function(outputs: Mapping[str, Any]) -> Mapping[str, Any]:
+def _check_outputs(names: Iterable[str]) -> None:
     rule = "is also the name of an output of every tuning job"
     problems = [
         Problem("training_job", name, rule, "Give the function's output another name.")
-        for name in outputs
+        for name in names
         if name in OUTPUTS and name != MODEL
     ]
     if problems:
         raise InvalidInput("SdkSimpleHPOJobTask", problems)
-    return outputs

@@ -17,6 +17,7 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from flyteidl.core import literals_pb2
@@ -184,9 +185,18 @@ def _template(context: Any, task: Any, inputs: LiteralMap, output_prefix: str) -
 def _own_folders() -> list[str]:
     """Where this process imports the user's own modules from: neither Python's library nor installed packages."""
     installed = [Path(sysconfig.get_path(kind)).resolve() for kind in ("stdlib", "platstdlib", "purelib", "platlib")]
-    folders = dict.fromkeys(Path(entry or ".").resolve() for entry in sys.path)
+    # pyflyte takes the folder of the module that it runs off the path again, as soon as the module is loaded.
+    top = [module for name, module in list(sys.modules.items()) if "." not in name and isinstance(module, ModuleType)]
+    loaded = map(_folder_of, top)
+    folders = dict.fromkeys(Path(entry or ".").resolve() for entry in (*sys.path, *filter(None, loaded)))
     own = (folder for folder in folders if folder.is_dir())
     return [str(folder) for folder in own if not any(folder.is_relative_to(path) for path in installed)]
+
+
+def _folder_of(module: ModuleType) -> str:
+    """The folder in which a module, or the folder of a package, lies; empty for what is in no file."""
+    file = vars(module).get("__file__") or ""
+    return str(Path(file).parents["__path__" in vars(module)]) if file else ""
 
 
 def _write_inputs(context: Any, inputs: LiteralMap, uri: str) -> None:

@@ -47,6 +47,20 @@ def execution(name: str | None = None, attempt: int = 0) -> TaskExecutionMetadat
     )
 
 
+def render(container: Any, inputs: literals_pb2.LiteralMap, prefix: Path) -> None:
+    """What propeller does before it starts a container: keep the inputs, fill in the arguments."""
+    prefix.mkdir(parents=True, exist_ok=True)
+    (prefix / "inputs.pb").write_bytes(inputs.SerializeToString())
+    places = {
+        "{{.input}}": f"{prefix}/inputs.pb",
+        "{{.outputPrefix}}": str(prefix),
+        "{{.rawOutputDataPrefix}}": f"{prefix}/raw",
+        "{{.checkpointOutputPrefix}}": f"{prefix}/raw/_flytecheckpoints",
+        "{{.prevCheckpointPrefix}}": "",
+    }
+    container.args[:] = [places.get(argument, argument) for argument in container.args]
+
+
 @dataclass
 class Flyte:
     """What propeller does with a task, over gRPC."""
@@ -62,8 +76,9 @@ class Flyte:
         who: Any = None,
         replaced: dict[str, literals_pb2.Literal] | None = None,
         prefix: Path | None = None,
+        without_container: bool = False,
     ) -> bytes:
-        settings = SerializationSettings(ImageConfig(), project="p", domain="d", version="v1")
+        settings = SerializationSettings(ImageConfig.auto_default_image(), project="p", domain="d", version="v1")
         template = get_serializable({}, settings, task).template.to_flyte_idl()
         context = FlyteContextManager.current_context()
         values = accepted_inputs(task.name, task.python_interface.inputs_with_defaults, inputs)
@@ -72,6 +87,10 @@ class Flyte:
         for name, literal in (replaced or {}).items():
             literals.literals[name].CopyFrom(literal)
         prefix = prefix or self.folder / uuid.uuid4().hex
+        if without_container:
+            template.ClearField("container")
+        if template.HasField("container"):
+            render(template.container, literals, prefix)
         request = CreateTaskRequest(
             template=template,
             inputs=literals,

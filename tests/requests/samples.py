@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from flytekit_sagemaker import types
+from flytekit_sagemaker.container.command import Command
 from flytekit_sagemaker.models.channels import Channel
 from flytekit_sagemaker.models.hpo_job import HyperparameterTuningObjective, WarmStartConfig
 from flytekit_sagemaker.models.parameter_ranges import (
@@ -14,7 +15,8 @@ from flytekit_sagemaker.models.parameter_ranges import (
     ParameterRangeOneOf,
     ParameterRanges,
 )
-from flytekit_sagemaker.models.training_job import MetricDefinition
+from flytekit_sagemaker.models.training_job import Function, MetricDefinition
+from flytekit_sagemaker.requests.functions import Container, in_container
 from flytekit_sagemaker.requests.names import TRAINING_JOB_NAME_LENGTH, TUNING_JOB_NAME_LENGTH
 from flytekit_sagemaker.requests.training import BuiltRequest, training_request
 from flytekit_sagemaker.requests.tuning import tuning_request
@@ -207,7 +209,60 @@ def kmeans_job() -> Any:
 
 
 # Every golden file's request, by the file's name.
+COMMAND = Command(
+    (
+        "pyflyte-execute",
+        "--inputs",
+        "s3://flyte/metadata/p/d/f1/n0/data/inputs.pb",
+        "--output-prefix",
+        "s3://flyte/metadata/p/d/f1/n0/data/0",
+        "--raw-output-data-prefix",
+        "s3://flyte/raw/ab/f1-n0-0",
+        "--resolver",
+        "flytekit.core.python_auto_container.default_task_resolver",
+        "--",
+        "task-module",
+        "pricing.training",
+        "task-name",
+        "train_model",
+    ),
+    {"FLYTE_INTERNAL_EXECUTION_ID": "f1"},
+)
+
+
+def custom_job(**changes: Any) -> Any:
+    """A job that runs a function, on spot instances."""
+    fields = {
+        "algorithm_specification": custom_algorithm(training_image=""),
+        "training_job_config": make.training_job_config(enable_managed_spot_training=True),
+        "function": Function(tunable_inputs={"depth": "int"}, takes_hyperparameters=True),
+    }
+    return make.training_job(**{**fields, **changes})
+
+
+def with_function(built: BuiltRequest, command: Command = COMMAND, **changes: Any) -> BuiltRequest:
+    """The request of a job that runs a function in a container."""
+    given = {"checkpoints": "s3://flyte/raw/checkpoints/f1", "metrics": ["validation:rmse"], **changes}
+    return in_container(built, Container(IMAGE, command, {"COLOR": "green"}), **given)
+
+
+def custom_training() -> BuiltRequest:
+    return with_function(training(job=custom_job(), inputs=spot_inputs()))
+
+
+def custom_tuning() -> BuiltRequest:
+    job = make.tuning_job(training_job=custom_job())
+    return with_function(tuning(job=job, inputs=spot_inputs()))
+
+
+def spot_inputs() -> Any:
+    limits = make.stopping_condition(max_wait_time_in_seconds=7200)
+    return make.job_inputs(static_hyperparameters={"rate": 0.25}, stopping_condition=limits)
+
+
 GOLDEN = {
+    "custom_training": custom_training,
+    "custom_tuning": custom_tuning,
     "training_minimal": lambda: training(),
     "training_rich": lambda: training(job=rich_training_job(), inputs=rich_inputs()),
     "training_legacy": lambda: training(job=legacy_training_job(), inputs=legacy_inputs()),

@@ -124,7 +124,8 @@ def test_a_task_that_makes_no_sense_cannot_be_built(make: Any, fragments: list[s
 
 def test_the_example_is_packaged_for_a_cluster(tmp_path: Path) -> None:
     package = tmp_path / "flyte.tgz"
-    command = [Path(sys.executable).with_name("pyflyte"), "--pkgs", "examples", "package", "--output", str(package)]
+    script = Path(sys.executable).with_name("pyflyte")
+    command = [script, "--pkgs", "examples.xgboost_tuning", "package", "--output", package]
     subprocess.run([*map(str, command), "--image", "example.com/image:v1"], cwd=ROOT, check=True, capture_output=True)
 
     with tarfile.open(package) as archive:

@@ -1,0 +1,146 @@
+"""Functions as users write them, run as training jobs by the tests."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from flytekit import current_context
+from flytekit.exceptions.user import FlyteRecoverableException
+from flytekit.types.directory import FlyteDirectory
+from flytekit.types.file import FlyteFile
+
+from flytekit_sagemaker import SdkSimpleHPOJobTask, custom_training_job_task, report_metric
+from flytekit_sagemaker.models.training_job import Channel, StoppingCondition, TrainingJobConfig
+
+CONFIG = TrainingJobConfig(instance_type="ml.m5.xlarge", volume_size_in_gb=10)
+TWO_HOSTS = TrainingJobConfig(instance_type="ml.m5.xlarge", volume_size_in_gb=10, instance_count=2)
+
+
+class Trained(NamedTuple):
+    model: FlyteFile
+    error: float
+    seen: dict
+
+
+@custom_training_job_task(training_job_config=CONFIG, environment={"COLOR": "green"})
+def train_model(
+    train: FlyteDirectory,
+    validation: FlyteDirectory | None,
+    hyperparameters: dict,
+    stopping_condition: StoppingCondition,
+    depth: int,
+    kernel: str = "rbf",
+    weights: list[float] | None = None,
+) -> Trained:
+    """A model that is the mean of the labels.
+
+    Args:
+        depth: how deep it would be.
+    """
+    labels = np.loadtxt(next(Path(train).glob("*.csv")), delimiter=",")[:, 0]
+    error = float(abs(labels.mean() - hyperparameters.get("target", 0.5)) + depth / 100)
+    report_metric("validation:error", error, step=1)
+    model = Path("model.txt")
+    model.write_text(str(labels.mean()))
+    seen = {
+        "hyperparameters": hyperparameters,
+        "types": {name: type(value).__name__ for name, value in hyperparameters.items()},
+        "depth": depth,
+        "kernel": kernel,
+        "weights": weights,
+        "train": str(train),
+        "has_validation": validation is not None,
+        "max_runtime": stopping_condition.max_runtime_in_seconds,
+        "color": os.environ["COLOR"],
+        "execution": current_context().execution_id.name,
+    }
+    return Trained(FlyteFile(str(model)), error, seen)
+
+
+tune_model = SdkSimpleHPOJobTask(train_model, 4, 2, tunable_parameters=["depth", "rate", "kernel"])
+
+
+@dataclass
+class Settings:
+    rate: float = 0.1
+    rounds: int = 3
+
+
+@custom_training_job_task(training_job_config=CONFIG)
+def with_dataclass(hyperparameters: Settings) -> float:
+    assert isinstance(hyperparameters, Settings)
+    report_metric("score", hyperparameters.rate * hyperparameters.rounds)
+    return hyperparameters.rate * hyperparameters.rounds
+
+
+tune_dataclass = SdkSimpleHPOJobTask(with_dataclass, 2, 1, tunable_parameters=["rounds"])
+
+
+@custom_training_job_task(training_job_config=CONFIG, channels=[Channel(name="table", content_type="text/plain")])
+def from_file(table: FlyteFile) -> str:
+    return Path(table).read_text()
+
+
+@custom_training_job_task(training_job_config=CONFIG)
+def fail(kind: str) -> float:
+    report_metric("validation:error", 1.0)
+    if kind == "recoverable":
+        raise FlyteRecoverableException("the weather is bad")
+    if kind == "long":
+        raise ValueError("x" * 5000 + " at the end")
+    if kind == "output":
+        return "no number"  # type: ignore[return-value]
+    if kind == "exit":
+        raise SystemExit(3)
+    if kind == "killed":
+        os.kill(os.getpid(), 9)
+    if kind == "sleep":
+        time.sleep(600)
+    return _broken(kind)
+
+
+def _broken(kind: str) -> float:
+    raise ValueError(f"cannot train on {kind}")
+
+
+tune_failure = SdkSimpleHPOJobTask(fail, 2, 2, tunable_parameters=["kind"])
+
+
+@custom_training_job_task(training_job_config=CONFIG)
+def return_array() -> NamedTuple("Result", model=np.ndarray, mean=float):  # type: ignore[valid-type]
+    array = np.arange(4.0)
+    return array, float(array.mean())
+
+
+@custom_training_job_task(training_job_config=CONFIG)
+def keep_model_in_place(hyperparameters: dict) -> NamedTuple("Kept", model=FlyteDirectory):  # type: ignore[valid-type]
+    folder = Path(os.environ["SM_MODEL_DIR"])
+    (folder / "weights").mkdir()
+    (folder / "weights" / "a.txt").write_text("a")
+    return (FlyteDirectory(str(folder)),)
+
+
+@custom_training_job_task(training_job_config=TWO_HOSTS)
+def on_two_hosts(kind: str = "") -> dict:
+    place: Any = current_context().distributed_context
+    if kind == place.current_host:
+        raise ValueError(f"{place.current_host} is broken")
+    report_metric("rank", place.rank)
+    return {
+        "hosts": list(place.hosts),
+        "host": place.current_host,
+        "rank": place.rank,
+        "interface": place.network_interface_name,
+        "world": os.environ["WORLD_SIZE"],
+        "master": os.environ["MASTER_ADDR"],
+    }
+
+
+@custom_training_job_task(training_job_config=TWO_HOSTS, should_persist_output=lambda context: context.rank == 1)
+def persisted_by_the_second() -> str:
+    return str(current_context().distributed_context.current_host)

@@ -1,0 +1,213 @@
+"""A function of the user's own as a training job, on this machine."""
+
+from __future__ import annotations
+
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pandas
+import pytest
+
+from flytekit_sagemaker.errors import InvalidInput, JobFailed, JobNotCreated
+
+from . import functions
+
+RANGES = {
+    "depth": {"integer_parameter_range": {"min_value": 1, "max_value": 9}},
+    "rate": {"continuous_parameter_range": {"min_value": 0.1, "max_value": 0.9}},
+    "kernel": {"categorical_parameter_range": {"values": ["linear", "rbf"]}},
+}
+
+
+def search(metric: str = "validation:error") -> dict[str, Any]:
+    return {
+        "tuning_strategy": "RANDOM",
+        "tuning_objective": {"objective_type": "MINIMIZE", "metric_name": metric},
+    }
+
+
+@pytest.fixture
+def boto(use_sagemaker: Any) -> Any:
+    keys = {"aws_access_key_id": "local", "aws_secret_access_key": "local"}
+    return boto3.client("sagemaker", region_name="us-east-1", endpoint_url=use_sagemaker.url, **keys)
+
+
+def newest(boto: Any) -> dict[str, Any]:
+    listed = boto.list_training_jobs(SortBy="CreationTime", SortOrder="Descending")["TrainingJobSummaries"]
+    return dict(boto.describe_training_job(TrainingJobName=listed[0]["TrainingJobName"]))
+
+
+def content(job: dict[str, Any]) -> dict[str, bytes]:
+    with tarfile.open(job["ModelArtifacts"]["S3ModelArtifacts"].removeprefix("file://")) as archive:
+        return {each.name: archive.extractfile(each).read() for each in archive if each.isfile()}  # type: ignore[union-attr]
+
+
+def test_the_function_gets_its_inputs_and_returns_its_outputs(boto: Any, csv_data: Any) -> None:
+    hyperparameters = {"target": 0.25, "rounds": 3, "name": "a b", "layers": [1, 2], "nothing": None, "flag": True}
+    result = functions.train_model(
+        train=str(csv_data.train),
+        hyperparameters=hyperparameters,
+        depth=4,
+        stopping_condition={"max_runtime_in_seconds": 77},
+    )
+
+    seen = result.seen
+    assert seen["hyperparameters"] == hyperparameters
+    assert seen["types"] == {name: type(value).__name__ for name, value in hyperparameters.items()}
+    assert (seen["depth"], seen["kernel"], seen["weights"], seen["max_runtime"]) == (4, "rbf", None, 77)
+    assert not seen["has_validation"]
+    assert seen["color"] == "green"
+    job = newest(boto)
+    assert job["HyperParameters"]["layers"] == "[1, 2]"
+    assert [channel["ChannelName"] for channel in job["InputDataConfig"]] == ["train"]
+    assert job["FinalMetricDataList"][0]["Value"] == pytest.approx(result.error)
+    assert job["Environment"]["COLOR"] == "green"
+    text = Path(result.model.download()).read_text()
+    assert content(job) == {"model.txt": text.encode()}
+
+
+def test_tuning_chooses_inputs_and_hyperparameters(boto: Any, csv_data: Any) -> None:
+    result = functions.tune_model(
+        train=str(csv_data.train),
+        hyperparameters={"target": 0.25, "rate": 0.7, "rounds": 3},
+        weights=[1.5],
+        hyperparameter_tuning_job_config=search(),
+        **RANGES,
+    )
+
+    trials = result.trials.open(pandas.DataFrame).all()
+    best = trials.set_index("training_job_name").loc[result.best_job_name]
+    seen = result.seen
+    assert seen["depth"] == best["depth"]
+    assert seen["kernel"] == best["kernel"]
+    assert seen["hyperparameters"] == {"target": 0.25, "rate": pytest.approx(best["rate"]), "rounds": 3}
+    assert seen["types"] == {"target": "float", "rate": "float", "rounds": "int"}
+    assert seen["weights"] == [1.5]
+    assert result.error == pytest.approx(result.best_objective) == pytest.approx(trials["objective"].min())
+    assert result.best_hyperparameters["rounds"] == "3"
+    assert Path(result.model.download()).name == "model.txt"
+    job = boto.describe_training_job(TrainingJobName=result.best_job_name)
+    assert job["ModelArtifacts"]["S3ModelArtifacts"] == result.model_artifact_url
+    assert list(content(job)) == ["model.txt"]
+
+
+def test_hyperparameters_may_be_a_dataclass(use_sagemaker: Any) -> None:
+    result = functions.tune_dataclass(
+        hyperparameters=functions.Settings(rate=0.5),
+        rounds={"integer_parameter_range": {"min_value": 7, "max_value": 7}},
+        hyperparameter_tuning_job_config=search("score"),
+    )
+    assert result.o0 == pytest.approx(3.5)
+
+
+def test_a_channel_may_be_one_file(use_sagemaker: Any, tmp_path: Path) -> None:
+    (tmp_path / "table.txt").write_text("one,two")
+    assert functions.from_file(table=str(tmp_path / "table.txt")) == "one,two"
+
+
+def test_a_model_of_any_type_is_in_the_archive(boto: Any) -> None:
+    result = functions.return_array()
+    assert result.mean == 1.5
+    assert list(result.model) == [0, 1, 2, 3]
+    assert len(content(newest(boto))) == 1
+
+
+def test_a_model_that_is_in_its_place_stays_there(boto: Any) -> None:
+    functions.keep_model_in_place(hyperparameters={})
+    assert content(newest(boto)) == {"weights/a.txt": b"a"}
+
+
+def test_values_that_are_too_long_for_sagemaker_reach_the_function(boto: Any, csv_data: Any) -> None:
+    many = {f"h{number}": number for number in range(120)}
+    result = functions.train_model(
+        train=str(csv_data.train), hyperparameters={"long": "x" * 9000, **many}, depth=1, weights=[0.25] * 2000
+    )
+    assert len(result.seen["hyperparameters"]["long"]) == 9000
+    assert result.seen["hyperparameters"]["h119"] == 119
+    assert len(result.seen["weights"]) == 2000
+    assert "long" not in newest(boto)["HyperParameters"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("apples", ["ValueError: cannot train on apples", "in _broken", "functions.py"]),
+        ("long", ["ValueError: xxx", "at the end", "in fail"]),
+        ("output", ["float"]),
+        ("exit", ["SystemExit: 3", "exit code: 3", "in fail"]),
+    ],
+)
+def test_a_failure_is_told_by_the_function_itself(boto: Any, kind: str, words: list[str]) -> None:
+    with pytest.raises(JobFailed) as failed:
+        functions.fail(kind=kind)
+    reason = newest(boto)["FailureReason"]
+    assert reason.startswith("AlgorithmError: ")
+    assert len(reason) <= 1024
+    for word in words:
+        assert word in reason
+        assert word in str(failed.value)
+    assert "flytekit/core" not in reason
+
+
+def test_every_host_runs_and_the_first_one_counts(boto: Any) -> None:
+    seen = functions.on_two_hosts()
+    assert seen == {
+        "hosts": ["algo-1", "algo-2"],
+        "host": "algo-1",
+        "rank": 0,
+        "interface": "lo",
+        "world": "2",
+        "master": "127.0.0.1",
+    }
+    job = newest(boto)
+    assert job["ResourceConfig"]["InstanceCount"] == 2
+    assert [metric["Value"] for metric in job["FinalMetricDataList"]] == [0]
+
+
+def test_a_predicate_says_whose_outputs_count(use_sagemaker: Any) -> None:
+    assert functions.persisted_by_the_second() == "algo-2"
+
+
+def test_a_host_that_fails_fails_the_job(use_sagemaker: Any) -> None:
+    with pytest.raises(JobFailed, match="algo-2 is broken"):
+        functions.on_two_hosts(kind="algo-2")
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        (
+            {"depth": {"continuous_parameter_range": {"min_value": 0, "max_value": 1}}},
+            ["depth", "IntegerParameterRange"],
+        ),
+        ({"kernel": {"integer_parameter_range": {"min_value": 0, "max_value": 1}}}, []),
+        ({"depth": {"categorical_parameter_range": {"values": ["1", "two"]}}}, ["depth", "two", "int"]),
+    ],
+)
+def test_a_range_has_to_suit_its_input(
+    use_sagemaker: Any, csv_data: Any, changes: dict[str, Any], words: list[str]
+) -> None:
+    def tune() -> Any:
+        return functions.tune_model(
+            train=str(csv_data.train),
+            hyperparameters={},
+            hyperparameter_tuning_job_config=search(),
+            **{**RANGES, **changes},
+        )
+
+    if not words:
+        assert tune().seen["kernel"] in ("0", "1")
+        return
+    with pytest.raises(JobNotCreated) as refused:
+        tune()
+    for word in words:
+        assert word in str(refused.value)
+
+
+def test_a_call_names_every_wrong_input() -> None:
+    with pytest.raises(InvalidInput) as refused:
+        functions.train_model(trian="x", hyperparameters=3)
+    for word in ("trian", "Did you mean 'train'", "hyperparameters", "must be a dictionary", "depth", "is required"):
+        assert word in str(refused.value)
