@@ -95,6 +95,7 @@ class TrainingRun:
         self._stop = asyncio.Event()
         self._interruption = asyncio.Event()
         self._readers: list[LogReader] = []
+        self._culprits: list[Process] = []
         count = instance_count(job.description["ResourceConfig"])
         hosts = [f"algo-{number}" for number in range(1, count + 1)]
         self._workspaces = [Workspace(surroundings.folder / job.name / host, host, hosts) for host in hosts]
@@ -185,6 +186,7 @@ class TrainingRun:
     async def _train(self) -> Outcome:
         began = self._at.clock.time()
         self._begin("InProgress", "Training")
+        self._culprits = []
         meeting_point = self._meeting_point()
         processes: list[Process] = []
         readers: list[LogReader] = []
@@ -208,10 +210,14 @@ class TrainingRun:
                 process.signal(signal.SIGKILL)
             for reader in readers:
                 reader.close()
-            trained = self.job.memory.get("seconds_trained", 0)
-            self.job.memory["seconds_trained"] = trained + self._at.clock.time() - began
+            self._count_seconds_trained(began)
         await self._metrics.all_found()
         return outcome or self._verdict(processes, readers)
+
+    def _count_seconds_trained(self, began: float) -> None:
+        status = self.job.description["SecondaryStatusTransitions"][-1]
+        ended = self._at.clock.time() if status["Status"] == "Training" else status["StartTime"]
+        self.job.memory["seconds_trained"] = self.job.memory.get("seconds_trained", 0) + ended - began
 
     def _deadline(self, began: float) -> tuple[float, str]:
         """When the job's time is over, and what its secondary status is then; all attempts share one runtime."""
@@ -259,7 +265,8 @@ class TrainingRun:
                         reader.note(_INTERRUPTION_NOTE)
                     await self._terminate(processes)
                     return INTERRUPTED
-                if any(future.result() for future in exits & done):
+                if culprits := [each for each in processes if each.exit in exits & done and each.exit.result()]:
+                    self._culprits = self._culprits or culprits
                     for process in processes:
                         process.signal(signal.SIGKILL)
                 exits -= done
@@ -283,13 +290,13 @@ class TrainingRun:
             process.signal(signal.SIGKILL)
 
     def _verdict(self, processes: list[Process], readers: list[LogReader]) -> Outcome:
-        """The outcome that the processes' exits make; the first host that failed by itself gives the reason."""
+        """The outcome that the processes' exits make; a host that failed by itself gives the reason."""
         codes = [process.exit.result() for process in processes]
         if not any(codes):
             return COMPLETED
         failures = [workspace.failure() for workspace in self._workspaces]
-        # A host that was killed because another one failed has nothing to say.
-        blamed = min((not failures[i], code == -signal.SIGKILL, i) for i, code in enumerate(codes) if code)[2]
+        failing = [(not failures[i], processes[i] not in self._culprits, i) for i, code in enumerate(codes) if code]
+        _, _, blamed = min(failing)
         code = codes[blamed] if codes[blamed] > 0 else 128 - codes[blamed]
         ending = f", exit code: {code}"
         room = MAX_FAILURE_REASON - len("AlgorithmError: ") - len(ending)
