@@ -1,4 +1,4 @@
-"""The command line: ``flytekit-sagemaker demo | serve | dockerfile | train``."""
+"""The command line: ``flytekit-sagemaker demo | serve | interrupt | dockerfile | train``."""
 
 from __future__ import annotations
 
@@ -44,6 +44,13 @@ def _serve(options: argparse.Namespace) -> None:
     from flytekit_sagemaker.local import server
 
     server.serve(options.port, options.root, images=dict(options.image))
+
+
+def _interrupt(options: argparse.Namespace) -> None:
+    from flytekit_sagemaker.local import interruption
+
+    interruption.interrupt(options.endpoint_url, options.job)
+    print(f"{options.job} is interrupted: it gets SIGTERM, and starts anew with its checkpoints")
 
 
 def _dockerfile(options: argparse.Namespace) -> None:
@@ -97,6 +104,21 @@ def _parser() -> argparse.ArgumentParser:
         default=[],
         metavar="URI=COMMAND",
         help="command that stands in for a training image, such as 'example/image=python train.py'; repeatable",
+    )
+
+    interrupt = commands.add_parser(
+        "interrupt",
+        help="take the spot instances of a training job away from it",
+        description="Interrupt a training job of the local SageMaker that does managed spot training, as AWS does when "
+        "it takes spot instances back.",
+    )
+    interrupt.set_defaults(run=_interrupt)
+    interrupt.add_argument("job", metavar="JOB", help="name of a training job, be it a trial of a tuning job")
+    interrupt.add_argument(
+        "--endpoint-url",
+        default=f"http://127.0.0.1:{DEFAULT_PORT}",
+        metavar="URL",
+        help="the local SageMaker (default: %(default)s)",
     )
 
     dockerfile = commands.add_parser(

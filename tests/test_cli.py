@@ -22,6 +22,12 @@ from sklearn.datasets import load_breast_cancer
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import train_test_split
 
+from flytekit_sagemaker.aws import Endpoint
+from flytekit_sagemaker.connector.log_tail import log_tail
+from flytekit_sagemaker.local.server import LocalSageMaker
+
+from .local.support import Jobs, eventually
+
 ROOT = Path(__file__).parents[1]
 COMMAND = str(Path(sys.executable).with_name("flytekit-sagemaker"))
 AWS = ROOT / ".tools" / "aws" / "bin" / "aws"
@@ -150,6 +156,49 @@ def test_a_taken_port_gets_a_sentence(tmp_path: Path) -> None:
         done = subprocess.run(again, capture_output=True, text=True)
     assert done.returncode == 1
     assert port in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+# Waits to be stopped in its first life, and ends at once in its second.
+SPOT_TRAINING = """
+[ -e "$SAGEMAKER_BASE_DIR/checkpoints/first" ] && exit 0
+trap 'touch "$SAGEMAKER_BASE_DIR/checkpoints/first"; exit 0' TERM
+echo waiting
+while :; do sleep 0.02; done
+"""
+
+
+def test_a_spot_job_is_interrupted_by_name_and_goes_on(tmp_path: Path) -> None:
+    (tmp_path / "train.sh").write_text(SPOT_TRAINING)
+    with LocalSageMaker(tmp_path / "root", images={"image": ["sh", str(tmp_path / "train.sh")]}) as server:
+        jobs = Jobs(server, tmp_path)
+        jobs.train(
+            "spot",
+            EnableManagedSpotTraining=True,
+            StoppingCondition={"MaxRuntimeInSeconds": 600, "MaxWaitTimeInSeconds": 600},
+            CheckpointConfig={"S3Uri": f"file://{tmp_path}/checkpoints"},
+            AlgorithmSpecification={"TrainingImage": "image", "TrainingInputMode": "File"},
+        )
+        eventually(lambda: log_tail(Endpoint("us-east-1", server.url), "spot").lines, bool)
+        command = [COMMAND, "interrupt", "spot", "--endpoint-url", server.url]
+        done = subprocess.run(command, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        assert "spot is interrupted" in done.stdout
+        steps = [each["Status"] for each in jobs.ended("spot")["SecondaryStatusTransitions"]]
+        again = subprocess.run(command, capture_output=True, text=True)
+    assert steps.count("Interrupted") == 1
+    assert steps[-1] == "Completed"
+    assert again.returncode == 1
+    assert again.stderr.startswith(
+        "flytekit-sagemaker: The training job spot cannot be interrupted in status Completed"
+    )
+
+
+def test_without_a_local_sagemaker_nothing_is_interrupted() -> None:
+    command = [COMMAND, "interrupt", "spot", "--endpoint-url", "http://127.0.0.1:9"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr.startswith("flytekit-sagemaker: No local SageMaker answers at http://127.0.0.1:9")
     assert "Traceback" not in done.stderr
 
 
