@@ -32,3 +32,13 @@ def test_describing_a_job_for_every_poll_takes_a_call_for_every_poll_and_ours_ta
     assert float(naive["calls/min"]) == pytest.approx(float(naive["polls/min"]), rel=0.02)
     assert float(of["ours"]["calls/min"]) < float(naive["calls/min"]) / 2
     assert of["ours"]["throttles/min"] == "0.0"
+
+
+def test_the_start_of_a_function_is_measured_here_and_in_a_container() -> None:
+    command = [sys.executable, "benchmarks/custom_startup.py", "--quick"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    cells = [[cell.strip() for cell in line.split("|")[1:-1]] for line in done.stdout.splitlines() if "|" in line]
+    medians = {row[0]: int(row[3]) for row in cells if row[1].isdigit()}
+    assert 0 < medians["warm"] < medians["cold"]
+    assert 0 < medians["ours, to first line"] < medians["ours, whole process"]
