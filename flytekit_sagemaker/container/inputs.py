@@ -53,7 +53,9 @@ def inputs_of_this_job(
                 try:
                     static[name] = parsed(kind, text) if kind else like(static.get(name), text)
                 except ValueError:
-                    problems.append(Problem(f"{HYPERPARAMETERS}.{name}", text, f"was chosen by the tuner, and is no {kind}"))
+                    problems.append(
+                        Problem(f"{HYPERPARAMETERS}.{name}", text, f"was chosen by the tuner, and is no {kind}")
+                    )
         literals[HYPERPARAMETERS] = _literal(static, python_types[HYPERPARAMETERS])
     for name in tunable.keys() & chosen.keys():
         try:
