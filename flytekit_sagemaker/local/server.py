@@ -84,7 +84,7 @@ class LocalSageMaker:
         self.url = ""
         self.access_key = access_key
         self._port = port
-        self._images = images or {}
+        self._images = {} if images is None else images
         self._clock = clock or SystemClock()
         self._resume = resume
         self._abandon = False

@@ -15,6 +15,7 @@ from moto.server import ThreadedMotoServer
 from flytekit_sagemaker.local.server import LocalSageMaker
 
 from .support import Jobs, channel, eventually
+from .test_interruption import ROUNDS, images, in_first_round, spot
 
 
 @pytest.fixture(scope="module")
@@ -65,3 +66,30 @@ def test_a_prefix_without_objects_is_a_client_error(
     jobs.train("nothing-there", InputDataConfig=[channel("train", "s3://bucket/empty")])
     reason = jobs.ended("nothing-there")["FailureReason"]
     assert reason == "ClientError: Data download failed: no objects found under the prefix s3://bucket/empty"
+
+
+def test_checkpoints_go_to_s3_and_come_back_when_a_job_is_interrupted(bucket: Any, tmp_path: Path) -> None:
+    bucket.put_object(Key="kept/from-an-earlier-job", Body=b"1")
+    (tmp_path / "rounds.py").write_text(ROUNDS)
+    with LocalSageMaker(tmp_path / "root", images=images(tmp_path)) as server:
+        jobs = Jobs(server, tmp_path)
+        jobs.train("spot-s3", **spot(tmp_path, CheckpointConfig={"S3Uri": "s3://bucket/kept/"}))
+        in_first_round(tmp_path)
+        server.interrupt("spot-s3")
+        job = jobs.ended("spot-s3")
+        assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
+        assert "starts after round 1" in jobs.log("spot-s3")
+    assert {each.key for each in bucket.objects.filter(Prefix="kept/")} == {
+        "kept/from-an-earlier-job",
+        "kept/sub/round",
+    }
+
+
+def test_checkpoints_of_a_job_that_fails_are_on_s3(
+    bucket: Any, new_server: Callable[..., LocalSageMaker], tmp_path: Path
+) -> None:
+    jobs = Jobs(new_server(), tmp_path)
+    failing = {"write": "checkpoints/epoch=7", "exit": "3"}
+    jobs.train("failing-s3", failing, CheckpointConfig={"S3Uri": "s3://bucket/failing"})
+    assert jobs.ended("failing-s3")["FailureReason"].endswith("Exit Code: 3")
+    assert bucket.Object("failing/epoch").get()["Body"].read() == b"7"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
@@ -165,6 +166,46 @@ def test_one_failing_host_fails_the_job_and_ends_the_others(jobs: Jobs) -> None:
     job = jobs.ended("bad-host")
     assert job["TrainingJobStatus"] == "Failed"
     assert job["FailureReason"] == "AlgorithmError: cannot, exit code: 3"
+
+
+def test_of_two_hosts_that_were_killed_the_one_that_was_not_killed_by_us_is_blamed(jobs: Jobs) -> None:
+    jobs.train(
+        "hungry-host",
+        {"fail_host": "algo-2", "kill": str(int(signal.SIGKILL))},
+        ResourceConfig={"InstanceType": "ml.m5.large", "InstanceCount": 2, "VolumeSizeInGB": 1},
+        AlgorithmSpecification={
+            "TrainingImage": IMAGE,
+            "TrainingInputMode": "File",
+            "ContainerEntrypoint": [
+                "sh",
+                "-c",
+                'echo "$SM_CURRENT_HOST"; [ $SM_CURRENT_HOST = algo-2 ] && kill -9 $$; sleep 60',
+            ],
+        },
+    )
+    assert jobs.ended("hungry-host")["FailureReason"] == "AlgorithmError: algo-2, exit code: 137"
+
+
+def test_the_hosts_of_a_job_have_a_meeting_point_that_no_other_job_has(jobs: Jobs, tmp_path: Path) -> None:
+    program = "import os, pathlib; environ = os.environ; pathlib.Path(environ['SM_OUTPUT_DATA_DIR'], 'at-' + environ["
+    program += "'SM_CURRENT_HOST']).write_text(environ.get('MASTER_ADDR', '') + ' ' + environ.get('MASTER_PORT', ''))"
+    algorithm = {"TrainingImage": IMAGE, "TrainingInputMode": "File", "ContainerEntrypoint": ["python", "-c", program]}
+    target = {"S3OutputPath": f"file://{tmp_path}/points", "CompressionType": "NONE"}
+    told: dict[str, set[str]] = {}
+    for name, count, asked in (("meet-1", 2, {}), ("meet-2", 2, {"MASTER_PORT": "4711"}), ("alone", 1, {})):
+        resources = {"InstanceType": "ml.m5.large", "InstanceCount": count, "VolumeSizeInGB": 1}
+        members = {"ResourceConfig": resources, "OutputDataConfig": target, "Environment": asked}
+        jobs.train(name, AlgorithmSpecification=algorithm, **members)
+        jobs.ended(name)
+        points = list((tmp_path / "points" / name / "output" / "output").iterdir())
+        assert len(points) == count
+        told[name] = {each.read_text() for each in points}
+    [point] = told["meet-1"]
+    address, port = point.split()
+    assert address == "127.0.0.1"
+    assert 1024 < int(port) < 65536
+    assert told["meet-2"] == {"127.0.0.1 4711"}
+    assert told["alone"] == {" "}
 
 
 @pytest.mark.parametrize(
