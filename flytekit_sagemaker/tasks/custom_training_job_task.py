@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, TypeVar, get_args
 
 from flytekit import ImageSpec
 from flytekit.core.base_task import IgnoreOutputs
@@ -25,7 +25,7 @@ from flytekit_sagemaker.container.inputs import HYPERPARAMETERS, inputs_of_this_
 from flytekit_sagemaker.container.metrics import metric_definition, reported_names
 from flytekit_sagemaker.container.model import keep_model
 from flytekit_sagemaker.errors import InvalidInput, Problem
-from flytekit_sagemaker.models.codec import to_wire
+from flytekit_sagemaker.models.codec import Model, to_wire
 from flytekit_sagemaker.models.training_job import (
     AlgorithmSpecification,
     Channel,
@@ -36,7 +36,7 @@ from flytekit_sagemaker.models.training_job import (
     TrainingJobConfig,
 )
 from flytekit_sagemaker.tasks import images
-from flytekit_sagemaker.tasks.descriptions import describe
+from flytekit_sagemaker.tasks.descriptions import describe_function
 from flytekit_sagemaker.tasks.inputs import declared_channels
 from flytekit_sagemaker.tasks.options import TaskOptions
 from flytekit_sagemaker.tasks.sagemaker_task import DEFAULT_STOPPING_CONDITION
@@ -48,6 +48,7 @@ __all__ = ["CustomTrainingJobTask", "custom_training_job_task"]
 MODEL = "model"
 STOPPING_CONDITION = "stopping_condition"
 USUAL_CHANNELS = ("train", "validation")
+M = TypeVar("M", bound=Model)
 _TUNABLE = {int: "int", float: "float", str: "str", bool: "bool"}
 
 
@@ -114,6 +115,7 @@ class CustomTrainingJobTask(RunsThroughConnector, PythonFunctionTask[None]):  # 
         metrics: Sequence[str],
     ) -> TrainingJob:
         taken = self._function_inputs
+        config = _model("training_job_config", TrainingJobConfig, config)
         usual = [name for name in USUAL_CHANNELS if name in taken]
         declared = tuple(
             replace(channel, required=channel.required and type(None) not in get_args(taken.get(channel.name)))
@@ -121,7 +123,7 @@ class CustomTrainingJobTask(RunsThroughConnector, PythonFunctionTask[None]):  # 
         )
         if specification is None or isinstance(specification, Mapping):
             specification = {"algorithm_name": AlgorithmName.CUSTOM, **(specification or {})}
-        given = AlgorithmSpecification.of(specification)
+        given = _model("algorithm_specification", AlgorithmSpecification, specification)
         problems = [*self._channel_problems(declared), *_mode_problems(given, declared)]
         if problems:
             raise InvalidInput(f"the task {self.name}", problems)
@@ -133,7 +135,7 @@ class CustomTrainingJobTask(RunsThroughConnector, PythonFunctionTask[None]):  # 
         tunable = {name: _TUNABLE[kind] for name, kind in taken.items() if name not in predefined and kind in _TUNABLE}
         return TrainingJob(
             algorithm_specification=replace(given, metric_definitions=defined),
-            training_job_config=TrainingJobConfig.of(config),
+            training_job_config=config,
             channels=declared,
             function=Function(tunable_inputs=tunable, takes_hyperparameters=HYPERPARAMETERS in taken),
         )
@@ -154,10 +156,8 @@ class CustomTrainingJobTask(RunsThroughConnector, PythonFunctionTask[None]):  # 
         inputs[STOPPING_CONDITION] = (StoppingCondition, DEFAULT_STOPPING_CONDITION)
         channels = [channel.name for channel in self.training_job.channels]
         summary = f"Runs {self.task_function.__name__} as a SageMaker training job."
-        if interface.docstring is None or not interface.docstring.short_description:
-            docs = describe(summary, inputs, interface.outputs, channels)
-        else:
-            docs = interface.docstring
+        docs = describe_function(interface.docstring, summary, inputs, channels)
+        self.__doc__ = docs.short_description  # what `pyflyte run TASK --help` prints
         self._python_interface = Interface(inputs, interface.outputs, interface.output_tuple_name, docstring=docs)
         self._interface = transform_interface_to_typed_interface(self._python_interface)
 
@@ -261,6 +261,13 @@ def custom_training_job_task(
         return CustomTrainingJobTask(function, algorithm_specification=algorithm_specification, **options)
 
     return task_of
+
+
+def _model(name: str, model: type[M], value: object) -> M:
+    try:
+        return model.of(value)
+    except InvalidInput as error:
+        raise InvalidInput("custom_training_job_task", [each.under(name) for each in error.problems]) from None
 
 
 def _is_data(kind: Any) -> bool:

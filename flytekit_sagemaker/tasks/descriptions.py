@@ -36,6 +36,26 @@ class Descriptions:
     long_description: str = ""
 
 
+def describe_function(docstring: Any, summary: str, inputs: Iterable[str], channels: Iterable[str]) -> Any:
+    """The descriptions of a task that runs a function: the function's own, and those of what is pre-defined.
+
+    Args:
+        docstring: what flytekit knows of the function's docstring, or None.
+        summary: one sentence for a function without a docstring.
+        inputs: names of the inputs.
+        channels: the inputs that are channels.
+    """
+    predefined = describe("", inputs, (), channels).input_descriptions
+    own = dict(docstring.input_descriptions or {}) if docstring else {}
+    kept = {name: text for name, text in predefined.items() if name in _INPUTS or name in set(channels)}
+    return Descriptions(
+        short_description=(docstring and docstring.short_description) or summary,
+        input_descriptions={**kept, **{name: text for name, text in own.items() if text}},
+        output_descriptions=dict(docstring.output_descriptions or {}) if docstring else {},
+        long_description=(docstring and docstring.long_description) or "",
+    )
+
+
 def describe(summary: str, inputs: Iterable[str], outputs: Iterable[str], channels: Iterable[str]) -> Any:
     """The descriptions of a task; an input that is neither pre-defined nor a channel is the range of a hyperparameter.
 
