@@ -54,7 +54,7 @@ def sagemaker_image(
         name: repository in the registry; it must exist before the first push.
         packages: requirements for pip.
         requirements: path of a requirements file, beside ``packages`` or instead of them; not a lock file.
-        apt_packages: packages for ``apt-get``; MPI needs ``openmpi-bin`` and ``openssh-client``.
+        apt_packages: packages for ``apt-get``; MPI needs ``openmpi-bin`` and ``openssh-server``.
         env: environment variables.
         commands: commands for the shell, run as root while the image is built.
         base_image: what to start from, such as an AWS Deep Learning Container; plain Debian if left out.

@@ -1,4 +1,4 @@
-"""Every Python snippet of the README and every example runs as it stands."""
+"""Every Python snippet of the README and the guide, and every example, runs as it stands."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ import pytest
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 SNIPPETS = re.findall(r"```python\n(.*?)```", README, re.S)
+# Each begins with the name of its file, by which others import it.
+GUIDE = dict(re.findall(r"```python\n# ([^\n]*)\n(.*?)```", (ROOT / "docs" / "custom_training.md").read_text(), re.S))
 DOCUMENTS = [path for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")) if path.name != "LICENSE"]
 
 
@@ -20,6 +22,15 @@ DOCUMENTS = [path for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")) if p
 def test_a_snippet_of_the_readme_runs(snippet: str, tmp_path: Path) -> None:
     (tmp_path / "snippet.py").write_text(snippet)
     done = subprocess.run([sys.executable, "snippet.py"], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip()
+
+
+@pytest.mark.parametrize("name", GUIDE)
+def test_a_snippet_of_the_guide_runs(name: str, tmp_path: Path) -> None:
+    for each, snippet in GUIDE.items():
+        (tmp_path / each).write_text(snippet)
+    done = subprocess.run([sys.executable, name], cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip()
 

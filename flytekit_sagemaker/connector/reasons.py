@@ -68,7 +68,7 @@ _BY_TEXT: Sequence[tuple[re.Pattern[str], str]] = [
         (r"\bNo module named '?(?P<module>[\w.]+)", _NO_MODULE),
         (r"\bMemoryError\b|\bout of memory\b|\bOutOfMemoryError\b|instance type with more memory", _NO_MEMORY),
         (r"\bNo space left on device\b|\bENOSPC\b", _NO_DISK),
-        (r"\bPermission denied\b.{0,20}/opt/ml\b", _NOT_ROOT),
+        (r"\bPermission denied\b.{0,20}/opt/ml\b(?!.*sagemaker_image)", _NOT_ROOT),
         (r"\bAccess ?Denied\b|\bis not authorized to perform\b|\b403\b.{0,20}\bForbidden\b", _NOT_ALLOWED),
     )
 ]
