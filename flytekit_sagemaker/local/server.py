@@ -313,10 +313,11 @@ def serve(port: int, root: Path, images: Mapping[str, Sequence[str]] | None = No
         images: commands that stand for images, beside those of the setting ``local_images``, which they win over.
     """
     over = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: over.set())
     try:
-        server = LocalSageMaker(root, port=port, images={**_images_of_settings(), **(images or {})}).start()
+        commands = {**_images_of_settings(), **(images or {})}  # imports flytekit, which handles signals, too
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: over.set())
+        server = LocalSageMaker(root, port=port, images=commands).start()
     except CannotStart as fault:
         print(fault, file=sys.stderr)
         raise SystemExit(1) from None

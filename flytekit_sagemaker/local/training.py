@@ -240,8 +240,13 @@ class TrainingRun:
         own = {**meeting_point, **runs.environment}
         environment = workspace.environment(job, region_of(self.job), self._threads, own)
         environment["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), environment.get("PATH", os.defpath)])
-        directory = workspace.base if runs.algorithm else self._at.directory
-        return Command(directory, environment, runs.module, runs.libraries, runs.argv)
+        if runs.argv:
+            return Command(self._at.directory, environment, argv=runs.argv)
+        # What a program leaves in its current directory stays its own, as in a container; the server's directory is
+        # where a function's module is looked for, as an image's is.
+        given = environment.get("PYTHONPATH")
+        environment["PYTHONPATH"] = os.pathsep.join([*([given] if given else []), str(self._at.directory)])
+        return Command(workspace.code, environment, runs.module, runs.libraries)
 
     async def _wait(self, processes: list[Process], deadline: float, exceeded: str) -> Outcome | None:
         """Wait for the processes; the outcome is None when it is theirs to decide."""

@@ -33,6 +33,7 @@ class Workspace:
         self.data = base / "input" / "data"
         self.model = base / "model"
         self.output_data = base / "output" / "data"
+        self.code = base / "code"
         self.checkpoints = base / "checkpoints"
         self.log = base / "log"
 
@@ -43,7 +44,7 @@ class Workspace:
                 shutil.rmtree(left, ignore_errors=True)
             elif left != self.log:
                 left.unlink()
-        for folder in (self.config, self.data, self.model, self.output_data, self.base / "code"):
+        for folder in (self.config, self.data, self.model, self.output_data, self.code):
             folder.mkdir(parents=True)
         for channel in job.get("InputDataConfig", ()):
             self._stage(channel)
@@ -148,7 +149,7 @@ class Workspace:
 
     def clear(self) -> None:
         """Remove what has been uploaded; the configuration and the log stay for whoever wants to look."""
-        for folder in (self.data, self.model, self.output_data, self.base / "code"):
+        for folder in (self.data, self.model, self.output_data, self.code):
             shutil.rmtree(folder, ignore_errors=True)
 
 
