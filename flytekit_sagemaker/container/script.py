@@ -5,28 +5,26 @@ Source: https://github.com/aws/sagemaker-training-toolkit
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import re
 import shlex
 import shutil
-import signal
-import subprocess
 import sys
 import tarfile
 import tempfile
-import threading
-from collections import deque
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import FrameType
 
-from flytekit_sagemaker.container import toolkit_variables
+from flytekit_sagemaker.container import mpi, toolkit_variables
 from flytekit_sagemaker.container.contract import Contract
 from flytekit_sagemaker.container.distributed import DistributedContext, wait_for_hosts
-from flytekit_sagemaker.container.failure import MAX_CHARACTERS, cut, failure_text
+from flytekit_sagemaker.container.failure import failure_text
+from flytekit_sagemaker.container.programs import run_program
 from flytekit_sagemaker.errors import UserError
 
-_KEPT_LINES = 100
+# With mpi4py's own runner, a rank that raises ends the others, too; without it, they wait for it for ever.
+_PYTHON_RANK = ("-m", "mpi4py") if importlib.util.find_spec("mpi4py") else ()
 _SAFE_PROGRAM = re.compile(r"[A-Za-z0-9._+][A-Za-z0-9._+/-]*")
 
 
@@ -45,20 +43,30 @@ def run(contract: Contract) -> int:
         environment = {**os.environ, **toolkit_variables.variables(contract)}
         program = _program(contract)
         _fetch(contract)
-        command = _command(contract, program)
-        wait_for_hosts(DistributedContext.of(contract), environment)
-        code, error_output = _execute(command, contract.code_dir, _with_imports_from(contract.code_dir, environment))
+        code, reason = _execute(contract, program, _with_imports_from(contract.code_dir, environment))
     except Exception as error:
         code, reason = 1, failure_text(error)
         print(reason, file=sys.stderr)
-    else:
-        reason = _reason(program, code, error_output)
     if code == 0:
         contract.success_file.parent.mkdir(parents=True, exist_ok=True)
         contract.success_file.touch()
     elif not contract.failure_file.exists():
         contract.fail(reason)
     return code
+
+
+def _execute(contract: Contract, program: str, environment: Mapping[str, str]) -> tuple[int, str]:
+    """Run the program; its exit code and, if that is not 0, the reason."""
+    context = DistributedContext.of(contract)
+    with_mpi = bool(toolkit_variables.decoded(contract.hyperparameters).get(toolkit_variables.MPI_ENABLED))
+    command = _command(contract, program, _PYTHON_RANK if with_mpi else ())
+    if with_mpi:
+        os.environ.update(environment)
+        os.chdir(contract.code_dir)
+        return mpi.run(context, contract, command), ""  # the reason is there already
+    wait_for_hosts(context, environment)
+    ended = run_program(program, command, contract.code_dir, environment)
+    return ended.code, ended.reason
 
 
 def _program(contract: Contract) -> str:
@@ -107,7 +115,7 @@ def _download(uri: str, path: Path) -> None:
     FlyteContextManager.current_context().file_access.get_data(uri, str(path))
 
 
-def _command(contract: Contract, program: str) -> list[str]:
+def _command(contract: Contract, program: str, interpreter_options: Sequence[str]) -> list[str]:
     """What runs the program, after what it needs has been installed."""
     folder = contract.code_dir
     arguments = toolkit_variables.arguments(contract.hyperparameters)
@@ -121,56 +129,14 @@ def _command(contract: Contract, program: str) -> list[str]:
     requirements = ["-r", "requirements.txt"] if (folder / "requirements.txt").exists() else []
     if is_package or requirements:
         install = [sys.executable, "-m", "pip", "install", *(["."] if is_package else []), *requirements]
-        code, error_output = _execute(install, folder, os.environ)
-        if code:
-            raise UserError(f"{shlex.join(install[1:])} failed: {' '.join(error_output[-5:])}")
+        ended = run_program("pip", install, folder, os.environ)
+        if ended.code:
+            raise UserError(f"{shlex.join(install[2:])} failed: {ended.reason}")
     if is_package:
-        return [sys.executable, "-m", program.removesuffix(".py").replace("/", "."), *arguments]
-    return [sys.executable, program, *arguments]
+        return [sys.executable, *interpreter_options, "-m", program.removesuffix(".py").replace("/", "."), *arguments]
+    return [sys.executable, *interpreter_options, program, *arguments]
 
 
 def _with_imports_from(folder: Path, environment: Mapping[str, str]) -> dict[str, str]:
     path = os.pathsep.join(filter(None, [str(folder), environment.get("PYTHONPATH")]))
     return {**environment, "PYTHONPATH": path}
-
-
-def _execute(command: Sequence[str], folder: Path, environment: Mapping[str, str]) -> tuple[int, list[str]]:
-    """Run a program that gets the SIGTERM of this one; its exit code, and the last lines that it wrote as errors."""
-    process = subprocess.Popen(command, cwd=folder, env=environment, stderr=subprocess.PIPE)
-    assert process.stderr is not None
-
-    def hand_on(number: int, frame: FrameType | None) -> None:
-        process.send_signal(number)
-
-    in_main_thread = threading.current_thread() is threading.main_thread()
-    before = signal.signal(signal.SIGTERM, hand_on) if in_main_thread else None
-    lines: deque[bytes] = deque(maxlen=_KEPT_LINES)
-    copier = threading.Thread(target=_copy, args=(process.stderr.fileno(), lines), daemon=True)
-    copier.start()
-    try:
-        code = process.wait()
-    finally:
-        if in_main_thread:
-            signal.signal(signal.SIGTERM, before)
-    copier.join(timeout=1)  # what the program has handed down to others does not hold up the job
-    text = b"".join(lines).decode("utf-8", errors="replace")
-    return code if code >= 0 else 128 - code, [line for line in text.splitlines() if line.strip()]
-
-
-def _copy(source: int, lines: deque[bytes]) -> None:
-    while data := os.read(source, 1 << 16):
-        os.write(2, data)
-        lines.extend(data.splitlines(keepends=True))
-
-
-def _reason(program: str, code: int, error_output: Sequence[str]) -> str:
-    """What a failed script is said to have failed of: the line with the exception first, then the lines before it."""
-    if code == 128 + signal.SIGKILL:
-        return f"{program} was killed (SIGKILL), as happens when the memory of the instance is used up."
-    *before, last = error_output or [""]
-    if not last:
-        return f"{program} ended with exit code {code} and wrote nothing to its standard error."
-    headline = cut(last, MAX_CHARACTERS // 2)
-    room = MAX_CHARACTERS - len(headline) - 1
-    tail = "\n".join(before)[-room:]
-    return f"{headline}\n{tail}".rstrip()

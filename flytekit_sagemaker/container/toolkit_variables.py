@@ -18,6 +18,7 @@ from flytekit_sagemaker.container.contract import OBJECTIVE_METRIC_HYPERPARAMETE
 
 PROGRAM = "sagemaker_program"
 SUBMIT_DIRECTORY = "sagemaker_submit_directory"
+MPI_ENABLED = "sagemaker_mpi_enabled"
 
 _LOG_LEVEL = "sagemaker_container_log_level"
 _KNOWN = frozenset(
@@ -34,7 +35,7 @@ _KNOWN = frozenset(
     }
 )
 _DISTRIBUTIONS = (
-    "sagemaker_mpi_enabled",
+    MPI_ENABLED,
     "sagemaker_parameter_server_enabled",
     "sagemaker_distributed_dataparallel_enabled",
     "sagemaker_pytorch_ddp_enabled",

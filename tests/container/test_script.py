@@ -141,6 +141,20 @@ def test_the_reason_of_a_failure_is_the_scripts_own(tree: Callable[..., Tree]) -
     assert not (at.base / "output" / "success").exists()
 
 
+def test_the_exception_is_found_before_what_is_said_after_it(tree: Callable[..., Tree]) -> None:
+    program = "import atexit, sys\natexit.register(lambda: print('bye', file=sys.stderr))\n{}['rate']"
+    at = tree(code={"train.py": program})
+    at.run(RUN, SAGEMAKER_PROGRAM="train.py")
+    assert at.failure is not None
+    assert at.failure.startswith("KeyError: 'rate'\nTraceback")
+
+
+def test_without_an_exception_the_last_lines_are_the_reason(tree: Callable[..., Tree]) -> None:
+    at = tree(code={"train.sh": "echo first >&2; echo 'out of range' >&2; exit 4"})
+    assert at.run(RUN, SAGEMAKER_PROGRAM="train.sh").returncode == 4
+    assert at.failure == "out of range\nfirst"
+
+
 def test_a_long_failure_keeps_its_exception(tree: Callable[..., Tree]) -> None:
     noise = (
         "import sys\nfor n in range(1000): print('warning', n, file=sys.stderr)\nraise ValueError('x' * 5000 + 'end')"
@@ -200,7 +214,7 @@ def test_requirements_are_installed_and_named_when_they_cannot_be(tree: Callable
     at = tree(code={"train.py": "", "requirements.txt": "./no-such-package.whl"})
     assert at.run(RUN, SAGEMAKER_PROGRAM="train.py").returncode == 1
     assert at.failure is not None
-    assert at.failure.startswith("UserError: -m pip install -r requirements.txt failed")
+    assert at.failure.startswith("UserError: pip install -r requirements.txt failed")
     assert "no-such-package" in at.failure
 
 
