@@ -14,7 +14,7 @@ from flytekit.exceptions.user import FlyteRecoverableException
 from flytekit.types.directory import FlyteDirectory
 from flytekit.types.file import FlyteFile
 
-from flytekit_sagemaker import SdkSimpleHPOJobTask, custom_training_job_task, report_metric
+from flytekit_sagemaker import SdkSimpleHPOJobTask, checkpoint, custom_training_job_task, report_metric
 from flytekit_sagemaker.models.training_job import Channel, StoppingCondition, TrainingJobConfig
 
 CONFIG = TrainingJobConfig(instance_type="ml.m5.xlarge", volume_size_in_gb=10)
@@ -144,3 +144,30 @@ def on_two_hosts(kind: str = "") -> dict:
 @custom_training_job_task(training_job_config=TWO_HOSTS, should_persist_output=lambda context: context.rank == 1)
 def persisted_by_the_second() -> str:
     return str(current_context().distributed_context.current_host)
+
+
+SPOT = TrainingJobConfig(instance_type="ml.m5.xlarge", volume_size_in_gb=10, enable_managed_spot_training=True)
+
+
+@custom_training_job_task(training_job_config=SPOT)
+def descend(steps: int, rate: float, pause_at: int, signs: str) -> NamedTuple(
+    "Descended", weights=list[float], begun=int
+):  # type: ignore[valid-type]
+    """Gradient descent on a parabola, a checkpoint per step; once at ``pause_at`` it waits for a file to appear."""
+    rng = np.random.default_rng(7)
+    weights, begun = rng.normal(size=3), 0
+    if (latest := checkpoint.latest()) is not None:
+        weights, begun = np.load(latest.path / "weights.npy"), latest.step + 1
+    for step in range(begun, steps):
+        weights = weights - rate * 2 * (weights - np.array([1.0, 2.0, 3.0]))
+        with checkpoint.saving(step) as folder:
+            np.save(folder / "weights.npy", weights)
+        report_metric("loss", float(((weights - [1.0, 2.0, 3.0]) ** 2).sum()), step=step)
+        if step == pause_at and begun == 0:
+            Path(signs, os.environ["TRAINING_JOB_NAME"]).touch()
+            while True:
+                time.sleep(0.01)
+    return weights.tolist(), begun
+
+
+tune_descent = SdkSimpleHPOJobTask(descend, 2, 1, tunable_parameters=["rate"])
