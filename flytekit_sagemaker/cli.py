@@ -56,7 +56,7 @@ def _interrupt(options: argparse.Namespace) -> None:
 def _dockerfile(options: argparse.Namespace) -> None:
     from flytekit_sagemaker import images
 
-    given = {name: value for name, value in vars(options).items() if value and name in _IMAGE_OPTIONS}
+    given = {name: value for name, value in vars(options).items() if value and name in (*_IMAGE_OPTIONS, "mpi")}
     with warnings.catch_warnings(record=True) as warned:
         image = images.sagemaker_image(**given)
     for warning in warned:
@@ -137,6 +137,7 @@ def _parser() -> argparse.ArgumentParser:
             metavar=metavar,
             help=f"{words}; repeatable" if repeatable else words,
         )
+    dockerfile.add_argument("--mpi", action="store_true", help="with Open MPI, for several hosts under MPI")
     dockerfile.add_argument(
         "--output",
         type=Path,

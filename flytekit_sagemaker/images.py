@@ -21,6 +21,14 @@ _DISTRIBUTION = "flytekit-sagemaker"
 # mounts /opt/ml for root. So in this image that user is root, by another name.
 _RUN_AS_ROOT = r"sed -i 's#^flytekit:.*#flytekit:x:0:0::/root:/bin/bash#' /etc/passwd"
 
+# Under MPI the first host reaches the others by SSH: they share a key, and sshd wants its folders to be root's.
+_MPI_PACKAGES = ("openmpi-bin", "openssh-server", "openssh-client")
+_MPI_KEY = (
+    "chown root /root && mkdir -p -m 700 /root/.ssh && rm -f /root/.ssh/id_ed25519 && "
+    "ssh-keygen -q -t ed25519 -N '' -f /root/.ssh/id_ed25519 && "
+    "cp /root/.ssh/id_ed25519.pub /root/.ssh/authorized_keys"
+)
+
 _ECR = re.compile(r"(\d{12}\.dkr\.ecr(-fips)?\.[a-z0-9-]+\.amazonaws\.(com|com\.cn|eu))|public\.ecr\.aws")
 _REGISTRY = re.compile(r"[a-z\d._-]+(:\d{1,5})?(/[\w.-]+)*")
 _NAME = re.compile(r"[a-z0-9]+([._/-][a-z0-9]+)*")
@@ -40,6 +48,7 @@ def sagemaker_image(
     base_image: str = "",
     base_python: str = "",
     python_version: str = "",
+    mpi: bool = False,
     this_package: str = "",
 ) -> ImageSpec:
     """The image of a custom training job: this package, yours, and an entry point that SageMaker can start.
@@ -54,13 +63,15 @@ def sagemaker_image(
         name: repository in the registry; it must exist before the first push.
         packages: requirements for pip.
         requirements: path of a requirements file, beside ``packages`` or instead of them; not a lock file.
-        apt_packages: packages for ``apt-get``; MPI needs ``openmpi-bin`` and ``openssh-server``.
+        apt_packages: packages for ``apt-get``.
         env: environment variables.
         commands: commands for the shell, run as root while the image is built.
         base_image: what to start from, such as an AWS Deep Learning Container; plain Debian if left out.
         base_python: the interpreter in ``base_image`` whose libraries (PyTorch, for example) are to be seen. If left
             out the image has a Python of its own, which sees none of them.
         python_version: such as ``3.11``; the running Python's if left out.
+        mpi: for jobs whose ``distributed_protocol`` is MPI: Open MPI, and SSH with a key that is made with the image.
+            Who can pull the image has the key, which opens the hosts of its jobs to each other and nothing else.
         this_package: where this package comes from, if not from the package index in the version that is running: a
             requirement such as ``flytekit-sagemaker @ git+https://...``, or the path of a wheel below the current
             folder, as ``pip wheel --no-deps --wheel-dir dist .`` makes it of a working tree.
@@ -98,10 +109,15 @@ def sagemaker_image(
         registry=registry or None,
         packages=[*packages, *([] if wheel else [requirement])] or None,
         requirements=requirements or None,
-        apt_packages=list(apt_packages) or None,
+        apt_packages=[*apt_packages, *(_MPI_PACKAGES if mpi else ())] or None,
         env={**(env or {})} or None,
         # uv is what flytekit's Dockerfile installs with, and it is there for every command.
-        commands=[*([f"uv pip install /root/{wheel}"] if wheel else []), *commands, _RUN_AS_ROOT],
+        commands=[
+            *([f"uv pip install /root/{wheel}"] if wheel else []),
+            *([_MPI_KEY] if mpi else []),
+            *commands,
+            _RUN_AS_ROOT,
+        ],
         copy=[wheel] if wheel else None,
         base_image=base_image or None,
         python_exec=base_python or None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 import warnings
 from importlib.metadata import version
@@ -91,6 +92,21 @@ def test_an_image_of_aws_keeps_its_libraries_and_gets_our_entry_point(tmp_path: 
     assert "OMP_NUM_THREADS=2" in text
     assert "openmpi-bin" in text
     assert "flytekit-sagemaker @ git+https" in (tmp_path / "requirements_uv.txt").read_text()
+
+
+@pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="ssh-keygen is not installed")
+def test_an_image_for_mpi_lets_its_hosts_reach_each_other_by_ssh(tmp_path: Path) -> None:
+    text = dockerfile(sagemaker_image(mpi=True, apt_packages=["git"]), tmp_path)
+    assert all(f" {package}" in text for package in ("git", "openmpi-bin", "openssh-server", "openssh-client"))
+    command = next(each for each in instructions(text, "RUN") if "ssh-keygen" in each).split("/usr/bin/uv", 1)[1]
+    make_key = command.partition(" && sed ")[0].replace("/root", str(tmp_path / "root")).replace("chown root", "mkdir")
+    subprocess.run(["sh", "-c", make_key], check=True)
+    keys = tmp_path / "root" / ".ssh"
+    derived = subprocess.run(
+        ["ssh-keygen", "-y", "-f", keys / "id_ed25519"], capture_output=True, text=True, check=True
+    )
+    assert (keys / "authorized_keys").read_text().split()[:2] == derived.stdout.split()[:2]
+    assert keys.stat().st_mode & 0o777 == 0o700
 
 
 def test_the_name_of_an_image_is_that_of_its_content() -> None:
