@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sysconfig
 import traceback
-from collections.abc import Iterator
 from pathlib import Path
 
 import flytekit_sagemaker
@@ -15,9 +13,9 @@ MAX_CHARACTERS = 990
 _CUT = " ... "
 _HEADING = "\nTraceback (most recent call last):"
 _OURS = Path(flytekit_sagemaker.__file__).parent
-_LIBRARIES = [Path(sysconfig.get_path(kind)) for kind in ("purelib", "platlib")]
 _EXAMPLES = _OURS / "examples"
-_MACHINERY = (_OURS, *(folder / name for folder in _LIBRARIES for name in ("flytekit", "click", "rich_click")))
+_MACHINERY = ("flytekit", "click", "rich_click")
+_LIBRARIES = ("site-packages", "dist-packages")
 _STARTERS = ("<frozen runpy>", "<frozen importlib._bootstrap>", "<frozen importlib._bootstrap_external>")
 
 
@@ -88,8 +86,8 @@ def _frames(error: BaseException) -> list[traceback.FrameSummary]:
 
 def _is_machinery(filename: str) -> bool:
     path = Path(filename)
-    ours = any(path.is_relative_to(folder) for folder in _MACHINERY) and not path.is_relative_to(_EXAMPLES)
-    return ours or filename in _STARTERS
+    ours = path.is_relative_to(_OURS) and not path.is_relative_to(_EXAMPLES)
+    return ours or filename in _STARTERS or Path(_short(filename)).parts[:1] in [(name,) for name in _MACHINERY]
 
 
 def _place(error: BaseException) -> str:
@@ -104,6 +102,7 @@ def _shown(frame: traceback.FrameSummary) -> str:
 
 
 def _short(filename: str) -> str:
+    """A path as its reader knows it: within the libraries, or from the current directory."""
     path = Path(filename)
-    shorter: Iterator[str] = (str(path.relative_to(at)) for at in (*_LIBRARIES, Path.cwd()) if path.is_relative_to(at))
-    return next(shorter, filename)
+    roots = [*(folder for folder in path.parents if folder.name in _LIBRARIES), Path.cwd()]
+    return next((str(path.relative_to(root)) for root in roots if path.is_relative_to(root)), filename)
