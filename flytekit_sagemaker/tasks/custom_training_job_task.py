@@ -161,6 +161,11 @@ class CustomTrainingJobTask(RunsThroughConnector, PythonFunctionTask[None]):  # 
         self._python_interface = Interface(inputs, interface.outputs, interface.output_tuple_name, docstring=docs)
         self._interface = transform_interface_to_typed_interface(self._python_interface)
 
+    @property
+    def function_task(self) -> CustomTrainingJobTask:
+        """The task whose function a job of this task runs: this one."""
+        return self
+
     def get_custom(self, settings: Any) -> dict[str, Any]:
         """The protobuf JSON of the job."""
         return to_wire(self.training_job)

@@ -113,11 +113,16 @@ class SdkSimpleHPOJobTask(SageMakerTask):
             options=TaskOptions(name, retries, cacheable, cache_version, interruptible),
         )
 
+    @property
+    def function_task(self) -> CustomTrainingJobTask | None:
+        """The task whose function each trial runs; None for a built-in algorithm."""
+        return self._tuned_task if isinstance(self._tuned_task, CustomTrainingJobTask) else None
+
     def get_container(self, settings: Any) -> Any:
         """The container of the function that is tuned, as Flyte would start it; None for a built-in algorithm."""
-        if not isinstance(self._tuned_task, CustomTrainingJobTask):
+        if self.function_task is None:
             return None
-        return get_serializable(OrderedDict(), settings, self._tuned_task).template.container
+        return get_serializable(OrderedDict(), settings, self.function_task).template.container
 
 
 def _check_tunable(names: Sequence[str], function: Function) -> None:

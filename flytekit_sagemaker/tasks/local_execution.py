@@ -33,7 +33,7 @@ from flytekit_sagemaker import settings
 from flytekit_sagemaker.errors import JobFailed, JobNotCreated
 from flytekit_sagemaker.reporting.live import LiveDisplay
 from flytekit_sagemaker.reporting.progress import Progress
-from flytekit_sagemaker.tasks import images
+from flytekit_sagemaker.tasks import images, interactive
 
 _FIRST_LOOK_IN_SECONDS = 0.05
 _LONGEST_WAIT_IN_SECONDS = 1.0
@@ -166,6 +166,9 @@ class _LocalRun:
 def _template(context: Any, task: Any, inputs: LiteralMap, output_prefix: str) -> Any:
     """The task's template as Flyte hands it to a connector: the arguments of its container are filled in."""
     serialization = context.serialization_settings or SerializationSettings(ImageConfig.auto_default_image())
+    function_task = getattr(task, "function_task", None)
+    if function_task is not None and interactive.is_interactive(function_task):
+        serialization = interactive.with_pickled_code(serialization, function_task, context, f"{output_prefix}/code")
     with images.not_built():
         template = get_serializable(OrderedDict(), serialization, task).template
     if template.container is not None:
