@@ -11,8 +11,8 @@ import sys
 import textwrap
 from pathlib import Path
 
-from flytekit_sagemaker.container import checkpoints, job
-from flytekit_sagemaker.container.command import JOB_NAME, Command
+from flytekit_sagemaker.container import checkpoints, job, mpi
+from flytekit_sagemaker.container.command import JOB_NAME, TRAINING_MODULE, Command
 from flytekit_sagemaker.container.contract import BASE_DIR_VARIABLE, Contract
 from flytekit_sagemaker.container.distributed import rendezvous
 from flytekit_sagemaker.container.failure import failure_text
@@ -21,6 +21,8 @@ from flytekit_sagemaker.errors import SageMakerError, UserError
 _FAILED = 1
 _EXECUTE = "pyflyte-execute"
 _FAST_EXECUTE = "pyflyte-fast-execute"
+# The hyperparameter by which the toolkit, too, knows a job under MPI.
+_MPI = "sagemaker_mpi_enabled"
 
 
 class TrainingFailed(Exception):
@@ -66,6 +68,8 @@ def _run(current: job.Job) -> int:
         return script.run(current.contract)
     os.environ.update({name: value for name, value in command.environment.items() if name not in os.environ})
     os.environ.update(rendezvous(current.distributed, os.environ))
+    if current.contract.hyperparameters.get(_MPI) == "true" and not mpi.is_rank(os.environ):
+        return mpi.run(current.distributed, current.contract, [sys.executable, "-m", TRAINING_MODULE.partition(":")[0]])
     for folder in reversed(os.environ.get("PYTHONPATH", "").split(os.pathsep)):
         _import_from(folder)
     own = [argument.replace(JOB_NAME, current.contract.training_job_name) for argument in command.argv]
@@ -135,3 +139,10 @@ def _fail(reason: str, code: int = _FAILED) -> int:
     job.current().contract.fail(reason)
     print(reason, file=sys.stderr, flush=True)
     return code
+
+
+if __name__ == "__main__":
+    exit_code = main()
+    if exit_code and mpi.is_rank(os.environ):
+        mpi.leave(exit_code)
+    sys.exit(exit_code)
