@@ -28,6 +28,7 @@ from flytekit.extend.backend.connector_service import AsyncConnectorService
 from flytekit.extend.backend.utils import is_terminal_phase
 from flytekit.tools.translator import get_serializable
 
+from flytekit_sagemaker.tasks.images import not_built
 from flytekit_sagemaker.tasks.inputs import accepted_inputs
 
 
@@ -79,7 +80,8 @@ class Flyte:
         without_container: bool = False,
     ) -> bytes:
         settings = SerializationSettings(ImageConfig.auto_default_image(), project="p", domain="d", version="v1")
-        template = get_serializable({}, settings, task).template.to_flyte_idl()
+        with not_built():
+            template = get_serializable({}, settings, task).template.to_flyte_idl()
         context = FlyteContextManager.current_context()
         values = accepted_inputs(task.name, task.python_interface.inputs_with_defaults, inputs)
         literals = await TypeEngine._dict_to_literal_map(context, values, task.python_interface.inputs)
