@@ -16,6 +16,7 @@ import hmac
 import json
 import logging
 import os
+import queue
 import re
 import secrets
 import shutil
@@ -312,18 +313,18 @@ def serve(port: int, root: Path, images: Mapping[str, Sequence[str]] | None = No
         root: folder for the state and the jobs' workspaces.
         images: commands that stand for images, beside those of the setting ``local_images``, which they win over.
     """
-    over = threading.Event()
+    signals: queue.SimpleQueue[int] = queue.SimpleQueue()  # unlike an event, it may be set while it is waited for
     try:
         commands = {**_images_of_settings(), **(images or {})}  # imports flytekit, which handles signals, too
         for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: over.set())
+            signal.signal(number, lambda received, _: signals.put(received))
         server = LocalSageMaker(root, port=port, images=commands).start()
     except CannotStart as fault:
         print(fault, file=sys.stderr)
         raise SystemExit(1) from None
     with server:
         print(_WELCOME.format(url=server.url, root=server.root), flush=True)
-        over.wait()
+        signals.get()
     print("The local SageMaker has ended. Unfinished jobs are taken up when it is started on the same folder.")
 
 

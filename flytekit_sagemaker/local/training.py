@@ -50,8 +50,8 @@ class Surroundings:
 
     Attributes:
         folder: where the jobs' workspaces are.
-        directory: where commands and users' functions run, so that ``python train.py`` means the file that its author
-            means.
+        directory: where commands run and the modules of users' functions are looked for, so that ``python train.py``
+            means the file that its author means.
     """
 
     store: Store

@@ -50,7 +50,7 @@ class ServeProcess:
     def end(self, number: signal.Signals) -> int:
         assert self.process is not None
         self.process.send_signal(number)
-        self.process.communicate()
+        print(*self.process.communicate())  # shown when the test fails
         return self.process.returncode
 
 

@@ -73,7 +73,7 @@ def with_image(image: str, **members: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("entrypoint", [None, list(ENTRYPOINT)], ids=["train of the image", "entrypoint"])
-def test_a_function_runs_in_a_fork_of_the_launcher_and_in_the_server_s_folder(
+def test_a_function_of_the_server_s_folder_runs_in_a_fork_of_the_launcher_and_in_a_folder_of_its_own(
     functions: Jobs, tmp_path: Path, entrypoint: list[str] | None
 ) -> None:
     members = {"ContainerEntrypoint": entrypoint} if entrypoint else {}
@@ -82,7 +82,8 @@ def test_a_function_runs_in_a_fork_of_the_launcher_and_in_the_server_s_folder(
     job = functions.ended("function")
     assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
     assert result(tmp_path) == 49
-    assert f"parent={functions.server.launcher_pid} directory={tmp_path}" in functions.log("function")
+    folder = functions.server.root / "training-jobs" / "function" / "algo-1" / "code"
+    assert f"parent={functions.server.launcher_pid} directory={folder}\n" in functions.log("function")
     assert job["FinalMetricDataList"][0]["Value"] == 0.25
 
 

@@ -108,9 +108,8 @@ def test_arguments_of_the_request_take_the_place_of_hyperparameters(jobs: Jobs, 
 def test_a_container_s_own_train_gets_no_arguments(jobs: Jobs, folder: Path) -> None:
     (folder / "own").mkdir()
     (folder / "own" / "train").write_text("import sys; print('arguments:', sys.argv[1:])")
-    jobs.train(
-        "own-train", HYPERPARAMETERS, AlgorithmSpecification={"TrainingImage": "own", "TrainingInputMode": "File"}
-    )
+    algorithm = {"TrainingImage": "own", "TrainingInputMode": "File"}
+    jobs.train("own-train", HYPERPARAMETERS, AlgorithmSpecification=algorithm)
     jobs.ended("own-train")
     assert jobs.log("own-train") == "arguments: []\n"
 

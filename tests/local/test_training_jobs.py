@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
@@ -169,27 +168,16 @@ def test_one_failing_host_fails_the_job_and_ends_the_others(jobs: Jobs) -> None:
 
 
 def test_of_two_hosts_that_were_killed_the_one_that_was_not_killed_by_us_is_blamed(jobs: Jobs) -> None:
-    jobs.train(
-        "hungry-host",
-        {"fail_host": "algo-2", "kill": str(int(signal.SIGKILL))},
-        ResourceConfig={"InstanceType": "ml.m5.large", "InstanceCount": 2, "VolumeSizeInGB": 1},
-        AlgorithmSpecification={
-            "TrainingImage": IMAGE,
-            "TrainingInputMode": "File",
-            "ContainerEntrypoint": [
-                "sh",
-                "-c",
-                'echo "$SM_CURRENT_HOST"; [ $SM_CURRENT_HOST = algo-2 ] && kill -9 $$; sleep 60',
-            ],
-        },
-    )
+    program = "echo $SM_CURRENT_HOST; [ $SM_CURRENT_HOST = algo-2 ] && kill -9 $$; sleep 60"
+    algorithm = {"TrainingImage": IMAGE, "TrainingInputMode": "File", "ContainerEntrypoint": ["sh", "-c", program]}
+    resources = {"InstanceType": "ml.m5.large", "InstanceCount": 2, "VolumeSizeInGB": 1}
+    jobs.train("hungry-host", AlgorithmSpecification=algorithm, ResourceConfig=resources)
     assert jobs.ended("hungry-host")["FailureReason"] == "AlgorithmError: algo-2, exit code: 137"
 
 
 def test_the_hosts_of_a_job_have_a_meeting_point_that_no_other_job_has(jobs: Jobs, tmp_path: Path) -> None:
-    program = "import os, pathlib; environ = os.environ; pathlib.Path(environ['SM_OUTPUT_DATA_DIR'], 'at-' + environ["
-    program += "'SM_CURRENT_HOST']).write_text(environ.get('MASTER_ADDR', '') + ' ' + environ.get('MASTER_PORT', ''))"
-    algorithm = {"TrainingImage": IMAGE, "TrainingInputMode": "File", "ContainerEntrypoint": ["python", "-c", program]}
+    program = 'printf "$MASTER_ADDR $MASTER_PORT" > $SM_OUTPUT_DATA_DIR/$SM_CURRENT_HOST'
+    algorithm = {"TrainingImage": IMAGE, "TrainingInputMode": "File", "ContainerEntrypoint": ["sh", "-c", program]}
     target = {"S3OutputPath": f"file://{tmp_path}/points", "CompressionType": "NONE"}
     told: dict[str, set[str]] = {}
     for name, count, asked in (("meet-1", 2, {}), ("meet-2", 2, {"MASTER_PORT": "4711"}), ("alone", 1, {})):
