@@ -23,7 +23,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from flytekit_sagemaker.container.checkpoints import RANK_VARIABLE
+from flytekit_sagemaker.container.checkpoints import RANK_VARIABLE, STOPPED_EXIT_CODE
 from flytekit_sagemaker.container.contract import Contract
 from flytekit_sagemaker.container.distributed import DistributedContext, share_a_machine, wait_for_hosts
 from flytekit_sagemaker.container.programs import run_program
@@ -73,10 +73,13 @@ def is_rank(environ: Mapping[str, str]) -> bool:
 
 
 def leave(code: int) -> NoReturn:
-    """End a rank that has failed without the end of MPI, in which it would wait for the others, and they for it.
+    """End a rank with an exit code that does to the other ranks what it should.
 
-    ``mpirun`` ends the others then.
+    After a failure they are not waited for, as the end of MPI would do: ``mpirun`` ends them. A rank that SageMaker has
+    stopped leaves with 0 and does wait for them, since they may still be saving their checkpoints.
     """
+    if code in (0, STOPPED_EXIT_CODE):
+        sys.exit(0)
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, ValueError):
             stream.flush()
@@ -149,7 +152,10 @@ def _processes(
     together = share_a_machine(os.environ)
     words: list[str] = []
     for host in hosts:
-        place = f"localhost:{context.world_size}" if together else f"{host}:1"
+        if together:
+            place = f"localhost:{context.world_size}"
+        else:  # mpirun does not recognize its own machine by the name that SageMaker gives it
+            place = f"{'localhost' if host == context.hosts[0] else host}:1"
         base = contract.base.with_name(host) if together and context.world_size > 1 else contract.base
         words += [":"] if words else []
         words += ["-np", "1", "--host", place, sys.executable, "-ISc", program, str(base), *arguments]

@@ -63,6 +63,17 @@ elif what == "wait":
     time.sleep(2)  # longer than mpirun waits after a SIGTERM of its own
     with checkpoint.saving(5) as folder:
         (folder / "state").write_text(contract.current_host)
+elif what == "sleep":
+    @checkpoint.on_stop
+    def save():
+        time.sleep(2 * world.rank)
+        with checkpoint.saving(5) as folder:
+            (folder / "state").write_text(contract.current_host)
+    (contract.base / "up").touch()
+    try:
+        time.sleep(60)
+    except SystemExit as stop:
+        mpi.leave(stop.code)
 world.barrier()
 """
 )
@@ -166,13 +177,17 @@ def test_what_a_rank_of_a_script_dies_of_is_the_reason(train: Callable[..., Jobs
     assert job["FailureReason"].startswith("AlgorithmError: ValueError: no such column\n")
 
 
-def test_a_stop_reaches_every_rank_and_leaves_time_to_save(train: Callable[..., Jobs], tmp_path: Path) -> None:
+@pytest.mark.parametrize("what", ["wait", "sleep"], ids=["asking", "not asking"])
+def test_a_stop_reaches_every_rank_and_leaves_time_to_save(
+    train: Callable[..., Jobs], tmp_path: Path, what: str
+) -> None:
     kept = tmp_path / "kept"
-    jobs = train("mpi-stops", "wait", 2, CheckpointConfig={"S3Uri": f"file://{kept}"})
-    folder = jobs.server.root / "training-jobs" / "mpi-stops"
+    name = f"mpi-stops-{what}"
+    jobs = train(name, what, 2, CheckpointConfig={"S3Uri": f"file://{kept}"})
+    folder = jobs.server.root / "training-jobs" / name
     eventually(lambda: [(folder / host / "up").exists() for host in ("algo-1", "algo-2")], all)
-    jobs.client.stop_training_job(TrainingJobName="mpi-stops")
-    assert jobs.ended("mpi-stops")["TrainingJobStatus"] == "Stopped"
+    jobs.client.stop_training_job(TrainingJobName=name)
+    assert jobs.ended(name)["TrainingJobStatus"] == "Stopped"
     saved = {path.read_text(): path for path in kept.rglob("state")}
     assert set(saved) == {"algo-1", "algo-2"}
     assert all(path.relative_to(kept).parts[0] == host for host, path in saved.items())
