@@ -106,7 +106,7 @@ def _environment(container: Container, configured: Mapping[str, str], most: int)
         others = {name: value for name, value in container.environment.items() if name not in beside}
         command = replace(container.command, environment={**container.command.environment, **others})
         module = {TRAINING_MODULE_VARIABLE: TRAINING_MODULE}
-        environment = {**beside, **command.variables(), **module, **configured}
+        environment = {**beside, **configured, **command.variables(), **module}
         if len(environment) <= most:
             break
     return environment

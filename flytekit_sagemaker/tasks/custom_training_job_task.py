@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import linecache
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -91,6 +92,8 @@ class CustomTrainingJobTask(RunsThroughConnector, PythonFunctionTask[None]):  # 
         ]
         if not callable(task_function):
             problems.append(Problem("task_function", task_function, "must be a function"))
+        elif inspect.iscoroutinefunction(task_function):
+            problems.append(Problem("task_function", task_function.__name__, "must not be async: it has its job alone"))
         if problems:
             raise InvalidInput("custom_training_job_task", problems)
         super().__init__(

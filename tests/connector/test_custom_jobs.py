@@ -14,7 +14,7 @@ from flytekit.models.literals import LiteralMap
 from flytekit_sagemaker.connector.literals import plain_values
 from tests.tasks import functions
 
-from .conftest import Flyte
+from .conftest import Flyte, execution
 
 SEARCH = {
     "tuning_strategy": "RANDOM",
@@ -43,13 +43,16 @@ def plain(content: bytes) -> dict[str, Any]:
 
 
 async def test_the_outputs_of_the_function_are_those_of_the_task(flyte: Flyte, inputs: dict[str, Any]) -> None:
-    meta = await flyte.create(functions.train_model, {**inputs, "depth": 3})
+    who = execution()
+    who.environment_variables["FLYTE_INTERNAL_EXECUTION_ID"] = "f7"
+    meta = await flyte.create(functions.train_model, {**inputs, "depth": 3}, who)
     resource = await flyte.end(functions.train_model, meta)
 
     assert resource.phase == TaskExecution.SUCCEEDED, resource.message
     outputs = plain((flyte.prefixes[meta] / "outputs.pb").read_bytes())
     assert set(outputs) == {"model", "error", "seen"}
     assert outputs["seen"]["depth"] == 3
+    assert outputs["seen"]["execution"] == "f7"
     assert Path(outputs["model"]).is_relative_to(flyte.prefixes[meta] / "raw")
     assert "validation:error" in flyte.deck(meta)
 

@@ -197,6 +197,19 @@ def test_a_failure_is_on_record_for_sagemaker_and_for_flyte(
     assert not (prepared.prefix / "outputs.pb").exists()
 
 
+def test_a_model_directory_that_cannot_be_written_is_told(prepare: Any) -> None:
+    prepared = prepare()
+    prepared.tree.contract.model_dir.rmdir()
+    prepared.tree.contract.model_dir.touch()
+    entry = [Path(sys.executable).with_name("flytekit-sagemaker"), "train"]
+    done = prepared.run(entry, {**prepared.command(INPUTS), "PYTHONPATH": str(prepared.code)})
+
+    assert done.returncode == 1
+    failure = prepared.tree.contract.failure_file.read_text()
+    assert f"the model cannot be written to {prepared.tree.contract.model_dir}" in failure.splitlines()[0]
+    assert "root" in failure
+
+
 def test_a_function_that_is_not_in_the_image_is_told(prepare: Any, program: Any) -> None:
     prepared = prepare()
     done = prepared.run(program, prepared.command(INPUTS))

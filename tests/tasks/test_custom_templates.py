@@ -142,6 +142,10 @@ def takes_nothing() -> float:
     return 1.0
 
 
+async def waits() -> float:
+    return 1.0
+
+
 def takes_a_number_for_a_channel(train: int) -> float:
     return 1.0
 
@@ -160,6 +164,7 @@ def defined(function: Callable[..., Any] = takes_nothing, **options: Any) -> Any
         (lambda: custom_training_job_task(takes_nothing), ["write @custom_training_job_task(training_job_config"]),
         (lambda: custom_training_job_task()(takes_nothing), ["training_job_config is required"]),
         (lambda: defined("no function"), ["must be a function"]),
+        (lambda: defined(waits), ["must not be async"]),
         (lambda: defined(requests=Resources(cpu="1"), limits=1), ["requests", "limits", "instance_type"]),
         (lambda: defined(retires=3), ["retires", "Did you mean 'retries'?"]),
         (lambda: defined(retries=-1, timeout="x"), ["retries", "timeout"]),
