@@ -69,7 +69,7 @@ def train_classifier(trees: int, depth: int, features: float, criterion: str, se
 
 tune_trees = SdkSimpleHPOJobTask(
     training_job=train_classifier,
-    max_number_of_training_jobs=8,
+    max_number_of_training_jobs=6,
     max_parallel_training_jobs=2,
     tunable_parameters=["depth", "features", "criterion"],
 )

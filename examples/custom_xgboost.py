@@ -87,7 +87,7 @@ def train_xgboost(
 
 tune_xgboost = SdkSimpleHPOJobTask(
     training_job=train_xgboost,
-    max_number_of_training_jobs=8,
+    max_number_of_training_jobs=6,
     max_parallel_training_jobs=2,
     tunable_parameters=["eta", "max_depth", "subsample"],
     cacheable=True,

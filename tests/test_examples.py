@@ -11,6 +11,9 @@ from pathlib import Path
 
 import pytest
 
+# Each runs several processes that import whole libraries: on a busy machine they take their time.
+pytestmark = pytest.mark.timeout(400)
+
 EXAMPLES = Path(__file__).parents[1] / "examples"
 DIABETES = "111122223333.dkr.ecr.eu-west-1.amazonaws.com/diabetes:1"
 
