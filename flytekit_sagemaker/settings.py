@@ -30,7 +30,7 @@ SECTION_IN_WORDS = "the sagemaker section of the Flyte config"
 
 # Variables of this package that are no settings of a deployment: folder of the local SageMaker, progress display, and
 # what a training container is told.
-_OTHER_VARIABLES = {"LOCAL_ROOT", "PROGRESS", "ALGORITHM_VERSION"}
+_OTHER_VARIABLE = re.compile(r"LOCAL_ROOT|PROGRESS|ALGORITHM_VERSION|COMMAND_\d{2}")
 # Kubernetes gives every pod the address of each service of its namespace, in variables with the name of the service.
 # https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables
 _VARIABLE_OF_A_SERVICE = re.compile(r"(\w+_)?(SERVICE_(HOST|PORT(_\w+)?)|PORT(_\d+_\w+)?)")
@@ -326,9 +326,9 @@ def _warn_once(name: str, message: str) -> None:
 def _unknown_variables() -> Iterator[Problem]:
     for variable in os.environ:
         name = variable.removeprefix(ENVIRONMENT_PREFIX)
-        if name == variable or name.lower() in _FIELDS and name.isupper() or name in _OTHER_VARIABLES:
+        if name == variable or name.lower() in _FIELDS and name.isupper():
             continue
-        if not _VARIABLE_OF_A_SERVICE.fullmatch(name):
+        if not _OTHER_VARIABLE.fullmatch(name) and not _VARIABLE_OF_A_SERVICE.fullmatch(name):
             known = (ENVIRONMENT_PREFIX + each.upper() for each in _FIELDS)
             yield Problem(variable, None, "is not a setting", did_you_mean(variable, known))
 

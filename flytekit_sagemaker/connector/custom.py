@@ -58,7 +58,7 @@ def with_function(
         container,
         metrics=metrics,
         checkpoints=f"{place.output_path.rstrip('/')}/checkpoints/{submission.name}",
-        needs_ecr=tuple(place.uri_schemes) == tuple(AWS_URI_SCHEMES),
+        on_aws=tuple(place.uri_schemes) == tuple(AWS_URI_SCHEMES),
     )
     secrets = secrets_of(container.environment)
     shown = sorted(name for name, value in container.environment.items() if value in secrets)

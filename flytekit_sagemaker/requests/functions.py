@@ -60,7 +60,7 @@ def in_container(
     *,
     metrics: Iterable[str] = (),
     checkpoints: str = "",
-    needs_ecr: bool = True,
+    on_aws: bool = True,
 ) -> BuiltRequest:
     """A request whose job, or each of whose trials, runs a function in a container.
 
@@ -69,7 +69,7 @@ def in_container(
         container: how the function is run.
         metrics: names of metrics that have to be found, beside those that the request defines.
         checkpoints: URI where checkpoints are kept when the job may be interrupted and says nowhere itself.
-        needs_ecr: whether the image has to be one that SageMaker can pull.
+        on_aws: whether the job's machines are AWS's, which pull no other images and can cut a job off from S3.
     """
     parameters = dict(built.parameters)
     trials = "TrainingJobDefinition" in parameters
@@ -91,10 +91,8 @@ def in_container(
     if trials:
         parameters["TrainingJobDefinition"] = definition
     problems = list(_room_problems(len(environment), MOST_VARIABLES[built.operation], container))
-    if needs_ecr and not _ECR_IMAGE.fullmatch(specification["TrainingImage"]):
-        rule = "must be an image in Amazon ECR that has flytekit-sagemaker: SageMaker pulls no other"
-        remedy = "Give the task container_image=sagemaker_image(..., registry='<account>.dkr.ecr.<region>...')."
-        problems.append(Problem("container_image", specification["TrainingImage"], rule, remedy))
+    if on_aws:
+        problems += _aws_problems(definition)
     return replace(built, parameters=parameters, problems=(*built.problems, *problems))
 
 
@@ -121,6 +119,18 @@ def _room_problems(count: int, most: int, container: Container) -> Iterator[Prob
         rule = f"takes {count} environment variables together with the job's own, more than the {most} that AWS allows"
         remedy = "Shorten environment, or let the function read long values from its inputs."
         yield Problem("the function's command", container.command.argv[0], rule, remedy)
+
+
+def _aws_problems(definition: Mapping[str, Any]) -> Iterator[Problem]:
+    image = definition["AlgorithmSpecification"]["TrainingImage"]
+    if not _ECR_IMAGE.fullmatch(image):
+        rule = "must be an image in Amazon ECR that has flytekit-sagemaker: SageMaker pulls no other"
+        remedy = "Give the task container_image=sagemaker_image(..., registry='<account>.dkr.ecr.<region>...')."
+        yield Problem("container_image", image, rule, remedy)
+    if definition.get("EnableNetworkIsolation"):
+        rule = "must be off: the function's process reads its inputs from S3, and writes its outputs there, itself"
+        remedy = "Use subnets and security_group_ids with an S3 endpoint to keep it from other networks."
+        yield Problem("training_job_config.enable_network_isolation", True, rule, remedy)
 
 
 def shown_hyperparameters(values: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:

@@ -8,32 +8,24 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import os
 import signal
-import sys
-import sysconfig
 import threading
-from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from flyteidl.core import literals_pb2
 from flyteidl.core.execution_pb2 import TaskExecution
-from flytekit.configuration import ImageConfig, SerializationSettings
 from flytekit.core.context_manager import FlyteContextManager
 from flytekit.extend.backend.base_connector import ConnectorRegistry
 from flytekit.extend.backend.utils import is_terminal_phase
 from flytekit.models.literals import LiteralMap
-from flytekit.tools.translator import get_serializable
 
 from flytekit_sagemaker import settings
 from flytekit_sagemaker.errors import JobFailed, JobNotCreated
 from flytekit_sagemaker.reporting.live import LiveDisplay
 from flytekit_sagemaker.reporting.progress import Progress
-from flytekit_sagemaker.tasks import images, interactive
+from flytekit_sagemaker.tasks.rendering import rendered_template
 
 _FIRST_LOOK_IN_SECONDS = 0.05
 _LONGEST_WAIT_IN_SECONDS = 1.0
@@ -124,7 +116,7 @@ class _LocalRun:
         self._stop = (asyncio.get_running_loop(), interrupted)
         context = FlyteContextManager.current_context()
         output_prefix = context.file_access.get_random_remote_directory()
-        template = _template(context, self._task, self._inputs, output_prefix)
+        template = rendered_template(context, self._task, self._inputs, output_prefix)
         connector = ConnectorRegistry.get_connector(template.type, template.task_type_version)
         meta = await connector.create(task_template=template, output_prefix=output_prefix, inputs=self._inputs)
         if self._interrupted:
@@ -161,52 +153,6 @@ class _LocalRun:
         await connector.delete(resource_meta=meta)
         display.note("Interrupted: the job was told to stop.")
         return False
-
-
-def _template(context: Any, task: Any, inputs: LiteralMap, output_prefix: str) -> Any:
-    """The task's template as Flyte hands it to a connector: the arguments of its container are filled in."""
-    serialization = context.serialization_settings or SerializationSettings(ImageConfig.auto_default_image())
-    function_task = getattr(task, "function_task", None)
-    if function_task is not None and interactive.is_interactive(function_task):
-        serialization = interactive.with_pickled_code(serialization, function_task, context, f"{output_prefix}/code")
-    with images.not_built():
-        template = get_serializable(OrderedDict(), serialization, task).template
-    if template.container is not None:
-        _write_inputs(context, inputs, f"{output_prefix}/inputs.pb")
-        places = {
-            "{{.input}}": f"{output_prefix}/inputs.pb",
-            "{{.outputPrefix}}": output_prefix,
-            "{{.rawOutputDataPrefix}}": context.file_access.get_random_remote_directory(),
-            "{{.checkpointOutputPrefix}}": f"{output_prefix}/checkpoint",
-            "{{.prevCheckpointPrefix}}": "",
-        }
-        template.container._args = [places.get(argument, argument) for argument in template.container.args]
-        template.container._env = {"PYTHONPATH": os.pathsep.join(_own_folders()), **(template.container.env or {})}
-    return template
-
-
-def _own_folders() -> list[str]:
-    """Where this process imports the user's own modules from: neither Python's library nor installed packages."""
-    installed = [Path(sysconfig.get_path(kind)).resolve() for kind in ("stdlib", "platstdlib", "purelib", "platlib")]
-    # pyflyte takes the folder of the module that it runs off the path again, as soon as the module is loaded.
-    top = [module for name, module in list(sys.modules.items()) if "." not in name and isinstance(module, ModuleType)]
-    loaded = map(_folder_of, top)
-    folders = dict.fromkeys(Path(entry or ".").resolve() for entry in (*sys.path, *filter(None, loaded)))
-    own = (folder for folder in folders if folder.is_dir())
-    return [str(folder) for folder in own if not any(folder.is_relative_to(path) for path in installed)]
-
-
-def _folder_of(module: ModuleType) -> str:
-    """The folder in which a module, or the folder of a package, lies; empty for what is in no file."""
-    file = vars(module).get("__file__") or ""
-    return str(Path(file).parents["__path__" in vars(module)]) if file else ""
-
-
-def _write_inputs(context: Any, inputs: LiteralMap, uri: str) -> None:
-    path = context.file_access.get_random_local_path()
-    with open(path, "wb") as file:
-        file.write(inputs.to_flyte_idl().SerializeToString())
-    context.file_access.put_data(path, uri)
 
 
 def _read_outputs(context: Any, output_prefix: str) -> LiteralMap:

@@ -83,7 +83,15 @@ def test_an_image_that_sagemaker_cannot_pull_is_refused_where_it_would_have_to()
     request = samples.training(job=samples.custom_job())
     (problem,) = in_container(request, container).problems
     assert "Amazon ECR" in str(problem)
-    assert in_container(request, container, needs_ecr=False).problems == ()
+    assert in_container(request, container, on_aws=False).problems == ()
+
+
+def test_a_function_is_not_cut_off_from_its_inputs() -> None:
+    isolated = samples.make.training_job_config(enable_network_isolation=True)
+    request = samples.training(job=samples.custom_job(training_job_config=isolated))
+    (problem,) = samples.with_function(request).problems
+    assert "enable_network_isolation" in str(problem)
+    assert samples.with_function(request, on_aws=False).problems == ()
 
 
 def test_the_image_of_the_algorithm_specification_wins() -> None:
