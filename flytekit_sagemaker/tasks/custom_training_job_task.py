@@ -16,6 +16,7 @@ from flytekit import ImageSpec
 from flytekit.core.base_task import IgnoreOutputs
 from flytekit.core.interface import Interface, transform_interface_to_typed_interface
 from flytekit.core.python_function_task import PythonFunctionTask
+from flytekit.exceptions.user import FlyteUserRuntimeException
 from flytekit.types.directory import FlyteDirectory
 from flytekit.types.file import FlyteFile
 
@@ -25,7 +26,7 @@ from flytekit_sagemaker.container.distributed import DistributedContext
 from flytekit_sagemaker.container.inputs import HYPERPARAMETERS, inputs_of_this_job
 from flytekit_sagemaker.container.metrics import metric_definition, reported_names
 from flytekit_sagemaker.container.model import keep_model
-from flytekit_sagemaker.errors import InvalidInput, Problem
+from flytekit_sagemaker.errors import InvalidInput, Problem, SageMakerError
 from flytekit_sagemaker.models.codec import Model, to_wire
 from flytekit_sagemaker.models.training_job import (
     AlgorithmSpecification,
@@ -194,6 +195,9 @@ class CustomTrainingJobTask(RunsThroughConnector, PythonFunctionTask[None]):  # 
             outputs = PythonFunctionTask.dispatch_execute(self, ctx, own)
             if MODEL in self.python_interface.outputs:
                 self._keep_model(ctx, outputs.literals[MODEL])
+        except SageMakerError as error:
+            current.error = error
+            raise FlyteUserRuntimeException(error) from error  # else Flyte would try again in vain
         except (Exception, SystemExit) as error:
             current.error = error
             raise

@@ -194,6 +194,7 @@ def test_a_failure_is_on_record_for_sagemaker_and_for_flyte(
     assert words in prepared.tree.contract.failure_file.read_text()[:1024]
     error = errors_pb2.ErrorDocument.FromString((prepared.prefix / "error.pb").read_bytes()).error
     assert words in f"ValueError: {error.message}"
+    assert error.kind == errors_pb2.ContainerError.NON_RECOVERABLE
     assert not (prepared.prefix / "outputs.pb").exists()
 
 
@@ -207,6 +208,8 @@ def test_a_model_directory_that_cannot_be_written_is_told(prepare: Any) -> None:
     assert done.returncode == 1
     failure = prepared.tree.contract.failure_file.read_text()
     assert f"the model cannot be written to {prepared.tree.contract.model_dir}" in failure.splitlines()[0]
+    error = errors_pb2.ErrorDocument.FromString((prepared.prefix / "error.pb").read_bytes()).error
+    assert error.kind == errors_pb2.ContainerError.NON_RECOVERABLE
     assert "root" in failure
 
 
