@@ -171,3 +171,13 @@ def descend(steps: int, rate: float, pause_at: int, signs: str) -> NamedTuple(
 
 
 tune_descent = SdkSimpleHPOJobTask(descend, 2, 1, tunable_parameters=["rate"])
+
+
+@custom_training_job_task(training_job_config=CONFIG, container_image="bare")
+def in_a_bare_image() -> float:
+    return 1.0
+
+
+@custom_training_job_task(training_job_config=CONFIG, container_image="other")
+def in_an_image_that_does_something_else() -> float:
+    return 1.0

@@ -11,6 +11,7 @@ import pandas
 import pytest
 
 from flytekit_sagemaker.errors import InvalidInput, JobFailed, JobNotCreated
+from flytekit_sagemaker.local.server import LocalSageMaker
 
 from . import functions
 
@@ -211,3 +212,22 @@ def test_a_call_names_every_wrong_input() -> None:
         functions.train_model(trian="x", hyperparameters=3)
     for word in ("trian", "Did you mean 'train'", "hyperparameters", "must be a dictionary", "depth", "is required"):
         assert word in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("task", "words"),
+    [
+        (functions.in_a_bare_image, ["flytekit-sagemaker", "exit code: 127", "sagemaker_image()"]),
+        (functions.in_an_image_that_does_something_else, ["left no outputs", "something else"]),
+    ],
+)
+def test_an_image_without_the_package_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, task: Any, words: list[str]
+) -> None:
+    bare = ["env", "-i", "PATH=/usr/bin:/bin", "flytekit-sagemaker", "train"]
+    with LocalSageMaker(tmp_path, images={"bare": bare, "other": ["true"]}) as server:
+        monkeypatch.setenv("FLYTEKIT_SAGEMAKER_ENDPOINT_URL", server.url)
+        with pytest.raises(JobFailed) as failed:
+            task()
+    for word in words:
+        assert word in str(failed.value)
