@@ -251,8 +251,15 @@ class Channel(_message.Message):
     def __init__(self, name: _Optional[str] = ..., content_type: _Optional[str] = ..., s3_data_type: _Optional[_Union[S3DataType.Value, str]] = ..., s3_data_distribution_type: _Optional[_Union[S3DataDistributionType.Value, str]] = ..., compression_type: _Optional[_Union[CompressionType.Value, str]] = ..., record_wrapper_type: _Optional[_Union[RecordWrapperType.Value, str]] = ..., input_mode: _Optional[_Union[InputMode.Value, str]] = ..., attribute_names: _Optional[_Iterable[str]] = ..., shuffle_seed: _Optional[int] = ..., required: bool = ...) -> None: ...
 
 class Function(_message.Message):
-    __slots__ = ("tunable_inputs", "takes_hyperparameters")
+    __slots__ = ("tunable_inputs", "takes_hyperparameters", "hyperparameter_types")
     class TunableInputsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    class HyperparameterTypesEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
         VALUE_FIELD_NUMBER: _ClassVar[int]
@@ -261,9 +268,11 @@ class Function(_message.Message):
         def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
     TUNABLE_INPUTS_FIELD_NUMBER: _ClassVar[int]
     TAKES_HYPERPARAMETERS_FIELD_NUMBER: _ClassVar[int]
+    HYPERPARAMETER_TYPES_FIELD_NUMBER: _ClassVar[int]
     tunable_inputs: _containers.ScalarMap[str, str]
     takes_hyperparameters: bool
-    def __init__(self, tunable_inputs: _Optional[_Mapping[str, str]] = ..., takes_hyperparameters: bool = ...) -> None: ...
+    hyperparameter_types: _containers.ScalarMap[str, str]
+    def __init__(self, tunable_inputs: _Optional[_Mapping[str, str]] = ..., takes_hyperparameters: bool = ..., hyperparameter_types: _Optional[_Mapping[str, str]] = ...) -> None: ...
 
 class TrainingJob(_message.Message):
     __slots__ = ("algorithm_specification", "training_job_config", "channels", "function")

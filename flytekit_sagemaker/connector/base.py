@@ -109,7 +109,7 @@ class JobConnector(AsyncConnectorBase):  # type: ignore[misc]
     def outputs(self, meta: JobMetadata, record: Any) -> dict[str, Any]:
         """The outputs of the task as literals; raises ServiceError when the job has no result after all."""
 
-    def may_be_retried(self, meta: JobMetadata, description: Mapping[str, Any]) -> bool:
+    def may_be_retried(self, meta: JobMetadata, description: Mapping[str, Any], record: Any) -> bool:
         """Whether what ran in a job that failed says itself that it may succeed when it is run again."""
         return False
 
@@ -325,8 +325,9 @@ class JobConnector(AsyncConnectorBase):  # type: ignore[misc]
             return TaskExecution.SUCCEEDED, words
         links = job_links(meta.endpoint, self.kind.word, meta.name)
         explanation = explain(meta.endpoint, self.kind.word, description, links)
-        self._report(meta, self.record(meta, description, explanation))
-        passes = explanation.move is Move.NOBODY or self.may_be_retried(meta, description)
+        record = self.record(meta, description, explanation)
+        self._report(meta, record)
+        passes = explanation.move is Move.NOBODY or self.may_be_retried(meta, description, record)
         retryable = passes and settings.current().flag("retryable_failures")
         return TaskExecution.RETRYABLE_FAILED if retryable else TaskExecution.FAILED, explanation.message
 

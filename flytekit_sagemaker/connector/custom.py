@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from flytekit_sagemaker.connector import containers
+from flytekit_sagemaker.connector import function_results
 from flytekit_sagemaker.connector.base import Submission
 from flytekit_sagemaker.connector.metadata import JobMetadata
 from flytekit_sagemaker.connector.training import TrainingJobConnector
@@ -25,16 +25,16 @@ class CustomTrainingJobConnector(TrainingJobConnector):
         return with_function(super().build(submission), submission, container_in(submission))
 
     def outputs(self, meta: JobMetadata, record: TrainingRecord) -> dict[str, Any]:
-        left = containers.outputs_left(meta.output_prefix)
+        left = function_results.outputs_left(meta.output_prefix)
         if left is None:
             raise ServiceError(
                 f"training job {meta.name} completed, but left no outputs at {meta.output_prefix}: its image ran "
-                "something else than flytekit-sagemaker train"
+                "something else than flytekit-sagemaker train, or the process of the function ended before it returned"
             )
         return left
 
-    def may_be_retried(self, meta: JobMetadata, description: Mapping[str, Any]) -> bool:
-        return containers.may_be_retried(meta.output_prefix)
+    def may_be_retried(self, meta: JobMetadata, description: Mapping[str, Any], record: Any) -> bool:
+        return function_results.may_be_retried(meta.output_prefix, description)
 
 
 def container_in(submission: Submission) -> Container:

@@ -21,6 +21,7 @@ from flytekit_sagemaker.errors import SageMakerError, UserError
 _FAILED = 1
 _EXECUTE = "pyflyte-execute"
 _FAST_EXECUTE = "pyflyte-fast-execute"
+_PATH = "PYTHONPATH"
 # The hyperparameter by which the toolkit, too, knows a job under MPI.
 _MPI = "sagemaker_mpi_enabled"
 
@@ -66,11 +67,12 @@ def _run(current: job.Job) -> int:
         from flytekit_sagemaker.container import script
 
         return script.run(current.contract)
-    os.environ.update({name: value for name, value in command.environment.items() if name not in os.environ})
+    path = os.pathsep.join(filter(None, (each.get(_PATH) for each in (command.environment, os.environ))))
+    os.environ.update({**command.environment, _PATH: path})
     os.environ.update(rendezvous(current.distributed, os.environ))
     if current.contract.hyperparameters.get(_MPI) == "true" and not mpi.is_rank(os.environ):
         return mpi.run(current.distributed, current.contract, [sys.executable, "-m", TRAINING_MODULE.partition(":")[0]])
-    for folder in reversed(os.environ.get("PYTHONPATH", "").split(os.pathsep)):
+    for folder in reversed(path.split(os.pathsep)):
         _import_from(folder)
     own = [argument.replace(JOB_NAME, current.contract.training_job_name) for argument in command.argv]
     program, *arguments = _with_distribution(own, current.contract)

@@ -4,29 +4,44 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from copy import deepcopy
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from flytekit_sagemaker.container.contract import Contract
 from flytekit_sagemaker.container.values import like, parsed
 from flytekit_sagemaker.errors import InvalidInput, Problem
 
 HYPERPARAMETERS = "hyperparameters"
+EVERY_OTHER = "*"
 
 # Hyperparameters that tell the container, not the training, what to do.
-_NOT_FOR_THE_FUNCTION = ("sagemaker_", "_tuning_")
+NOT_FOR_THE_FUNCTION = ("sagemaker_", "_tuning_")
 
 
-def inputs_of_this_job(
-    given: Any, python_types: Mapping[str, Any], channels: Iterable[str], tunable: Mapping[str, str], contract: Contract
-) -> Any:
+@dataclass(frozen=True)
+class Parameters:
+    """What the function takes.
+
+    Attributes:
+        types: Python type of each input.
+        channels: the inputs that are channels.
+        tunable: name of the type of each input that a tuning job can choose.
+        hyperparameters: the same for hyperparameters, with ``*`` for every other.
+    """
+
+    types: Mapping[str, Any]
+    channels: Iterable[str]
+    tunable: Mapping[str, str]
+    hyperparameters: Mapping[str, str]
+
+
+def inputs_of_this_job(given: Any, parameters: Parameters, contract: Contract) -> Any:
     """The literals that the function is called with.
 
     Args:
         given: flytekit's ``LiteralMap`` of the task, or of the tuning task around it.
-        python_types: type of each input of the function; whatever else was given is left out.
-        channels: the inputs that are channels.
-        tunable: type of each input that a tuning job can choose.
+        parameters: what the function takes; whatever else was given is left out.
         contract: what SageMaker tells the job.
 
     Raises:
@@ -34,34 +49,13 @@ def inputs_of_this_job(
     """
     from flytekit.models.literals import LiteralMap
 
-    literals = {name: deepcopy(literal) for name, literal in given.literals.items() if name in python_types}
+    literals = {name: deepcopy(literal) for name, literal in given.literals.items() if name in parameters.types}
     problems: list[Problem] = []
-    for name in channels:
+    for name in parameters.channels:
         if name in literals and (folder := contract.channel(name)) is not None:
             problems += _place(name, literals[name], folder)
-    chosen = {
-        name: text
-        for name, text in contract.hyperparameters.items()
-        if contract.is_trial and not name.startswith(_NOT_FOR_THE_FUNCTION)
-    }
-    if HYPERPARAMETERS in literals:
-        static = _dictionary(literals[HYPERPARAMETERS])
-        chosen = {name: text for name, text in chosen.items() if not _is_still(static, name, text)}
-        kind = _value_type(python_types[HYPERPARAMETERS])
-        for name, text in chosen.items():
-            if name in static or name not in tunable:
-                try:
-                    static[name] = parsed(kind, text) if kind else like(static.get(name), text)
-                except ValueError:
-                    problems.append(
-                        Problem(f"{HYPERPARAMETERS}.{name}", text, f"was chosen by the tuner, and is no {kind}")
-                    )
-        literals[HYPERPARAMETERS] = _literal(static, python_types[HYPERPARAMETERS])
-    for name in tunable.keys() & chosen.keys():
-        try:
-            literals[name] = _literal(parsed(tunable[name], chosen[name]), python_types[name])
-        except ValueError:
-            problems.append(Problem(name, chosen[name], f"was chosen by the tuner, and is no {tunable[name]}"))
+    if contract.is_trial:
+        problems += _choose(literals, parameters, contract.hyperparameters)
     if problems:
         raise InvalidInput("the input of the function", problems)
     return LiteralMap(literals)
@@ -83,18 +77,61 @@ def _place(name: str, literal: Any, folder: Path) -> list[Problem]:
     return []
 
 
-def _dictionary(literal: Any) -> dict[str, Any]:
+def _choose(literals: dict[str, Any], parameters: Parameters, texts: Mapping[str, str]) -> list[Problem]:
+    """Put what the tuner chose in place of what the task was given; what is wrong with it."""
+    problems = []
+
+    def value(name: str, kind: str, text: str, field: str) -> Any:
+        try:
+            return parsed(kind, text)
+        except ValueError:
+            problems.append(Problem(field, text, f"was chosen by the tuner, and is no {kind}"))
+
+    chosen = {name: text for name, text in texts.items() if not name.startswith(NOT_FOR_THE_FUNCTION)}
+    if HYPERPARAMETERS in parameters.types:
+        literal = literals.get(HYPERPARAMETERS)
+        static = _dictionary(literal, parameters.types[HYPERPARAMETERS])
+        chosen = {name: text for name, text in chosen.items() if not _is_still(static, name, text)}
+        tuned = {}
+        for name, text in chosen.items():
+            if name in static or name not in parameters.tunable:
+                kind = parameters.hyperparameters.get(name) or parameters.hyperparameters.get(EVERY_OTHER)
+                field = f"{HYPERPARAMETERS}.{name}"
+                tuned[name] = value(name, kind, text, field) if kind else like(static.get(name), text)
+        if tuned and not problems:
+            literals[HYPERPARAMETERS] = _merged(literal, static, tuned, parameters.types[HYPERPARAMETERS])
+    for name in parameters.tunable.keys() & chosen.keys():
+        literals[name] = _literal(value(name, parameters.tunable[name], chosen[name], name), parameters.types[name])
+    return problems
+
+
+def _dictionary(literal: Any, python_type: Any) -> dict[str, Any]:
+    """The hyperparameters of a literal by name; those of a dataclass too, which flytekit encodes as a dictionary."""
     import msgpack
+    from flytekit.core.context_manager import FlyteContextManager
+    from flytekit.core.type_engine import TypeEngine
     from google.protobuf import json_format
 
     inner = _inner(literal)
-    if inner.map is not None:
-        return {name: each.value for name, each in inner.map.literals.items()}
-    if inner.scalar.generic is not None:
+    if inner is None or inner.scalar is not None and inner.scalar.none_type is not None:
+        return {}
+    if inner.scalar is not None and inner.scalar.binary is not None:
+        return dict(msgpack.unpackb(inner.scalar.binary.value, strict_map_key=False))
+    if inner.scalar is not None and inner.scalar.generic is not None:
         return json_format.MessageToDict(inner.scalar.generic)
-    if inner.scalar.binary is not None:
-        return dict(msgpack.unpackb(inner.scalar.binary.value, strict_map_key=False) or {})
-    return {}
+    return dict(TypeEngine.to_python_value(FlyteContextManager.current_context(), literal, python_type))
+
+
+def _merged(literal: Any, static: Mapping[str, Any], tuned: Mapping[str, Any], python_type: Any) -> Any:
+    """The literal of the hyperparameters with those that were tuned, in the encoding that they had."""
+    import msgpack
+    from flytekit.models.literals import Binary, Literal, Scalar
+
+    inner, both = _inner(literal), {**static, **tuned}
+    if inner is None or inner.scalar is None or inner.scalar.none_type is not None:
+        return _literal(both, python_type)
+    inner._scalar = Scalar(binary=Binary(value=msgpack.packb(both), tag="msgpack"))
+    return Literal(scalar=literal.scalar)
 
 
 def _is_still(static: Mapping[str, Any], name: str, text: str) -> bool:
@@ -102,26 +139,16 @@ def _is_still(static: Mapping[str, Any], name: str, text: str) -> bool:
     return name in static and bool(like(static[name], text) == static[name])
 
 
-def _value_type(python_type: Any) -> str:
-    """The type of each value where a dictionary declares one that can be tuned, else an empty text."""
-    arguments = get_args(python_type)
-    kind = getattr(arguments[1], "__name__", "") if len(arguments) == 2 else ""
-    return kind if kind in ("int", "float", "str", "bool") else ""
-
-
 def _literal(value: Any, python_type: Any) -> Any:
-    """A value in flytekit's own encoding, as a field of the declared type."""
-    import msgpack
     from flytekit.core.context_manager import FlyteContextManager
     from flytekit.core.type_engine import TypeEngine
-    from flytekit.models.literals import Binary, Literal, Scalar
 
-    if isinstance(value, dict) and not _value_type(python_type):  # a plain dictionary, or a dataclass's fields
-        return Literal(scalar=Scalar(binary=Binary(value=msgpack.packb(value), tag="msgpack")))
     expected = TypeEngine.to_literal_type(python_type)
     return TypeEngine.to_literal(FlyteContextManager.current_context(), value, python_type, expected)
 
 
 def _inner(literal: Any) -> Any:
     """What a literal of an optional input holds."""
-    return literal.scalar.union.value if literal.scalar is not None and literal.scalar.union is not None else literal
+    if literal is None or literal.scalar is None or literal.scalar.union is None:
+        return literal
+    return literal.scalar.union.value

@@ -29,6 +29,7 @@ MAX_RUNTIME_IN_SECONDS = 28 * 24 * 3600
 MAX_TAGS = 50
 TAGS_OF_THE_EXECUTION = 7
 _KMS_KEY_LENGTH = (1, 2048)
+_TYPE, _TYPE_IN_WORDS = "int|float|str|bool", "int, float, str or bool"
 _ROLE_ARN = r"arn:aws[a-z\-]*:iam::\d{12}:role/?[a-zA-Z_0-9+=,.@\-_/]+"
 
 
@@ -159,13 +160,16 @@ class Function(Model, message=pb.Function):
     Attributes:
         tunable_inputs: the type of each of its own inputs that a tuning job can choose: ``int``, ``float``, ``str`` or
             ``bool``.
-        takes_hyperparameters: whether it takes ``hyperparameters``, any key of which can be tuned.
+        takes_hyperparameters: whether it takes ``hyperparameters``.
+        hyperparameter_types: the types of those that have one, likewise; the name ``*`` stands for every other. Without
+            that name, and with others, there are no others; without any name, every key can be tuned, to any value.
     """
 
-    tunable_inputs: Mapping[str, str] | None = rule(
-        default=None, length=(0, 1000), pattern="int|float|str|bool", like="int, float, str or bool"
-    )
+    tunable_inputs: Mapping[str, str] | None = rule(default=None, length=(0, 1000), pattern=_TYPE, like=_TYPE_IN_WORDS)
     takes_hyperparameters: bool = False
+    hyperparameter_types: Mapping[str, str] | None = rule(
+        default=None, length=(0, 1000), pattern=_TYPE, like=_TYPE_IN_WORDS
+    )
 
 
 class TrainingJob(Model, message=pb.TrainingJob):

@@ -17,9 +17,10 @@ from flytekit_sagemaker.container.command import (
     TRAINING_MODULE_VARIABLE,
     Command,
 )
+from flytekit_sagemaker.container.inputs import EVERY_OTHER, NOT_FOR_THE_FUNCTION
 from flytekit_sagemaker.container.metrics import metric_definition
 from flytekit_sagemaker.container.values import parsed
-from flytekit_sagemaker.errors import InvalidInput, Problem
+from flytekit_sagemaker.errors import InvalidInput, Problem, did_you_mean
 from flytekit_sagemaker.models.parameter_ranges import (
     CategoricalParameterRange,
     ContinuousParameterRange,
@@ -98,10 +99,11 @@ def in_container(
 
 def _environment(container: Container, configured: Mapping[str, str], most: int) -> dict[str, str]:
     """The variables of the job. Those of the task that AWS has no room for travel with the command."""
-    shown = {name: value for name, value in container.environment.items() if _is_variable(name, value)}
+    asked = {name: value for name, value in container.environment.items() if name not in configured}
+    shown = {name: value for name, value in asked.items() if _is_variable(name, value)}
     environment: dict[str, str] = {}
     for beside in (shown, {}):
-        others = {name: value for name, value in container.environment.items() if name not in beside}
+        others = {name: value for name, value in asked.items() if name not in beside}
         command = replace(container.command, environment={**container.command.environment, **others})
         module = {TRAINING_MODULE_VARIABLE: TRAINING_MODULE}
         environment = {**beside, **configured, **command.variables(), **module}
@@ -144,13 +146,13 @@ def shown_hyperparameters(values: Mapping[str, Any]) -> tuple[dict[str, Any], tu
         if value is None:
             continue
         try:
-            fits = len(text_of(value)) <= LONGEST_HYPERPARAMETER and 0 < len(name) <= LONGEST_HYPERPARAMETER_NAME
+            fits = len(text_of(value)) <= LONGEST_HYPERPARAMETER and 0 < len(str(name)) <= LONGEST_HYPERPARAMETER_NAME
         except InvalidInput:
             fits = False
         if fits and len(shown) < MOST_HYPERPARAMETERS - _LEFT_FOR_OTHERS:
             shown[name] = value
         else:
-            others.append(name)
+            others.append(str(name))
     if not others:
         return shown, ()
     names = ", ".join(others[:5]) + (", ..." if len(others) > 5 else "")
@@ -165,14 +167,21 @@ _LEFT_FOR_OTHERS = 32
 
 def range_problems(function: Function, ranges: Mapping[str, ParameterRangeOneOf]) -> Iterator[Problem]:
     """Ranges whose values the function could not take."""
-    tunable = function.tunable_inputs or {}
+    tunable, typed = function.tunable_inputs or {}, function.hyperparameter_types or {}
     for name, one_of in ranges.items():
-        if name in tunable:
-            yield from _value_problems(name, tunable[name], one_of.param)
+        kind = tunable.get(name) or typed.get(name) or typed.get(EVERY_OTHER)
+        if kind:
+            yield from _value_problems(name, kind, one_of.param)
         elif not function.takes_hyperparameters:
             known = ", ".join(tunable) or "none"
             rule = f"is no input of the function that can be tuned (int, float, str or bool inputs: {known})"
             yield Problem(name, None, rule, "Add such an input, or a parameter hyperparameters: dict.")
+        elif typed:
+            rule = f"is no hyperparameter of the function that can be tuned ({', '.join(typed)})"
+            yield Problem(name, None, rule, did_you_mean(name, typed))
+        if name.startswith(NOT_FOR_THE_FUNCTION):
+            begin = " or ".join(NOT_FOR_THE_FUNCTION)
+            yield Problem(name, None, f"begins with {begin}, as what is for the container and not for the function")
 
 
 def _value_problems(name: str, kind: str, chosen: object) -> Iterator[Problem]:

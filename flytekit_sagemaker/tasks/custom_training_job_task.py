@@ -6,16 +6,17 @@ import inspect
 import linecache
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import replace
+from contextlib import contextmanager, suppress
+from dataclasses import fields, is_dataclass, replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from flytekit import ImageSpec
 from flytekit.core.base_task import IgnoreOutputs
 from flytekit.core.interface import Interface, transform_interface_to_typed_interface
 from flytekit.core.python_function_task import PythonFunctionTask
+from flytekit.core.tracker import istestfunction
 from flytekit.exceptions.user import FlyteUserRuntimeException
 from flytekit.types.directory import FlyteDirectory
 from flytekit.types.file import FlyteFile
@@ -23,10 +24,10 @@ from flytekit.types.file import FlyteFile
 from flytekit_sagemaker.arguments import explain_arguments
 from flytekit_sagemaker.container import job
 from flytekit_sagemaker.container.distributed import DistributedContext
-from flytekit_sagemaker.container.inputs import HYPERPARAMETERS, inputs_of_this_job
+from flytekit_sagemaker.container.inputs import EVERY_OTHER, HYPERPARAMETERS, Parameters, inputs_of_this_job
 from flytekit_sagemaker.container.metrics import metric_definition, reported_names
 from flytekit_sagemaker.container.model import keep_model
-from flytekit_sagemaker.errors import InvalidInput, Problem, SageMakerError
+from flytekit_sagemaker.errors import InvalidInput, Problem
 from flytekit_sagemaker.models.codec import Model, to_wire
 from flytekit_sagemaker.models.training_job import (
     AlgorithmSpecification,
@@ -91,10 +92,7 @@ class CustomTrainingJobTask(RunsThroughConnector, PythonFunctionTask[None]):  # 
             for name, value in refused.items()
             if value is not None
         ]
-        if not callable(task_function):
-            problems.append(Problem("task_function", task_function, "must be a function"))
-        elif inspect.iscoroutinefunction(task_function):
-            problems.append(Problem("task_function", task_function.__name__, "must not be async: it has its job alone"))
+        problems += _function_problems(task_function)
         if problems:
             raise InvalidInput("custom_training_job_task", problems)
         super().__init__(
@@ -141,7 +139,11 @@ class CustomTrainingJobTask(RunsThroughConnector, PythonFunctionTask[None]):  # 
             algorithm_specification=replace(given, metric_definitions=defined),
             training_job_config=config,
             channels=declared,
-            function=Function(tunable_inputs=tunable, takes_hyperparameters=HYPERPARAMETERS in taken),
+            function=Function(
+                tunable_inputs=tunable,
+                takes_hyperparameters=HYPERPARAMETERS in taken,
+                hyperparameter_types=_hyperparameter_types(taken.get(HYPERPARAMETERS)),
+            ),
         )
 
     def _channel_problems(self, channels: Sequence[Channel]) -> Iterator[Problem]:
@@ -157,7 +159,8 @@ class CustomTrainingJobTask(RunsThroughConnector, PythonFunctionTask[None]):  # 
         """Let the task take a stopping condition whether or not the function does."""
         interface = self.python_interface
         inputs: dict[str, Any] = dict(interface.inputs_with_defaults)
-        inputs[STOPPING_CONDITION] = (StoppingCondition, DEFAULT_STOPPING_CONDITION)
+        if inputs.get(STOPPING_CONDITION, (None, None))[1] is None:
+            inputs[STOPPING_CONDITION] = (StoppingCondition, DEFAULT_STOPPING_CONDITION)
         channels = [channel.name for channel in self.training_job.channels]
         summary = f"Runs {self.task_function.__name__} as a SageMaker training job."
         docs = describe_function(interface.docstring, summary, inputs, channels)
@@ -185,23 +188,25 @@ class CustomTrainingJobTask(RunsThroughConnector, PythonFunctionTask[None]):  # 
             return super().dispatch_execute(ctx, input_literal_map)
         current = job.current()
         try:
-            own = inputs_of_this_job(
-                input_literal_map,
-                self._function_inputs,
-                [channel.name for channel in self.training_job.channels],
-                (self.training_job.function or Function()).tunable_inputs or {},
-                current.contract,
-            )
+            with _told_as_the_users():
+                own = inputs_of_this_job(input_literal_map, self._parameters(), current.contract)
             outputs = PythonFunctionTask.dispatch_execute(self, ctx, own)
             if MODEL in self.python_interface.outputs:
-                self._keep_model(ctx, outputs.literals[MODEL])
-        except SageMakerError as error:
-            current.error = error
-            raise FlyteUserRuntimeException(error) from error  # else Flyte would try again in vain
+                with _told_as_the_users():
+                    self._keep_model(ctx, outputs.literals[MODEL])
         except (Exception, SystemExit) as error:
             current.error = error
             raise
         return outputs
+
+    def _parameters(self) -> Parameters:
+        function = self.training_job.function or Function()
+        return Parameters(
+            types=self._function_inputs,
+            channels=[channel.name for channel in self.training_job.channels],
+            tunable=function.tunable_inputs or {},
+            hyperparameters=function.hyperparameter_types or {},
+        )
 
     def pre_execute(self, user_params: Any) -> Any:
         """Give the function its place among the hosts, as ``current_context().distributed_context``."""
@@ -215,7 +220,9 @@ class CustomTrainingJobTask(RunsThroughConnector, PythonFunctionTask[None]):  # 
         current = job.current()
         if not self._should_persist_output(current.distributed):
             raise IgnoreOutputs(f"another host than {current.distributed.current_host} persists the outputs")
-        self._local_model = _local_path(_output(MODEL, result, list(self.python_interface.outputs)))
+        outputs = self.python_interface.outputs
+        if _is_data(outputs.get(MODEL)):
+            self._local_model = _local_path(_output(MODEL, result, list(outputs)))
         return result
 
     def _keep_model(self, ctx: Any, literal: Any) -> None:
@@ -275,11 +282,43 @@ def custom_training_job_task(
     return task_of
 
 
+def _function_problems(function: Any) -> Iterator[Problem]:
+    if not inspect.isfunction(function):
+        yield Problem("task_function", function, "must be a function of a module")
+        return
+    shown = function.__qualname__
+    if "." in shown and not istestfunction(function):
+        yield Problem("task_function", shown, "must stand at the top of its module, from which the job imports it")
+    if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
+        yield Problem("task_function", shown, "must not be async: it has its job alone")
+    if inspect.isgeneratorfunction(function):
+        yield Problem("task_function", shown, "must return its outputs, not yield them")
+
+
 def _model(name: str, model: type[M], value: object) -> M:
     try:
         return model.of(value)
     except InvalidInput as error:
         raise InvalidInput("custom_training_job_task", [each.under(name) for each in error.problems]) from None
+
+
+@contextmanager
+def _told_as_the_users() -> Iterator[None]:
+    """What goes wrong in here, somebody has to mend; else Flyte would take it for its own fault, and try again."""
+    try:
+        yield
+    except Exception as error:
+        raise FlyteUserRuntimeException(error) from error
+
+
+def _hyperparameter_types(kind: Any) -> dict[str, str]:
+    """The types that hyperparameters have to have: those of a dataclass's fields, or of a dictionary's values."""
+    kind = next((each for each in get_args(kind) if is_dataclass(each) or get_origin(each) is dict), kind)
+    if is_dataclass(kind):
+        hints = get_type_hints(kind)
+        return {each.name: _TUNABLE[hints[each.name]] for each in fields(kind) if hints[each.name] in _TUNABLE}
+    arguments = get_args(kind)
+    return {EVERY_OTHER: _TUNABLE[arguments[1]]} if len(arguments) == 2 and arguments[1] in _TUNABLE else {}
 
 
 def _is_data(kind: Any) -> bool:

@@ -1,4 +1,4 @@
-"""Functions of a notebook or an interpreter, which no job could import: they travel pickled, as flytekit has it."""
+"""Functions of a notebook, which no job could import: they travel pickled, in flytekit's own way."""
 
 from __future__ import annotations
 

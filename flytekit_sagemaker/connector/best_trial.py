@@ -1,0 +1,72 @@
+"""The trial whose result is that of its tuning job."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from flytekit_sagemaker import aws
+from flytekit_sagemaker.connector.containers import trial_prefix
+from flytekit_sagemaker.connector.function_results import outputs_left
+from flytekit_sagemaker.connector.metadata import JobMetadata
+from flytekit_sagemaker.connector.outputs import exists
+from flytekit_sagemaker.container.command import TRAINING_MODULE, TRAINING_MODULE_VARIABLE
+from flytekit_sagemaker.errors import ServiceError
+from flytekit_sagemaker.reporting.records import Trial, TuningRecord
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a trial left.
+
+    Attributes:
+        trial: the trial.
+        description: the service's description of its training job.
+        outputs: what its function returned, as literals; None where it ran a built-in algorithm.
+    """
+
+    trial: Trial
+    description: Mapping[str, Any]
+    outputs: Mapping[str, Any] | None
+
+
+def best_result(meta: JobMetadata, record: TuningRecord) -> Result:
+    """The result of the best trial that left one.
+
+    A trial that the tuner stopped, however good it was, may have been stopped before it saved anything; the service
+    names it the best, and the place of its model, all the same.
+
+    Raises:
+        ServiceError: no trial left a result.
+        As :func:`flytekit_sagemaker.aws.call`.
+    """
+    sign = -1 if record.direction == "Maximize" else 1
+    # Of trials that are equally good, the one that the service names comes first.
+    scored = [
+        (sign * trial.objective, trial != record.best, trial.index, trial)
+        for trial in record.trials
+        if trial.objective is not None and trial.status != "Failed"
+    ]
+    if not scored:
+        raise ServiceError(f"tuning job {meta.name} ended without a trial that reported {record.objective_metric}")
+    description: Mapping[str, Any] = {}
+    for *_, trial in sorted(scored, key=lambda entry: entry[:3]):
+        description = aws.call(meta.endpoint, "describe_training_job", TrainingJobName=trial.training_job_name)
+        if _runs_a_function(description):
+            outputs = outputs_left(trial_prefix(meta.output_prefix, trial.training_job_name))
+            if outputs is not None:
+                return Result(trial, description, outputs)
+        elif trial.status == "Completed" or exists(description["ModelArtifacts"]["S3ModelArtifacts"]):
+            return Result(trial, description, None)
+    if _runs_a_function(description):
+        why = "every trial was stopped, or ended by itself, before its function returned"
+        remedy = "let the function look at checkpoint.stop_requested, and return what it has"
+    else:
+        why = "every trial was stopped before it left a model"
+        remedy = "let trials save what they have when they are stopped (XGBoost: save_model_on_termination=true)"
+    raise ServiceError(f"tuning job {meta.name}: {why}; {remedy}")
+
+
+def _runs_a_function(description: Mapping[str, Any]) -> bool:
+    return bool(description.get("Environment", {}).get(TRAINING_MODULE_VARIABLE) == TRAINING_MODULE)
