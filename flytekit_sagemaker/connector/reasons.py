@@ -13,6 +13,9 @@ HEADLINE_LENGTH = 1200
 # A line that names an exception.
 _TELLING = re.compile(r"\b[A-Za-z_][\w.]{0,120}(?:Error|Exception|Exit|Interrupt)\b:? ?\S")
 _TRACEBACK = "Traceback (most recent call last)"
+_CAUSE = "caused by "
+# As a function or a program of ours ends: what happened, its causes, and below a heading what led to it.
+_WHAT_FIRST = re.compile(rf"(?P<what>\S[^\n]*(?:\n{_CAUSE}[^\n]*)*)(?:\n\S[^\n]*:(?:\n[ \t][^\n]*)+)?")
 _ENDING = re.compile(r", exit code: -?\d+$", re.IGNORECASE)
 _EXIT_CODE = re.compile(r"\bexit code: (?P<code>\d+)$", re.IGNORECASE)
 # What differs between failures of one kind: places, hosts, identifiers and numbers.
@@ -80,12 +83,14 @@ def headline(reason: str) -> str:
     """A reason in one line: its class, what happened, and the exit code."""
     word = failure_class(reason)
     ending = _ENDING.search(reason.rstrip())
-    lines = [line.strip() for line in _body(reason).splitlines() if line.strip()]
+    lines = [line.strip() for line in _what_happened(reason).splitlines() if line.strip()]
     if len(lines) > 1:
         # Some say what happened and then where; a traceback by itself says it at its end.
         where_follows = _TELLING.search(lines[0]) and any(line.startswith(_TRACEBACK) for line in lines)
-        backwards = lines[:1] if where_follows else lines[::-1]
-        lines = [next((line for line in backwards if _TELLING.search(line)), lines[-1])]
+        if where_follows or lines[1].startswith(_CAUSE):
+            lines = lines[:1]
+        else:
+            lines = [next((line for line in reversed(lines) if _TELLING.search(line)), lines[-1])]
     what = f"{word}: {''.join(lines)}" if word else "".join(lines)
     return cut(one_line(what), HEADLINE_LENGTH) + (ending[0] if ending else "")
 
@@ -107,7 +112,7 @@ def remedy(reason: str, secondary_status: str, log: Sequence[str], facts: Mappin
     known = _BY_CLASS.get(secondary_status) or _BY_CLASS.get(failure_class(reason))
     if known:
         return known.format(**facts)
-    for text in (_body(reason), *reversed(log)):
+    for text in (_what_happened(reason), *reversed(log)):
         for pattern, sentence in _BY_TEXT:
             if found := pattern.search(text):
                 return sentence.format(**facts, **found.groupdict())
@@ -117,6 +122,8 @@ def remedy(reason: str, secondary_status: str, log: Sequence[str], facts: Mappin
     return _BY_EXIT_CODE.get(code["code"] if code else "", "").format(**facts)
 
 
-def _body(reason: str) -> str:
-    """A reason without its class and its exit code."""
-    return _ENDING.sub("", reason.strip().removeprefix(f"{failure_class(reason)}:").rstrip())
+def _what_happened(reason: str) -> str:
+    """A reason without its class, its exit code and, where it begins with what happened, what led to that."""
+    body = _ENDING.sub("", reason.strip().removeprefix(f"{failure_class(reason)}:")).strip()
+    what_first = _WHAT_FIRST.fullmatch(body)
+    return what_first["what"] if what_first else body

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import traceback
+from collections.abc import Sequence
 from pathlib import Path
 
 import flytekit_sagemaker
@@ -10,8 +11,9 @@ import flytekit_sagemaker
 MAX_CHARACTERS = 990
 """FailureReason has 1,024, of which SageMaker takes some for "AlgorithmError: ..., exit code: 1"."""
 
+TRACEBACK = "Traceback (most recent call last):"
+
 _CUT = " ... "
-_HEADING = "\nTraceback (most recent call last):"
 _OURS = Path(flytekit_sagemaker.__file__).parent
 _EXAMPLES = _OURS / "examples"
 _MACHINERY = ("flytekit", "click", "rich_click")
@@ -30,16 +32,20 @@ def failure_text(error: BaseException) -> str:
         [_one_line(error), *(f"caused by {_one_line(cause)}{_place(cause)}" for cause in _causes(error))]
     )
     frames = [_shown(frame) for frame in _frames(error)]
-    room_for_frames = MAX_CHARACTERS - min(len(summary), MAX_CHARACTERS // 2)
-    shown: list[str] = []
-    left = room_for_frames - len(_HEADING)
-    for frame in reversed(frames):
-        if len(frame) > left:
-            break
-        left -= len(frame)
-        shown.insert(0, frame)
-    ending = "".join([_HEADING, *shown]) if shown else ""
+    ending = under(TRACEBACK, frames, MAX_CHARACTERS - min(len(summary), MAX_CHARACTERS // 2))
     return cut(summary, MAX_CHARACTERS - len(ending)) + ending
+
+
+def under(heading: str, paragraphs: Sequence[str], characters: int) -> str:
+    """A heading and the last of the paragraphs below it, as many as there is room for; empty without any."""
+    left = characters - len(heading) - 1
+    shown: list[str] = []
+    for paragraph in reversed(paragraphs):
+        left -= len(paragraph) + 1
+        if left < 0:
+            break
+        shown.insert(0, paragraph)
+    return "".join(f"\n{text}" for text in (heading, *shown)) if shown else ""
 
 
 def cut(text: str, characters: int) -> str:
@@ -97,7 +103,7 @@ def _place(error: BaseException) -> str:
 
 
 def _shown(frame: traceback.FrameSummary) -> str:
-    place = f'\n  File "{_short(frame.filename)}", line {frame.lineno}, in {frame.name}'
+    place = f'  File "{_short(frame.filename)}", line {frame.lineno}, in {frame.name}'
     return f"{place}\n    {frame.line}" if frame.line else place
 
 

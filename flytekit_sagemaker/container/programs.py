@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
-from flytekit_sagemaker.container.failure import MAX_CHARACTERS, cut
+from flytekit_sagemaker.container.failure import MAX_CHARACTERS, TRACEBACK, cut, under
 
 _KEPT_LINES = 200
-_TRACEBACK = "Traceback (most recent call last):"
+_BEFORE = "What it wrote before:"
 
 
 @dataclass(frozen=True)
@@ -41,12 +41,14 @@ class Ended:
             return f"{self.name} ended with exit code {self.code} and wrote nothing to its standard error."
         first, last = self._last_traceback() or (0, len(self.errors) - 1)
         headline = cut(self.errors[last], MAX_CHARACTERS // 2)
-        before = "\n".join(self.errors[first:last])[-(MAX_CHARACTERS - len(headline) - 1) :]
-        return f"{headline}\n{before}".rstrip()
+        heading, before = _BEFORE, [f"  {line}" for line in self.errors[first:last]]
+        if self.errors[first] == TRACEBACK:
+            heading, before = TRACEBACK, list(self.errors[first + 1 : last])
+        return headline + under(heading, before, MAX_CHARACTERS - len(headline))
 
     def _last_traceback(self) -> tuple[int, int] | None:
         """The places of the first line of Python's last traceback, and of the line with the exception."""
-        starts = [number for number, line in enumerate(self.errors) if line == _TRACEBACK]
+        starts = [number for number, line in enumerate(self.errors) if line == TRACEBACK]
         for start in reversed(starts):
             for number in range(start + 1, len(self.errors)):
                 if not self.errors[number].startswith((" ", "\t")):

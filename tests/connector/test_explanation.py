@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,9 @@ import pytest
 from flytekit_sagemaker.aws import Endpoint
 from flytekit_sagemaker.connector.explanation import MAX_BYTES, Explanation, explain
 from flytekit_sagemaker.connector.log_tail import LINE_LENGTH, LINES, log_tail
+from flytekit_sagemaker.container.failure import failure_text
+from flytekit_sagemaker.container.programs import Ended
+from flytekit_sagemaker.errors import UserError
 from flytekit_sagemaker.local.server import LocalSageMaker
 from flytekit_sagemaker.status import Move
 
@@ -326,6 +329,78 @@ def test_an_exception_that_comes_before_its_traceback_is_the_headline(jobs: Jobs
     message = of_training(endpoint, description(FailureReason=f"AlgorithmError: {failure}, exit code: 1")).message
     assert message.startswith("training job job failed: AlgorithmError: KeyError: 'age', exit code: 1\n")
     assert "    raise XError(1)" in message
+
+
+def without_message() -> None:
+    raise {"memory": MemoryError, "input": EOFError}["memory"]
+
+
+def with_cause() -> None:
+    try:
+        [].pop()
+    except IndexError as error:
+        raise ValueError("no such column") from error
+
+
+def of_a_class_of_the_users() -> None:
+    class TooFewRows(Exception): ...
+
+    raise TooFewRows("17 of 100")
+
+
+def with_another_in_its_frames() -> None:
+    raise {MemoryError: KeyError}[MemoryError]("age")
+
+
+@pytest.mark.parametrize(
+    ("fail", "said", "told"),
+    [
+        (without_message, "MemoryError", "The job ran out of memory"),
+        (with_cause, "ValueError: no such column", "caused by IndexError: pop from empty list (File "),
+        (of_a_class_of_the_users, "TooFewRows: 17 of 100", "in of_a_class_of_the_users"),
+        (with_another_in_its_frames, "KeyError: 'age'", "raise {MemoryError: KeyError}"),
+    ],
+)
+def test_the_exception_of_a_function_is_the_headline(
+    endpoint: Endpoint, fail: Callable[[], None], said: str, told: str
+) -> None:
+    with pytest.raises(Exception) as raised:  # noqa: PT011
+        fail()
+    reason = f"AlgorithmError: {failure_text(raised.value)}, exit code: 1"
+    message = of_training(endpoint, description(FailureReason=reason)).message
+    assert message.startswith(f"training job job failed: AlgorithmError: {said}, exit code: 1\n")
+    assert told in message
+    assert ("ran out of memory" in message) == (fail is without_message)
+
+
+def test_a_cause_without_any_frame_is_not_the_headline(endpoint: Endpoint) -> None:
+    error = UserError("the model cannot be written")
+    error.__cause__ = FileExistsError("/opt/ml/model")
+    reason = f"AlgorithmError: {failure_text(error)}, exit code: 1"
+    message = of_training(endpoint, description(FailureReason=reason)).message
+    assert message.startswith("training job job failed: AlgorithmError: UserError: the model cannot be written, exit")
+    assert "    caused by FileExistsError: /opt/ml/model" in message
+
+
+@pytest.mark.parametrize(
+    ("errors", "said"),
+    [
+        (["reads a.csv", "  warning: 3 rows", "a.csv: out of range"], "a.csv: out of range"),
+        (
+            ["Traceback (most recent call last):", '  File "t.py"', "    raise XError(1)", "Stop: now", "bye"],
+            "Stop: now",
+        ),
+        (
+            [*["Traceback (most recent call last):"], *['    XError("x" * 99)'] * 50, "KeyError: 'age'"],
+            "KeyError: 'age'",
+        ),
+    ],
+)
+def test_the_last_words_of_a_program_are_the_headline(endpoint: Endpoint, errors: list[str], said: str) -> None:
+    reason = f"AlgorithmError: {Ended('train.py', 1, errors).reason}, exit code: 1"
+    message = of_training(endpoint, description(FailureReason=reason)).message
+    assert message.startswith(f"training job job failed: AlgorithmError: {said}, exit code: 1\n")
+    assert errors[-2 if errors[-1] == said else 2].strip() in message
 
 
 def test_a_tuning_job_tells_the_most_common_failure_with_an_example(jobs: Jobs, endpoint: Endpoint) -> None:

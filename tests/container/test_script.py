@@ -152,7 +152,7 @@ def test_the_exception_is_found_before_what_is_said_after_it(tree: Callable[...,
 def test_without_an_exception_the_last_lines_are_the_reason(tree: Callable[..., Tree]) -> None:
     at = tree(code={"train.sh": "echo first >&2; echo 'out of range' >&2; exit 4"})
     assert at.run(RUN, SAGEMAKER_PROGRAM="train.sh").returncode == 4
-    assert at.failure == "out of range\nfirst"
+    assert at.failure == "out of range\nWhat it wrote before:\n  first"
 
 
 def test_a_long_failure_keeps_its_exception(tree: Callable[..., Tree]) -> None:
