@@ -145,20 +145,23 @@ def shown_hyperparameters(values: Mapping[str, Any]) -> tuple[dict[str, Any], tu
     for name, value in values.items():
         if value is None:
             continue
-        try:
-            fits = len(text_of(value)) <= LONGEST_HYPERPARAMETER and 0 < len(str(name)) <= LONGEST_HYPERPARAMETER_NAME
-        except InvalidInput:
-            fits = False
-        if fits and len(shown) < MOST_HYPERPARAMETERS - _LEFT_FOR_OTHERS:
+        if _can_be_shown(str(name), value) and len(shown) < MOST_HYPERPARAMETERS - _LEFT_FOR_OTHERS:
             shown[name] = value
         else:
             others.append(str(name))
     if not others:
         return shown, ()
     names = ", ".join(others[:5]) + (", ..." if len(others) > 5 else "")
-    return shown, (
-        f"hyperparameters ({names}) are too many or too long for SageMaker to show; the function gets them all.",
-    )
+    return shown, (f"SageMaker cannot show all hyperparameters ({names}); the function gets them all.",)
+
+
+def _can_be_shown(name: str, value: object) -> bool:
+    try:
+        text = text_of(value)
+    except InvalidInput:
+        return False
+    fits = 0 < len(name) <= LONGEST_HYPERPARAMETER_NAME and len(text) <= LONGEST_HYPERPARAMETER
+    return fits and not re.search(r"[\r\n]", name + text)
 
 
 # The tuner's objective metric, MPI's switch, and the tuned ones.

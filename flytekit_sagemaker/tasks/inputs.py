@@ -14,6 +14,7 @@ from flytekit.core.promise import Promise
 from flytekit.models.core.types import BlobType
 from flytekit.models.literals import Blob, BlobMetadata, Literal, Scalar
 from flytekit.types.directory import FlyteDirectory
+from flytekit.types.file import FlyteFile
 
 from flytekit_sagemaker.errors import InvalidInput, Problem, did_you_mean
 from flytekit_sagemaker.models.codec import Model
@@ -113,20 +114,22 @@ def accepted_inputs(task: str, declared: Mapping[str, tuple[Any, Any]], given: M
 
 
 def with_fingerprint(value: Any) -> Any:
-    """A directory of this machine as a literal that changes when its files do; anything else as it is.
+    """A file or directory of this machine as a literal that changes when its content does; anything else as it is.
 
-    flytekit's local cache knows a directory by its path alone, and the path stays the same when the data changes.
+    flytekit's local cache knows data by its path alone, and the path stays the same when the data changes.
     """
-    if not isinstance(value, FlyteDirectory) or not Path(value.path).exists():
+    if not isinstance(value, (FlyteDirectory, FlyteFile)) or not Path(value.path).exists():
         return value
     root = Path(value.path)
     digest = hashlib.sha256(str(root.absolute()).encode())
     for path in sorted(root.rglob("*")) if root.is_dir() else [root]:
         state = path.stat()
         digest.update(f"{path}\0{state.st_size}\0{state.st_mtime_ns}\0".encode())
-    kind = BlobType(format=CSV, dimensionality=BlobType.BlobDimensionality.MULTIPART)
+    one = isinstance(value, FlyteFile)
+    dimensionality = BlobType.BlobDimensionality.SINGLE if one else BlobType.BlobDimensionality.MULTIPART
+    kind = BlobType(format=value.extension(), dimensionality=dimensionality)
     blob = Blob(metadata=BlobMetadata(type=kind), uri=str(value.path))
-    return Promise("directory", Literal(scalar=Scalar(blob=blob), hash=digest.hexdigest()))
+    return Promise("data", Literal(scalar=Scalar(blob=blob), hash=digest.hexdigest()))
 
 
 def _unknown(declared: Mapping[str, Any], given: Mapping[str, Any]) -> Iterator[Problem]:
@@ -148,18 +151,30 @@ def _accept(python_type: Any, value: Any) -> Any:
         python_type = members[0]
     if isinstance(python_type, type) and issubclass(python_type, Model):
         return python_type.of(value)
-    if isinstance(python_type, type) and issubclass(python_type, FlyteDirectory):
-        return _directory(value)
-    if python_type is dict and not isinstance(value, Mapping):
-        raise InvalidInput("value", [Problem("", value, "must be a dictionary")])
-    return dict(value) if python_type is dict else value
+    if isinstance(python_type, type) and issubclass(python_type, (FlyteDirectory, FlyteFile)):
+        return _data(value, FlyteFile if issubclass(python_type, FlyteFile) else FlyteDirectory)
+    if python_type is dict:
+        if not isinstance(value, Mapping):
+            raise InvalidInput("value", [Problem("", value, "must be a dictionary")])
+        if wrong := [key for key in value if not isinstance(key, str)]:
+            raise InvalidInput("value", [Problem("", wrong, "must have texts for keys")])
+        return dict(value)
+    return value
 
 
-def _directory(value: Any) -> Any:
-    """A channel's data. Local paths are used where they are: a copy would cost time and hide the user's own path."""
-    if isinstance(value, FlyteDirectory):
+def _data(value: Any, kind: Any) -> Any:
+    """Data of a channel or another input. What is on this machine is used where it is: a copy would cost time and hide
+    the user's own path."""
+    if isinstance(value, kind) and (value.remote_source or "://" in str(value.path)):
         return value
-    if not isinstance(value, (str, os.PathLike)) or not str(value):
-        raise InvalidInput("value", [Problem("", value, "must be a directory: a path, a URI or a FlyteDirectory")])
-    compiling = FlyteContextManager.current_context().compilation_state is not None
-    return str(value) if compiling else FlyteDirectory(str(value), remote_directory=False)
+    path = value.path if isinstance(value, kind) else value
+    if not isinstance(path, (str, os.PathLike)) or not str(path):
+        word = "file" if kind is FlyteFile else "directory"
+        rule = f"must be a {word}: a path, a URI or a {kind.__name__}"
+        raise InvalidInput("value", [Problem("", value, rule)])
+    if FlyteContextManager.current_context().compilation_state is not None:
+        return value if isinstance(value, kind) else str(path)
+    if "://" in str(path):
+        return kind(str(path))
+    place = os.path.abspath(path)  # a job has another current directory
+    return kind(place, remote_path=False) if kind is FlyteFile else kind(place, remote_directory=False)

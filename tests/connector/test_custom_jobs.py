@@ -101,14 +101,23 @@ async def test_a_failure_says_whether_flyte_may_try_again(flyte: Flyte, kind: st
         assert words in f"ValueError: {error.message}"
 
 
-async def test_a_tuning_job_whose_trials_all_fail_says_why(flyte: Flyte) -> None:
+@pytest.mark.parametrize(
+    ("kinds", "phase", "words"),
+    [
+        (["apples", "pears"], TaskExecution.FAILED, "ValueError: cannot train on"),
+        (["recoverable"], TaskExecution.RETRYABLE_FAILED, "the weather is bad"),
+    ],
+)
+async def test_a_tuning_job_whose_trials_all_fail_says_why(
+    flyte: Flyte, kinds: list[str], phase: int, words: str
+) -> None:
     tune = functions.tune_failure
-    kinds = {"categorical_parameter_range": {"values": ["apples", "pears"]}}
-    meta = await flyte.create(tune, {"kind": kinds, "hyperparameter_tuning_job_config": SEARCH})
+    chosen = {"categorical_parameter_range": {"values": kinds}}
+    meta = await flyte.create(tune, {"kind": chosen, "hyperparameter_tuning_job_config": SEARCH})
     resource = await flyte.end(tune, meta)
 
-    assert resource.phase == TaskExecution.FAILED
-    assert "ValueError: cannot train on" in resource.message
+    assert resource.phase == phase
+    assert words in resource.message
 
 
 async def test_a_template_without_a_container_is_refused(flyte: Flyte, inputs: dict[str, Any], boto: Any) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from flytekit_sagemaker.container.command import Command
+from flytekit_sagemaker.container.command import TRAINING_MODULE, TRAINING_MODULE_VARIABLE, Command
 from flytekit_sagemaker.requests.functions import Container, in_container, shown_hyperparameters
 from flytekit_sagemaker.requests.training import BuiltRequest
 from flytekit_sagemaker.requests.validation import check_request
@@ -69,6 +69,18 @@ def test_variables_without_room_travel_with_the_command() -> None:
         assert found is not None
         assert {**found.environment, **variables}.items() >= environment.items()
         assert check_request(built.operation, built.parameters).problems == ()
+
+
+def test_the_jobs_own_variables_win_over_the_tasks() -> None:
+    asked = {"COLOR": "green", "LONG": "x" * 600, "SAGEMAKER_TRAINING_MODULE": "other:main"}
+    own = samples.make.training_job_config(environment={"COLOR": "red", "LONG": "short"})
+    request = samples.training(job=samples.custom_job(training_job_config=own))
+    variables = definition(in_container(request, Container(samples.IMAGE, samples.COMMAND, asked)))["Environment"]
+    found = Command.find(variables)
+    assert (variables["COLOR"], variables["LONG"]) == ("red", "short")
+    assert found is not None
+    assert not {"COLOR", "LONG"} & set(found.environment)
+    assert variables[TRAINING_MODULE_VARIABLE] == TRAINING_MODULE
 
 
 def test_what_fits_nowhere_is_refused_and_not_cut_off() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from flytekit_sagemaker import SdkSimpleHPOJobTask, checkpoint, custom_training_
 from flytekit_sagemaker.models.training_job import Channel, StoppingCondition, TrainingJobConfig
 
 CONFIG = TrainingJobConfig(instance_type="ml.m5.xlarge", volume_size_in_gb=10)
+MINUTE = StoppingCondition(max_runtime_in_seconds=60)
 TWO_HOSTS = TrainingJobConfig(instance_type="ml.m5.xlarge", volume_size_in_gb=10, instance_count=2)
 
 
@@ -95,6 +97,8 @@ def fail(kind: str) -> float:
         raise ValueError("x" * 5000 + " at the end")
     if kind == "output":
         return "no number"  # type: ignore[return-value]
+    if kind == "leave":
+        sys.exit(0)
     if kind == "exit":
         raise SystemExit(3)
     if kind == "killed":
@@ -181,3 +185,80 @@ def in_a_bare_image() -> float:
 @custom_training_job_task(training_job_config=CONFIG, container_image="other")
 def in_an_image_that_does_something_else() -> float:
     return 1.0
+
+
+@custom_training_job_task(training_job_config=CONFIG)
+def write_depth(depth: int) -> NamedTuple("Written", model=FlyteFile, folder=str, left=list[str]):  # type: ignore[valid-type]
+    """A model that says which trial it is of, in the folder that flytekit gives."""
+    folder = Path(current_context().working_directory)
+    left = sorted(path.name for path in folder.iterdir())
+    (folder / "model.txt").write_text(str(depth))
+    report_metric("loss", abs(depth - 2))
+    return FlyteFile(str(folder / "model.txt")), str(folder), left
+
+
+tune_depth = SdkSimpleHPOJobTask(write_depth, 4, 2, tunable_parameters=["depth"])
+
+
+@custom_training_job_task(training_job_config=CONFIG)
+def best_leaves_nothing(depth: int) -> int:
+    report_metric("loss", depth)
+    sys.stdout.flush()
+    if depth == 1:
+        os._exit(0)
+    if depth == 2:
+        raise ValueError("after the metric")
+    return depth
+
+
+tune_leaving = SdkSimpleHPOJobTask(best_leaves_nothing, 3, 1, tunable_parameters=["depth"])
+
+
+@custom_training_job_task(training_job_config=CONFIG)
+def show_hyperparameters(hyperparameters: dict | None = None) -> str:
+    report_metric("loss", 1.0)
+    return repr(hyperparameters)
+
+
+@custom_training_job_task(training_job_config=CONFIG)
+def with_floats(hyperparameters: dict[str, float]) -> dict[str, float]:
+    report_metric("loss", sum(hyperparameters.values()))
+    return hyperparameters
+
+
+tune_floats = SdkSimpleHPOJobTask(with_floats, 1, 1, tunable_parameters=["rate"])
+tune_optional = SdkSimpleHPOJobTask(show_hyperparameters, 1, 1, tunable_parameters=["rate"])
+
+
+@custom_training_job_task(training_job_config=CONFIG)
+def with_lists(hyperparameters: dict[str, list[int]]) -> dict[str, list[int]]:
+    return hyperparameters
+
+
+@custom_training_job_task(training_job_config=CONFIG)
+def same_name(hyperparameters: dict, depth: int) -> list[int]:
+    report_metric("loss", 1.0)
+    return [hyperparameters["depth"], depth]
+
+
+tune_same_name = SdkSimpleHPOJobTask(same_name, 1, 1, tunable_parameters=["depth"])
+
+
+@custom_training_job_task(training_job_config=CONFIG)
+def own_limit(stopping_condition: StoppingCondition = MINUTE) -> int:
+    return stopping_condition.max_runtime_in_seconds
+
+
+@custom_training_job_task(training_job_config=CONFIG)
+def read_inputs(text: FlyteFile, folder: FlyteDirectory) -> list[str]:
+    return [Path(text).read_text(), *sorted(path.name for path in Path(folder).iterdir())]
+
+
+@custom_training_job_task(training_job_config=CONFIG, channels=["table"], cacheable=True, cache_version="1")
+def read_cached(table: FlyteFile) -> str:
+    return Path(table).read_text()
+
+
+@custom_training_job_task(training_job_config=CONFIG, environment={"HOME": "/home/" + "x" * 600, "LANG": "mine"})
+def show_variables() -> list[str]:
+    return [os.environ["HOME"], os.environ["LANG"]]

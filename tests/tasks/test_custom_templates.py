@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -142,6 +143,10 @@ def takes_nothing() -> float:
     return 1.0
 
 
+def yields() -> float:
+    yield 1.0
+
+
 async def waits() -> float:
     return 1.0
 
@@ -165,6 +170,9 @@ def defined(function: Callable[..., Any] = takes_nothing, **options: Any) -> Any
         (lambda: custom_training_job_task()(takes_nothing), ["training_job_config is required"]),
         (lambda: defined("no function"), ["must be a function"]),
         (lambda: defined(waits), ["must not be async"]),
+        (lambda: defined(yields), ["not yield"]),
+        (lambda: defined(functools.partial(takes_nothing)), ["must be a function of a module"]),
+        (lambda: defined(Scores(1.0, 1).count), ["must be a function of a module"]),
         (lambda: defined(requests=Resources(cpu="1"), limits=1), ["requests", "limits", "instance_type"]),
         (lambda: defined(retires=3), ["retires", "Did you mean 'retries'?"]),
         (lambda: defined(retries=-1, timeout="x"), ["retries", "timeout"]),

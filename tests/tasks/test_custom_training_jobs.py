@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import tarfile
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import boto3
 import pandas
 import pytest
+from flytekit.types.directory import FlyteDirectory
+from flytekit.types.file import FlyteFile
 
 from flytekit_sagemaker.errors import InvalidInput, JobFailed, JobNotCreated
 from flytekit_sagemaker.local.server import LocalSageMaker
@@ -231,3 +235,148 @@ def test_an_image_without_the_package_is_told(
             task()
     for word in words:
         assert word in str(failed.value)
+
+
+def grid(metric: str) -> dict[str, Any]:
+    objective = {"objective_type": "MINIMIZE", "metric_name": metric}
+    return {"tuning_strategy": "GRID", "tuning_objective": objective}
+
+
+def one_of(*values: object) -> dict[str, Any]:
+    return {"categorical_parameter_range": {"values": [str(value) for value in values]}}
+
+
+def test_the_model_is_that_of_the_best_trial(use_sagemaker: Any) -> None:
+    result = functions.tune_depth(depth=one_of(4, 3, 2, 1), hyperparameter_tuning_job_config=grid("loss"))
+    assert result.best_hyperparameters == {"depth": "2"}
+    assert Path(result.model.download()).read_text() == "2"
+
+
+def test_each_job_has_a_working_directory_of_its_own(use_sagemaker: Any) -> None:
+    first, second = (functions.write_depth(depth=depth) for depth in (1, 2))
+    assert first.folder != second.folder
+    assert first.left == second.left == []
+
+
+def test_a_trial_that_failed_or_left_nothing_is_not_the_best(use_sagemaker: Any) -> None:
+    result = functions.tune_leaving(depth=one_of(1, 2, 3), hyperparameter_tuning_job_config=grid("loss"))
+    assert result.best_hyperparameters == {"depth": "3"}
+    assert result.o0 == 3
+
+
+def test_a_tuning_job_without_any_result_says_so(use_sagemaker: Any) -> None:
+    with pytest.raises(JobFailed, match="ended by itself, before its function returned"):
+        functions.tune_leaving(depth=one_of(1), hyperparameter_tuning_job_config=search("loss"))
+
+
+@pytest.mark.parametrize("given", [None, {}, {"a": {"b": [1, {"c": None}]}, "ü": "€ '\"\n", "big": 2**40, "f": 1e-7}])
+def test_hyperparameters_may_be_left_out(use_sagemaker: Any, given: Any) -> None:
+    assert functions.show_hyperparameters(hyperparameters=given) == repr(given)
+
+
+def test_hyperparameters_may_have_types(use_sagemaker: Any) -> None:
+    assert functions.with_floats(hyperparameters={"a": 0.5, "b": 2.0}) == {"a": 0.5, "b": 2.0}
+    assert functions.with_lists(hyperparameters={"a": [1, 2]}) == {"a": [1, 2]}
+    tuned = functions.tune_floats(
+        hyperparameters={"b": 2.0}, rate=one_of(1), hyperparameter_tuning_job_config=grid("loss")
+    )
+    assert tuned.o0 == {"b": 2.0, "rate": 1.0}
+    tuned = functions.tune_optional(rate=one_of(0.5), hyperparameter_tuning_job_config=grid("loss"))
+    assert tuned.o0 == "{'rate': 0.5}"
+
+
+def test_a_name_may_be_a_hyperparameter_and_an_input(use_sagemaker: Any) -> None:
+    tuned = functions.tune_same_name(
+        hyperparameters={"depth": 1}, depth=one_of(7), hyperparameter_tuning_job_config=grid("loss")
+    )
+    assert tuned.o0 == [7, 7]
+
+
+def test_the_functions_own_limit_is_the_default(use_sagemaker: Any) -> None:
+    assert functions.own_limit() == 60
+    assert functions.own_limit(stopping_condition={"max_runtime_in_seconds": 50}) == 50
+
+
+@pytest.mark.parametrize("of", [str, FlyteFile])
+def test_data_may_be_at_a_relative_path(
+    use_sagemaker: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, of: Any
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("data").mkdir()
+    Path("data/a.txt").write_text("content")
+    folder = "data" if of is str else FlyteDirectory("data")
+    assert functions.read_inputs(text=of("data/a.txt"), folder=folder) == ["content", "a.txt"]
+
+
+def test_a_file_that_changed_is_not_taken_from_the_cache(
+    use_sagemaker: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FLYTE_LOCAL_CACHE_ENABLED", "true")
+    path = tmp_path / "table.txt"
+    for content in ("one", "two, longer"):
+        path.write_text(content)
+        assert functions.read_cached(table=str(path)) == content
+
+
+def test_variables_of_the_task_win_however_long_they_are(use_sagemaker: Any) -> None:
+    assert functions.show_variables() == ["/home/" + "x" * 600, "mine"]
+
+
+def test_a_channel_of_several_files_is_no_file(use_sagemaker: Any, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).touch()
+    with pytest.raises(JobFailed, match="2 files': must be one file"):
+        functions.from_file(table=str(tmp_path))
+
+
+def test_a_function_that_leaves_has_failed(boto: Any) -> None:
+    with pytest.raises(JobFailed, match="SystemExit: 0"):
+        functions.fail(kind="leave")
+    assert newest(boto)["FailureReason"].endswith("exit code: 1")
+
+
+def test_a_job_that_is_stopped_has_not_failed(boto: Any, tmp_path: Path) -> None:
+    def stop_when_it_runs() -> None:
+        while not (names := [each.name for each in tmp_path.iterdir()]):
+            time.sleep(0.02)
+        boto.stop_training_job(TrainingJobName=names[0])
+
+    with ThreadPoolExecutor() as pool:
+        stopping = pool.submit(stop_when_it_runs)
+        with pytest.raises(JobFailed, match="stopped on request"):
+            functions.descend(steps=5, rate=0.1, pause_at=2, signs=str(tmp_path), stopping_condition=SPOT_LIMITS)
+        stopping.result()
+    job = newest(boto)
+    assert job["TrainingJobStatus"] == "Stopped"
+    assert "FailureReason" not in job
+
+
+SPOT_LIMITS = {"max_runtime_in_seconds": 600, "max_wait_time_in_seconds": 1200}
+
+
+@pytest.mark.parametrize(
+    ("task", "name", "chosen", "words"),
+    [
+        (functions.tune_floats, "rate", one_of("fast"), ["rate", "fast", "float"]),
+        (functions.tune_dataclass, "rounds", {"continuous_parameter_range": {"min_value": 0, "max_value": 1}}, ["int"]),
+    ],
+)
+def test_a_range_has_to_suit_the_type_of_the_hyperparameter(
+    use_sagemaker: Any, task: Any, name: str, chosen: Any, words: list[str]
+) -> None:
+    given = functions.Settings() if task is functions.tune_dataclass else {"b": 2.0}
+    with pytest.raises(JobNotCreated) as refused:
+        task(hyperparameters=given, hyperparameter_tuning_job_config=search("loss"), **{name: chosen})
+    for word in words:
+        assert word in str(refused.value)
+
+
+@pytest.mark.parametrize(("name", "words"), [("typo", "is no hyperparameter"), ("sagemaker_x", "for the container")])
+def test_a_range_has_to_reach_the_function(use_sagemaker: Any, name: str, words: str) -> None:
+    more = {"hyperparameter_ranges": {"parameter_range_map": {name: one_of(1, 2)}}}
+    with pytest.raises(JobNotCreated, match=words):
+        functions.tune_dataclass(
+            hyperparameters=functions.Settings(),
+            rounds=one_of(1),
+            hyperparameter_tuning_job_config={**grid("score"), **more},
+        )
