@@ -1,8 +1,8 @@
 """The warm parent of all training processes: ``python -m flytekit_sagemaker.local.launcher``.
 
 It imports the libraries of a training program, or of a user's function, once and forks a process for every host of
-every job after that, so that a trial starts in milliseconds. It has one thread and never trains itself: OpenMP does not
-survive a fork once used.
+every job after that, so that a trial starts in milliseconds. What else functions import, it learns from the first. It
+has one thread and never trains itself: OpenMP does not survive a fork once used.
 
 Orders arrive on standard input, a Unix socket, as lines of JSON; each ``start`` is accompanied by the descriptor that
 becomes the process's standard output and error. Reports leave on standard output, as lines of JSON too. When standard
@@ -26,6 +26,8 @@ import threading
 import traceback
 from typing import Any, NoReturn
 
+from flytekit_sagemaker.local.preloading import Preloading
+
 _ORPHAN_CHECK_SECONDS = 2.0
 _PR_SET_PDEATHSIG = 1
 
@@ -40,6 +42,7 @@ class Launcher:
         self._processes: dict[int, str] = {}
         self._unread = b""
         self._logs: list[int] = []
+        self._preloading = Preloading()
         self._libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 
     def run(self) -> None:
@@ -83,6 +86,8 @@ class Launcher:
         for module in (*order["libraries"], order["module"]):
             with contextlib.suppress(Exception):  # the process itself meets the same error and reports it in its log
                 _import_once(module)
+        if order["module"]:
+            self._preloading.learn()
         try:
             pid = os.fork()
         except OSError as fault:
@@ -121,7 +126,11 @@ class Launcher:
                 sys.stdout = open(1, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: SIM115
                 sys.stderr = open(2, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: SIM115
                 _import_from(order["directory"])
-                code = _call(order["module"])
+                sys.meta_path.insert(0, self._preloading)
+                try:
+                    code = _call(order["module"])
+                finally:
+                    self._preloading.report()
         except BaseException:
             traceback.print_exc()
         finally:
@@ -147,6 +156,7 @@ def _import_once(module: str | None) -> None:
 
 def _call(module: str) -> int:
     _share_cores(int(os.environ.get("OMP_NUM_THREADS", "1")))
+    _set_log_level()
     if numpy := sys.modules.get("numpy"):
         numpy.random.seed()
     atexit._clear()  # what the launcher's own imports have registered is not the process's to do
@@ -159,6 +169,8 @@ def _call(module: str) -> int:
         return 1
     finally:
         threading._shutdown()  # type: ignore[attr-defined]  # as multiprocessing does at the end of its processes
+        if multiprocessing := sys.modules.get("multiprocessing.util"):
+            multiprocessing._exit_function()
         atexit._run_exitfuncs()
         sys.stdout.flush()
 
@@ -173,6 +185,13 @@ def _share_cores(threads: int) -> None:
     """OpenMP reads its environment when its library is loaded, which has happened in the parent: tell it again."""
     with contextlib.suppress(ImportError):
         importlib.import_module("threadpoolctl").threadpool_limits(threads)
+
+
+def _set_log_level() -> None:
+    """flytekit, too, has read its environment in the parent."""
+    loggers = sys.modules.get("flytekit.loggers")
+    if loggers and (level := os.environ.get(loggers.LOGGING_ENV_VAR)):
+        loggers.set_flytekit_log_properties(level=int(level))
 
 
 def _lead_group(pid: int) -> None:

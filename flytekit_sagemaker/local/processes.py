@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import flytekit_sagemaker
+from flytekit_sagemaker.local import preloading
 
 _LAUNCHER_GRACE_SECONDS = 5
 
@@ -115,7 +116,7 @@ class Launcher:
                 stdin=theirs.fileno(),
                 stdout=subprocess.PIPE,
                 cwd=self._directory,  # the interpreter imports from here first: nobody's folder but ours
-                env={"OPENBLAS_NUM_THREADS": "1", **os.environ, "PYTHONPATH": path},
+                env={**preloading.ENVIRONMENT, **os.environ, "PYTHONPATH": path},
                 start_new_session=True,  # a Ctrl-C in the terminal is the server's to handle
             )
         self._orders = ours

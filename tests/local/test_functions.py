@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
-from flyteidl.core import literals_pb2
 
-from flytekit_sagemaker.container.command import ENTRYPOINT, TRAINING_MODULE, TRAINING_MODULE_VARIABLE, Command
+from flytekit_sagemaker.container.command import ENTRYPOINT
 from flytekit_sagemaker.local.server import LocalSageMaker
 
+from .function_jobs import carried, result, with_image
 from .support import IMAGE, Jobs
 
 FUNCTIONS = """
@@ -47,29 +46,6 @@ def functions(new_server: Callable[..., LocalSageMaker], tmp_path: Path, monkeyp
     (tmp_path / "functions.py").write_text(FUNCTIONS)
     monkeypatch.chdir(tmp_path)
     return Jobs(new_server(), tmp_path)
-
-
-def carried(folder: Path, function: str = "square", x: int = 7) -> dict[str, str]:
-    """The environment of a job that runs a function."""
-    scalar = literals_pb2.Scalar(primitive=literals_pb2.Primitive(integer=x))
-    inputs = literals_pb2.LiteralMap(literals={"x": literals_pb2.Literal(scalar=scalar)})
-    (folder / "inputs.pb").write_bytes(inputs.SerializeToString())
-    options = ["--inputs", f"{folder}/inputs.pb", "--output-prefix", f"{folder}/flyte"]
-    options += ["--raw-output-data-prefix", f"{folder}/raw"]
-    resolver = ["--resolver", "flytekit.core.python_auto_container.default_task_resolver"]
-    task = ["--", "task-module", "functions", "task-name", function]
-    command = Command(("pyflyte-execute", *options, *resolver, *task))
-    return {TRAINING_MODULE_VARIABLE: TRAINING_MODULE, **command.variables()}
-
-
-def result(folder: Path) -> int:
-    outputs = literals_pb2.LiteralMap.FromString((folder / "flyte" / "outputs.pb").read_bytes())
-    return int(outputs.literals["o0"].scalar.primitive.integer)
-
-
-def with_image(image: str, **members: Any) -> dict[str, Any]:
-    definitions = [{"Name": "loss", "Regex": r"loss=([^;]*);"}]
-    return {"TrainingImage": image, "TrainingInputMode": "File", "MetricDefinitions": definitions, **members}
 
 
 @pytest.mark.parametrize("entrypoint", [None, list(ENTRYPOINT)], ids=["train of the image", "entrypoint"])
