@@ -22,6 +22,8 @@ _FAILED = 1
 _EXECUTE = "pyflyte-execute"
 _FAST_EXECUTE = "pyflyte-fast-execute"
 _PATH = "PYTHONPATH"
+# Else flytekit wraps its log lines at 80 columns, where neither secrets nor metrics are found any more.
+_LOG = {"FLYTE_SDK_RICH_TRACEBACKS": "0"}
 # The hyperparameter by which the toolkit, too, knows a job under MPI.
 _MPI = "sagemaker_mpi_enabled"
 
@@ -68,7 +70,7 @@ def _run(current: job.Job) -> int:
 
         return script.run(current.contract)
     path = os.pathsep.join(filter(None, (each.get(_PATH) for each in (command.environment, os.environ))))
-    os.environ.update({**command.environment, _PATH: path})
+    os.environ.update({**_LOG, **os.environ, **command.environment, _PATH: path})
     os.environ.update(rendezvous(current.distributed, os.environ))
     if current.contract.hyperparameters.get(_MPI) == "true" and not mpi.is_rank(os.environ):
         return mpi.run(current.distributed, current.contract, [sys.executable, "-m", TRAINING_MODULE.partition(":")[0]])

@@ -157,8 +157,7 @@ def _import_once(module: str | None) -> None:
 def _call(module: str) -> int:
     _share_cores(int(os.environ.get("OMP_NUM_THREADS", "1")))
     _set_log_level()
-    if numpy := sys.modules.get("numpy"):
-        numpy.random.seed()
+    _draw_anew()
     atexit._clear()  # what the launcher's own imports have registered is not the process's to do
     try:
         return int(importlib.import_module(module).main() or 0)
@@ -173,6 +172,14 @@ def _call(module: str) -> int:
             multiprocessing._exit_function()
         atexit._run_exitfuncs()
         sys.stdout.flush()
+
+
+def _draw_anew() -> None:
+    """Forks would all draw the same random numbers; flytekit makes names of files and folders of them."""
+    if numpy := sys.modules.get("numpy"):
+        numpy.random.seed()
+    if flytekit := sys.modules.get("flytekit.interfaces.random"):
+        flytekit.random.seed()
 
 
 def _import_from(directory: str) -> None:
