@@ -295,7 +295,7 @@ class JobConnector(AsyncConnectorBase):  # type: ignore[misc]
     def _give_up(self, meta: JobMetadata, why: str) -> None:
         meta.failure = why
         telemetry.create(self.kind.word, "refused")
-        self._log(meta).warning("refused: %s", why)
+        self._log(meta).log(meta.level_of_failures, "refused: %s", why)
 
     def _wait(self, meta: JobMetadata, request: Mapping[str, Any], error: TransientError, may_exist: bool) -> None:
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 import sys
 from collections.abc import Hashable
@@ -68,6 +69,11 @@ class JobMetadata(ResourceMeta):  # type: ignore[misc]
     def endpoint(self) -> Endpoint:
         """The SageMaker that runs the job."""
         return _endpoint(self.region, self.endpoint_url, self.assume_role_arn, self.external_id)
+
+    @property
+    def level_of_failures(self) -> int:
+        """How a failure of the job is logged: outside a cluster, whoever runs the task is told as it is."""
+        return logging.WARNING if self.execution else logging.INFO
 
     @cached_property
     def key(self) -> Hashable:

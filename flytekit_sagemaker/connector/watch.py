@@ -151,7 +151,7 @@ class JobWatch:
             else:
                 message = f"the results of {self.name} cannot be written to {self._meta.output_prefix}: {error}"
             phase = TaskExecution.FAILED
-        level = logging.INFO if phase == TaskExecution.SUCCEEDED else logging.WARNING
+        level = logging.INFO if phase == TaskExecution.SUCCEEDED else self._meta.level_of_failures
         self.log.log(level, "ended: %s: %s", TaskExecution.Phase.Name(phase), message)
         answer = self._answer(phase, message, progress_of(description).to_dict())
         return Sighting(answer, ended=True, created=_epoch(description))

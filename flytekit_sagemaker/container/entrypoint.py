@@ -86,7 +86,9 @@ def _run(current: job.Job) -> int:
 def _execute(arguments: list[str], current: job.Job) -> int:
     """Run flytekit's own command in this process."""
     from flytekit.bin.entrypoint import execute_task_cmd
+    from flytekit.loggers import logger
 
+    logger.addFilter(lambda record: record.funcName != "_dispatch_execute")  # of a failure, _fail says it all
     os.environ["FLYTE_FAIL_ON_ERROR"] = "true"  # else its exit code would be 0
     try:
         execute_task_cmd.main(args=arguments, prog_name=_EXECUTE, standalone_mode=False)

@@ -79,30 +79,40 @@ def _place(name: str, literal: Any, folder: Path) -> list[Problem]:
 
 def _choose(literals: dict[str, Any], parameters: Parameters, texts: Mapping[str, str]) -> list[Problem]:
     """Put what the tuner chose in place of what the task was given; what is wrong with it."""
-    problems = []
-
-    def value(name: str, kind: str, text: str, field: str) -> Any:
-        try:
-            return parsed(kind, text)
-        except ValueError:
-            problems.append(Problem(field, text, f"was chosen by the tuner, and is no {kind}"))
-
+    problems: list[Problem] = []
     chosen = {name: text for name, text in texts.items() if not name.startswith(NOT_FOR_THE_FUNCTION)}
     if HYPERPARAMETERS in parameters.types:
-        literal = literals.get(HYPERPARAMETERS)
-        static = _dictionary(literal, parameters.types[HYPERPARAMETERS])
+        literal, python_type = literals.get(HYPERPARAMETERS), parameters.types[HYPERPARAMETERS]
+        static = _dictionary(literal, python_type)
         chosen = {name: text for name, text in chosen.items() if not _is_still(static, name, text)}
-        tuned = {}
-        for name, text in chosen.items():
-            if name in static or name not in parameters.tunable:
-                kind = parameters.hyperparameters.get(name) or parameters.hyperparameters.get(EVERY_OTHER)
-                field = f"{HYPERPARAMETERS}.{name}"
-                tuned[name] = value(name, kind, text, field) if kind else like(static.get(name), text)
-        if tuned and not problems:
-            literals[HYPERPARAMETERS] = _merged(literal, static, tuned, parameters.types[HYPERPARAMETERS])
-    for name in parameters.tunable.keys() & chosen.keys():
-        literals[name] = _literal(value(name, parameters.tunable[name], chosen[name], name), parameters.types[name])
+        own = {name: text for name, text in chosen.items() if name in static or name not in parameters.tunable}
+        every_other = parameters.hyperparameters.get(EVERY_OTHER)
+        kinds = {name: parameters.hyperparameters.get(name, every_other) for name in own}
+        tuned = _values(f"{HYPERPARAMETERS}.", kinds, own, static, problems)
+        if tuned:
+            literals[HYPERPARAMETERS] = _merged(literal, static, tuned, python_type)
+    own = {name: text for name, text in chosen.items() if name in parameters.tunable}
+    for name, value in _values("", parameters.tunable, own, {}, problems).items():
+        literals[name] = _literal(value, parameters.types[name])
     return problems
+
+
+def _values(
+    prefix: str,
+    kinds: Mapping[str, str | None],
+    texts: Mapping[str, str],
+    static: Mapping[str, Any],
+    problems: list[Problem],
+) -> dict[str, Any]:
+    """What the tuner chose, as values of their types, or of the types that they had; problems are added to those."""
+    values = {}
+    for name, text in texts.items():
+        kind = kinds[name]
+        try:
+            values[name] = parsed(kind, text) if kind else like(static.get(name), text)
+        except ValueError:
+            problems.append(Problem(prefix + name, text, f"was chosen by the tuner, and is no {kind}"))
+    return values
 
 
 def _dictionary(literal: Any, python_type: Any) -> dict[str, Any]:

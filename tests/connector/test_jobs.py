@@ -125,7 +125,7 @@ async def test_of_equal_trials_the_one_that_the_service_names_is_the_best(
         record = connector.record(metadata, {**tuning, "BestTrainingJob": named})
         best = connector.outputs(metadata, record)["best_job_name"].scalar.primitive.string_value
         assert best == named["TrainingJobName"]
-    assert "left no model" not in caplog.text
+    assert "left no result" not in caplog.text
 
 
 async def test_progress_comes_with_every_report(flyte: Flyte, tuning_inputs: dict[str, Any]) -> None:
