@@ -12,6 +12,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
+from flytekit_sagemaker.container.command import Command
+
 MASK = "***"
 
 _SHORTEST = 4
@@ -50,6 +52,8 @@ _ASSIGNMENT = re.compile(
     r"""(?<![\w.-])(?P<name>[A-Za-z_-][\w.-]{0,127})(?P<sign>["']\s{0,3}[:=]\s{0,3}|\s{0,3}=\s{0,3})"""
     r"""(?P<quote>["']?)(?P<value>[^\s"',;&)}\]]{1,4096})"""
 )
+# Where a logger goes on with a long word in its next line.
+_WRAP = r"[ \t\r]*\n[ \t]*"
 # Each pattern keeps its group ``kept``.
 _PATTERNS = tuple(
     re.compile(pattern, flags)
@@ -77,7 +81,10 @@ def secrets_of(*maps: Mapping[str, str]) -> frozenset[str]:
 
 
 def secrets_in(description: Mapping[str, Any]) -> frozenset[str]:
-    """The secrets of a training or tuning job that SageMaker describes: of its environment, hyperparameters, arguments.
+    """The secrets of a training or tuning job that SageMaker describes.
+
+    They are those of its environment, its hyperparameters, its arguments, and of the command that its environment
+    carries (see ``container.command``).
 
     Args:
         description: answer of DescribeTrainingJob or DescribeHyperParameterTuningJob, or a request for either.
@@ -90,7 +97,7 @@ def secrets_in(description: Mapping[str, Any]) -> frozenset[str]:
     arguments = (
         command.get(part) or [] for command in commands for part in ("ContainerEntrypoint", "ContainerArguments")
     )
-    return secrets_of(*maps, *map(_options, arguments))
+    return secrets_of(*maps, *map(_options, arguments), *(text for each in maps for text in _carried(each)))
 
 
 def secrets_at(path: str, value: object) -> frozenset[str]:
@@ -107,20 +114,40 @@ def secrets_at(path: str, value: object) -> frozenset[str]:
 def masked(text: str, secrets: Collection[str] = ()) -> str:
     """The text with ``***`` for the secrets given, and for whatever looks like one by itself.
 
-    The latter are AWS access keys and session tokens, tokens of well-known services, passwords in URLs, private keys,
-    and what is assigned to the name of a secret.
+    The former are found in one piece or wrapped over lines. The latter are AWS access keys and session tokens, tokens
+    of well-known services, passwords in URLs, private keys, and what is assigned to the name of a secret.
     """
     if known := sorted(filter(None, secrets), key=len, reverse=True):
-        text = re.sub("|".join(map(re.escape, known)), MASK, text)
+        unwrapped = re.sub(_WRAP, "", text)
+        wrapped = {
+            secret for secret in known if len(secret) >= _SHORTEST_LINE and unwrapped.count(secret) > text.count(secret)
+        }
+        spelled = (_over_lines(secret) if secret in wrapped else re.escape(secret) for secret in known)
+        text = re.sub("|".join(spelled), MASK, text)
     for pattern in _PATTERNS:
         text = pattern.sub(rf"\g<kept>{MASK}", text)
     return _ASSIGNMENT.sub(_masked_assignment, text)
+
+
+def _over_lines(secret: str) -> str:
+    return f"(?:{_WRAP})?".join(map(re.escape, secret))
 
 
 def masked_values(mapping: Mapping[str, str], secrets: Collection[str] = ()) -> dict[str, str]:
     """The mapping with ``***`` for its own secrets, and for those given, in its values."""
     secrets = {*secrets, *secrets_of(mapping)}
     return {name: MASK if _is_secret(name, value) else masked(value, secrets) for name, value in mapping.items()}
+
+
+def _carried(environment: Mapping[str, str]) -> Iterator[dict[str, str]]:
+    """Variables and options of the command in an environment, which may be damaged."""
+    try:
+        command = Command.find(environment)
+    except (ValueError, LookupError, TypeError):
+        return
+    if command and isinstance(command.environment, Mapping):
+        yield dict(_members("", command.environment))
+        yield _options(list(map(str, command.argv)))
 
 
 def _is_secret(name: str, value: str) -> bool:
@@ -167,7 +194,7 @@ def _secrets_in(name: str, value: str, depth: int = 0) -> Iterator[str]:
 
 def _members(name: str, decoded: object) -> Iterator[tuple[str, str]]:
     if isinstance(decoded, Mapping):
-        pairs = [(f"{name}.{inner}", item) for inner, item in decoded.items()]
+        pairs = [(f"{name}.{inner}".lstrip("."), item) for inner, item in decoded.items()]
     elif isinstance(decoded, list):
         pairs = [(name, item) for item in decoded]
     else:

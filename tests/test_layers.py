@@ -27,7 +27,7 @@ ARROWS: dict[str, set[str]] = {
     "settings": {"errors"},
     "uris": set(),
     "clock": set(),
-    "masking": set(),
+    "masking": {"container"},
     "partitions": set(),
     "telemetry": set(),
     "logs": set(),

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from flytekit_sagemaker.container.command import Command
 from flytekit_sagemaker.errors import InvalidInput, Problem
 from flytekit_sagemaker.masking import MASK, masked, masked_values, secrets_in, secrets_of
 from flytekit_sagemaker.testing.conformance import training_request, tuning_request
@@ -113,6 +114,25 @@ def test_no_secret_is_left_in_a_text_in_any_spelling(values: list[str], between:
     assert not [value for value in known if value in clean]
 
 
+@given(
+    st.text(string.ascii_letters + string.digits + "-_.=+/", min_size=8, max_size=80),
+    st.integers(1, 90),
+    st.sampled_from(["", " " * 29, "\t"]),
+    st.sampled_from(["\n", "  \n", "\r\n"]),
+)
+def test_a_secret_that_a_logger_has_wrapped_is_masked(secret: str, width: int, indent: str, end: str) -> None:
+    words = f"ValueError: bad key {secret} of 7"
+    lines = [words[start : start + width] for start in range(0, len(words), width)]
+    clean = masked((end + indent).join(["first line", *lines, "last line"]), secrets_of({"password": secret}))
+    assert secret not in "".join(line.strip() for line in clean.splitlines())
+    assert clean.startswith(f"first line{end}")
+    assert clean.endswith(f"{end}{indent}last line")
+
+
+def test_lines_that_end_and_begin_like_a_short_secret_stay_apart() -> None:
+    assert masked("one loss\ntwo losses", {"sstwo"}) == "one loss\ntwo losses"
+
+
 def test_of_secrets_that_contain_each_other_the_longest_goes_first() -> None:
     assert masked("x-sesame-open-sesame", {"sesame", "open-sesame"}) == f"x-{MASK}-{MASK}"
 
@@ -191,6 +211,40 @@ def test_a_job_has_secrets_in_all_its_maps_and_arguments() -> None:
         {"TrainingJobDefinition": definition}
     )
     assert secrets_in({}) == frozenset()
+
+
+def carried(**changes: str | None) -> dict[str, str]:
+    """The environment of a job that carries a command with secrets, which are cut apart."""
+    environment = {"DB_PASSWORD": "in-the-command", "LONG_TOKEN": "0123456789abcdef" * 100, "PLAIN": "shown"}
+    command = Command(("pyflyte-execute", "--api-key", "third-secret"), environment)
+    everything = {"HF_TOKEN": "of-the-job", **command.variables(), **changes}
+    return {name: value for name, value in everything.items() if value is not None}
+
+
+def test_a_job_has_the_secrets_of_the_command_that_it_carries() -> None:
+    secrets = {"of-the-job", "in-the-command", "0123456789abcdef" * 100, "third-secret"}
+    assert secrets_in({"Environment": carried()}) == secrets
+    assert secrets_in({"TrainingJobDefinitions": [{"Environment": carried()}]}) == secrets
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"FLYTEKIT_SAGEMAKER_COMMAND_01": None},
+        {"FLYTEKIT_SAGEMAKER_COMMAND_00": "not JSON"},
+        *({f"FLYTEKIT_SAGEMAKER_COMMAND_{number:02}": None for number in range(1, 9)} | {
+            "FLYTEKIT_SAGEMAKER_COMMAND_00": document
+        } for document in ("{}", "[]", "3", '{"argv": 3, "environment": {}}', '{"argv": ["x"], "environment": [1]}')),
+    ],
+)  # fmt: skip
+def test_a_damaged_command_hides_no_other_secret(damage: dict[str, str | None]) -> None:
+    assert secrets_in({"Environment": carried(**damage)}) == {"of-the-job"}
+
+
+def test_values_of_a_command_that_are_no_text_are_secrets_by_their_names_too() -> None:
+    document = '{"argv": ["train", 3], "environment": {"API_KEY": {"of": "the-user"}, "EPOCHS": 3}}'
+    found = secrets_in({"Environment": {"FLYTEKIT_SAGEMAKER_COMMAND_00": document}})
+    assert masked("the-user trains 3 epochs", found) == f"{MASK} trains 3 epochs"
 
 
 def test_a_request_has_the_secrets_that_the_description_of_its_job_has() -> None:
