@@ -194,14 +194,6 @@ def _share_cores(threads: int) -> None:
         importlib.import_module("threadpoolctl").threadpool_limits(threads)
 
 
-def _seed() -> None:
-    """Forks would draw the same numbers, and flytekit the names of its folders from them."""
-    if numpy := sys.modules.get("numpy.random"):
-        numpy.seed()
-    if flytekit := sys.modules.get("flytekit.interfaces.random"):
-        flytekit.random.seed()
-
-
 def _set_log_level() -> None:
     """flytekit, too, has read its environment in the parent."""
     loggers = sys.modules.get("flytekit.loggers")

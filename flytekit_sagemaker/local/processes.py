@@ -19,6 +19,8 @@ import flytekit_sagemaker
 from flytekit_sagemaker.local import preloading
 
 _LAUNCHER_GRACE_SECONDS = 5
+# Read when flytekit is imported: the log lines of functions are not to be wrapped at 80 columns.
+_LOGGING = {"FLYTE_SDK_RICH_TRACEBACKS": "0"}
 
 
 class LauncherDied(Exception):
@@ -116,7 +118,7 @@ class Launcher:
                 stdin=theirs.fileno(),
                 stdout=subprocess.PIPE,
                 cwd=self._directory,  # the interpreter imports from here first: nobody's folder but ours
-                env={**preloading.ENVIRONMENT, **os.environ, "PYTHONPATH": path},
+                env={**preloading.ENVIRONMENT, **_LOGGING, **os.environ, "PYTHONPATH": path},
                 start_new_session=True,  # a Ctrl-C in the terminal is the server's to handle
             )
         self._orders = ours

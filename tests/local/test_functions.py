@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 
@@ -75,6 +76,14 @@ def test_what_a_function_leaves_running_or_registered_comes_to_its_end(functions
     functions.train("threaded", AlgorithmSpecification=with_image("any/image"), Environment=environment)
     functions.ended("threaded")
     assert functions.log("threaded").endswith("thread has ended\nno newline")
+
+
+def test_the_log_lines_of_flytekit_are_not_wrapped(functions: Jobs, tmp_path: Path) -> None:
+    environment = {**carried(tmp_path), "FLYTE_SDK_LOGGING_LEVEL": str(logging.INFO)}
+    functions.train("wordy", AlgorithmSpecification=with_image("any/image"), Environment=environment)
+    functions.ended("wordy")
+    [line] = (line for line in functions.log("wordy").splitlines() if "Invoking" in line)
+    assert "functions.square with inputs: {'x': 7}" in line
 
 
 def test_each_trial_of_a_tuning_job_runs_the_function(functions: Jobs, tmp_path: Path) -> None:
