@@ -174,7 +174,5 @@ def _data(value: Any, kind: Any) -> Any:
         raise InvalidInput("value", [Problem("", value, rule)])
     if FlyteContextManager.current_context().compilation_state is not None:
         return value if isinstance(value, kind) else str(path)
-    if "://" in str(path):
-        return kind(str(path))
-    place = os.path.abspath(path)  # a job has another current directory
+    place = str(path) if "://" in str(path) else os.path.abspath(path)  # a job has another current directory
     return kind(place, remote_path=False) if kind is FlyteFile else kind(place, remote_directory=False)
