@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -169,6 +170,19 @@ def test_a_wrong_step_is_explained(job: Tree, step: Any, keep: Any) -> None:
         raise AssertionError
 
 
+def test_the_last_one_saved_is_the_latest_though_the_clock_went_back(
+    job: Tree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on the next host of a job that was interrupted, whose clock is behind that of the first."""
+    save(Checkpoints(), 1)
+    monkeypatch.setattr(time, "time_ns", lambda: 1)
+    for step in (2, 3):
+        save(Checkpoints(), step)
+        found = Checkpoints().latest()
+        assert found is not None
+        assert found.step == step
+
+
 def test_saves_of_two_threads_do_not_disturb_each_other(job: Tree) -> None:
     checkpoints = Checkpoints()
     begun, go_on = threading.Event(), threading.Event()
@@ -302,6 +316,27 @@ finally:
     found = Checkpoints().latest()
     assert found is not None
     assert (found.path / "model").read_text() == "whole"
+
+
+def test_sigterm_waits_for_the_end_of_all_saves_that_are_inside_each_other(job: Tree) -> None:
+    process = job.start(
+        START
+        + """
+with checkpoint.saving(3) as folder:
+    with checkpoint.saving(4) as inner:
+        say("saving")
+        while not checkpoint._stop_waits:
+            time.sleep(0.01)
+        (inner / "model").write_text("inner")
+    (folder / "model").write_text("outer")
+    say("both")
+say("never")
+"""
+    )
+    assert stopped(process, at="saving") == ["both"]
+    assert process.returncode == STOPPED_EXIT_CODE
+    models = (job.base / "checkpoints").glob("step-*/model")
+    assert sorted(path.read_text() for path in models) == ["inner", "outer"]
 
 
 def test_a_program_that_asks_stops_by_itself(job: Tree) -> None:

@@ -224,6 +224,37 @@ def test_only_spot_jobs_that_train_can_be_interrupted(spot_jobs: Jobs, tmp_path:
     assert spot_jobs.describe("on-demand")["SecondaryStatus"] == "Training"
 
 
+def refused(jobs: Jobs, name: str, status: str) -> None:
+    """Nobody can interrupt the job in this status, and it is told so."""
+    jobs.until(name, status)
+    with pytest.raises(NotInterrupted, match=f"{name} cannot be interrupted in status {status}, only in .* Training"):
+        jobs.server.interrupt(name)
+    assert jobs.describe(name)["SecondaryStatus"] == status
+
+
+def test_a_job_that_is_told_to_stop_is_not_interrupted_nor_is_one_that_has_stopped(
+    spot_jobs: Jobs, clock: MovableClock, tmp_path: Path
+) -> None:
+    spot_jobs.train("stopping", **spot(tmp_path, "stays"))
+    in_first_round(tmp_path)
+    spot_jobs.client.stop_training_job(TrainingJobName="stopping")
+    refused(spot_jobs, "stopping", "Stopping")
+    eventually(lambda: clock.advance(10) or spot_jobs.describe("stopping")["TrainingJobStatus"], "Stopped".__eq__)
+    refused(spot_jobs, "stopping", "Stopped")
+
+
+def test_a_job_that_is_interrupted_already_or_has_failed_is_not_interrupted(
+    spot_jobs: Jobs, clock: MovableClock, tmp_path: Path
+) -> None:
+    spot_jobs.train("fails", **spot(tmp_path, "stays"))
+    in_first_round(tmp_path)
+    spot_jobs.server.interrupt("fails")
+    refused(spot_jobs, "fails", "Interrupted")
+    (tmp_path / "rounds.py").write_text("raise SystemExit(1)")
+    eventually(lambda: clock.advance(10) or spot_jobs.describe("fails")["TrainingJobStatus"], "Failed".__eq__)
+    refused(spot_jobs, "fails", "Failed")
+
+
 def test_anybody_who_speaks_http_can_interrupt(spot_jobs: Jobs, tmp_path: Path) -> None:
     spot_jobs.train("by-hand", **spot(tmp_path))
     in_first_round(tmp_path)
