@@ -26,6 +26,7 @@ from flytekit_sagemaker.models.hpo_job import HyperparameterTuningJob, Hyperpara
 from flytekit_sagemaker.models.training_job import TrainingJob
 from flytekit_sagemaker.reporting.deck import tuning_page
 from flytekit_sagemaker.reporting.records import TuningRecord, tuning_record
+from flytekit_sagemaker.requests.functions import objective_problems
 from flytekit_sagemaker.requests.training import BuiltRequest
 from flytekit_sagemaker.requests.tuning import tuning_request
 
@@ -60,8 +61,11 @@ class TuningJobConnector(JobConnector):
         built = replace(built, warnings=(*built.warnings, *inputs.warnings))
         if job.training_job.function is None:
             return built
+        objective = config.tuning_objective.metric_name
+        known = [each.name for each in job.training_job.algorithm_specification.metric_definitions or ()]
+        built = replace(built, problems=(*built.problems, *objective_problems(objective, known)))
         container = of_each_trial(container_in(submission))
-        return with_function(built, submission, container, metrics=[config.tuning_objective.metric_name])
+        return with_function(built, submission, container, metrics=[objective])
 
     def list_calls(self, description: Mapping[str, Any]) -> int:
         trials = int(sum(description.get("TrainingJobStatusCounters", {}).values()))

@@ -6,7 +6,7 @@ Training and tuning jobs alike carry the command in their environment, see ``con
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -185,6 +185,19 @@ def range_problems(function: Function, ranges: Mapping[str, ParameterRangeOneOf]
         if name.startswith(NOT_FOR_THE_FUNCTION):
             begin = " or ".join(NOT_FOR_THE_FUNCTION)
             yield Problem(name, None, f"begins with {begin}, as what is for the container and not for the function")
+
+
+def objective_problems(metric: str, known: Sequence[str]) -> Iterator[Problem]:
+    """An objective that no trial would report, so that all of them would be paid for in vain.
+
+    Args:
+        metric: name of the objective.
+        known: the metrics that the function is known to report; none when nothing is known.
+    """
+    if known and metric not in known:
+        rule = f"is not among the metrics of the function ({', '.join(known)})"
+        remedy = did_you_mean(metric, known) or "If the function computes the name, give it in metrics=[...]."
+        yield Problem("hyperparameter_tuning_job_config.tuning_objective.metric_name", metric, rule, remedy)
 
 
 def _value_problems(name: str, kind: str, chosen: object) -> Iterator[Problem]:

@@ -380,3 +380,10 @@ def test_a_range_has_to_reach_the_function(use_sagemaker: Any, name: str, words:
             rounds=one_of(1),
             hyperparameter_tuning_job_config={**grid("score"), **more},
         )
+
+
+def test_an_objective_that_the_function_does_not_report_is_told_before_it_costs(use_sagemaker: Any) -> None:
+    with pytest.raises(JobNotCreated) as refused:
+        functions.tune_depth(depth=one_of(1, 2, 3, 4), hyperparameter_tuning_job_config=grid("los"))
+    assert "'los'" in str(refused.value)
+    assert "Did you mean 'loss'?" in str(refused.value)
