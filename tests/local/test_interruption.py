@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import tarfile
+import threading
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -253,6 +254,33 @@ def test_a_job_that_is_interrupted_already_or_has_failed_is_not_interrupted(
     (tmp_path / "rounds.py").write_text("raise SystemExit(1)")
     eventually(lambda: clock.advance(10) or spot_jobs.describe("fails")["TrainingJobStatus"], "Failed".__eq__)
     refused(spot_jobs, "fails", "Failed")
+
+
+def test_a_job_that_waits_for_its_data_or_for_its_model_to_be_taken_is_not_interrupted(
+    spot_jobs: Jobs, tmp_path: Path
+) -> None:
+    """Both go through pipes, which wait for their other ends."""
+    manifest = tmp_path / "manifest"
+    os.mkfifo(manifest)
+    content = json.dumps([{"prefix": f"file://{tmp_path}/"}, "rounds.py"])
+    model = spot_jobs.server.root / "training-jobs" / "waits" / "algo-1" / "model.tar.gz"
+    (tmp_path / "rounds.py").write_text(f"{ROUNDS}\nos.mkfifo({str(model)!r})")
+    (tmp_path / "gate.go").touch()
+    source = {"S3DataType": "ManifestFile", "S3Uri": f"file://{manifest}"}
+    inputs = [{"ChannelName": "train", "DataSource": {"S3DataSource": source}}]
+    for_the_checks = threading.Thread(target=manifest.write_text, args=(content,), daemon=True)
+    for_the_checks.start()
+    spot_jobs.train("waits", **spot(tmp_path, InputDataConfig=inputs))
+    for_the_checks.join()
+    try:
+        refused(spot_jobs, "waits", "Downloading")
+    finally:
+        manifest.write_text(content)
+    try:
+        refused(spot_jobs, "waits", "Uploading")
+    finally:
+        os.close(os.open(model, os.O_RDONLY | os.O_NONBLOCK))
+    assert "Interrupted" not in statuses(spot_jobs.ended("waits"))
 
 
 def test_anybody_who_speaks_http_can_interrupt(spot_jobs: Jobs, tmp_path: Path) -> None:
