@@ -1,0 +1,1 @@
+"""Class style: workflows and functions declared with decorators, as flytekit 0.x had them."""
