@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from flytekit_sagemaker.container.checkpoints import checkpoint
     from flytekit_sagemaker.container.metrics import report_metric
     from flytekit_sagemaker.images import sagemaker_image
+    from flytekit_sagemaker.remote import fetch_execution
     from flytekit_sagemaker.tasks.custom_training_job_task import custom_training_job_task
     from flytekit_sagemaker.tasks.hpo_job_task import SdkSimpleHPOJobTask
     from flytekit_sagemaker.tasks.training_job_task import SdkSimpleTrainingJobTask
@@ -17,6 +18,7 @@ __all__ = [
     "SdkSimpleTrainingJobTask",
     "checkpoint",
     "custom_training_job_task",
+    "fetch_execution",
     "report_metric",
     "sagemaker_image",
 ]
@@ -27,6 +29,7 @@ _HOMES = {
     "SdkSimpleTrainingJobTask": "flytekit_sagemaker.tasks.training_job_task",
     "checkpoint": "flytekit_sagemaker.container.checkpoints",
     "custom_training_job_task": "flytekit_sagemaker.tasks.custom_training_job_task",
+    "fetch_execution": "flytekit_sagemaker.remote",
     "report_metric": "flytekit_sagemaker.container.metrics",
     "sagemaker_image": "flytekit_sagemaker.images",
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import traceback
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -11,6 +12,16 @@ from flytekit_sagemaker.masking import masked, secrets_at
 
 class SageMakerError(Exception):
     """Root of every exception that this package raises on purpose."""
+
+    def _render_traceback_(self) -> list[str]:
+        """What a notebook shows instead of a stack: the message, and the user's own lines that led to it.
+
+        https://ipython.readthedocs.io/en/stable/config/integrating.html#custom-exception-tracebacks
+        """
+        frames = traceback.extract_tb(self.__traceback__)
+        own = [frame for frame in frames if "ipykernel_" in frame.filename or frame.filename.startswith("<ipython")]
+        lines = [f"  line {frame.lineno}: {frame.line}" for frame in own if frame.line]
+        return [f"{type(self).__name__}: {self}", *lines]
 
 
 class UserError(SageMakerError):

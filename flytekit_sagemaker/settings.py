@@ -132,6 +132,7 @@ class Settings:
         log_format: ``text`` or ``json``.
         local_images: commands that stand for training images in the local SageMaker: ``image='command'`` pairs,
             separated by spaces, quoted as in a shell.
+        build_images: whether the image of a function is built when its task is registered.
 
     Args:
         misread: what is wrong with the places where the settings were looked for.
@@ -159,6 +160,7 @@ class Settings:
     threads: str = _setting("32", _number(1, 512, whole=True))
     log_format: str = _setting("", _word("text", "json"))
     local_images: str = _setting("", _commands, shlex.join)
+    build_images: str = _setting("true", _flag)
     misread: InitVar[tuple[Problem, ...]] = ()
 
     def __post_init__(self, misread: tuple[Problem, ...]) -> None:

@@ -55,7 +55,7 @@ ARROWS: dict[str, set[str]] = {
 }
 
 # Allowed inside a function only: what is loaded on demand, and would be heavy or upward at import time.
-ON_DEMAND: dict[str, set[str]] = {"placement": {"local"}, "__init__": {"tasks"}}
+ON_DEMAND: dict[str, set[str]] = {"placement": {"local"}, "tasks": {"remote"}, "__init__": {"tasks"}}
 
 # Libraries that are slow to import, or optional: the only parts that may import them.
 LIBRARIES: dict[str, set[str]] = {
@@ -64,7 +64,7 @@ LIBRARIES: dict[str, set[str]] = {
     "botocore": {"aws", "partitions", "requests", "local", "testing"},
     "optuna": {"local"},
     "xgboost": {"local"},
-    "pandas": {"local"},
+    "pandas": {"local", "remote"},
     "sklearn": {"local"},
     "scipy": {"local"},
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import sys
 from collections.abc import Iterable, Mapping
 from html import escape
@@ -62,9 +63,16 @@ def training_page(record: TrainingRecord) -> str:
     )
 
 
-def progress_fragment(*jobs: Progress) -> str:
-    """The state of running jobs as a piece of HTML, for a notebook's cell."""
-    return fragment("cell", *map(_progress, jobs))
+def progress_fragment(*jobs: Progress, notes: Iterable[str] = ()) -> str:
+    """The state of running jobs, and sentences about them, as a piece of HTML for a notebook's cell."""
+    lines = (element("p", _with_links(note), "kicker") for note in notes)
+    return fragment("cell", *map(_progress, jobs), *lines)
+
+
+def _with_links(note: str) -> str:
+    """A sentence as HTML, its web addresses as links."""
+    parts = re.split(r"(https?://\S+)", note)
+    return "".join(anchor(part, part) if index % 2 else escape(part) for index, part in enumerate(parts))
 
 
 def _progress(job: Progress) -> str:

@@ -8,7 +8,6 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from html import escape
 from types import TracebackType
 from typing import Any, Protocol, TextIO, cast
 
@@ -49,18 +48,20 @@ class LiveDisplay:
         try:
             changed = self._jobs.get(progress.name) != progress
             self._jobs[progress.name] = progress
-            if self._drawn_on is None and self._open is not None:
-                self._drawn_on, self._open = self._open(), None
-            if self._drawn_on is not None and changed:
-                self._drawn_on.show(progress)
+            surface = self._surface()
+            if surface is not None and changed:
+                surface.show(progress)
         except Exception:
             self.close()
 
     def note(self, text: str) -> None:
         """Add a line under what is shown."""
-        if self._drawn_on is not None:
-            with suppress(Exception):
-                self._drawn_on.note(text)
+        try:
+            surface = self._surface()
+            if surface is not None:
+                surface.note(text)
+        except Exception:
+            self.close()
 
     def close(self) -> None:
         """Leave the last state standing and show nothing more."""
@@ -68,6 +69,11 @@ class LiveDisplay:
         if surface is not None:
             with suppress(Exception):
                 surface.close()
+
+    def _surface(self) -> _Surface | None:
+        if self._drawn_on is None and self._open is not None:
+            self._drawn_on, self._open = self._open(), None
+        return self._drawn_on
 
     def __enter__(self) -> LiveDisplay:
         return self
@@ -171,17 +177,22 @@ class _Notebook:
     def __init__(self, jobs: dict[str, Progress]) -> None:
         display = importlib.import_module("IPython.display")
         self._html, self._display, self._jobs = display.HTML, display.display, jobs
+        self._notes: list[str] = []
         self._handle: Any = None
 
     def show(self, progress: Progress) -> None:
-        shown = self._html(progress_fragment(*self._jobs.values()))
+        self._draw()
+
+    def note(self, text: str) -> None:
+        self._notes.append(text)
+        self._draw()
+
+    def _draw(self) -> None:
+        shown = self._html(progress_fragment(*self._jobs.values(), notes=self._notes))
         if self._handle is None:
             self._handle = self._display(shown, display_id=True)
         else:
             self._handle.update(shown)
-
-    def note(self, text: str) -> None:
-        self._display(self._html(f"<p><small>{escape(text)}</small></p>"))
 
     def close(self) -> None:
         pass

@@ -8,6 +8,8 @@ from contextvars import ContextVar
 
 from flytekit import ImageSpec
 
+from flytekit_sagemaker import settings
+
 _needed: ContextVar[bool] = ContextVar("flytekit_sagemaker_images_are_needed", default=True)
 
 
@@ -22,12 +24,12 @@ def not_built() -> Iterator[None]:
 
 
 def uri(image: str | ImageSpec | None, build: Callable[[], str]) -> str:
-    """The URI of an image.
+    """The URI of an image, which is built only where a Flyte is to run it.
 
     Args:
         image: as the task was given it.
         build: makes the image if there is none, and returns its URI.
     """
-    if isinstance(image, ImageSpec) and not _needed.get():
+    if isinstance(image, ImageSpec) and not (_needed.get() and settings.current().flag("build_images")):
         return f"{image.registry or 'local'}/{image.name}"
     return build()

@@ -84,13 +84,16 @@ def named_inputs(task: str, declared: Sequence[str], args: Sequence[Any], kwargs
     return {**given, **kwargs}
 
 
-def accepted_inputs(task: str, declared: Mapping[str, tuple[Any, Any]], given: Mapping[str, Any]) -> dict[str, Any]:
+def accepted_inputs(
+    task: str, declared: Mapping[str, tuple[Any, Any]], given: Mapping[str, Any], *, in_place: bool = True
+) -> dict[str, Any]:
     """The inputs as flytekit takes them, the defaults filled in (flytekit does so for workflow nodes only).
 
     Args:
         task: name of the task, for the message.
         declared: type and default of each input.
         given: the inputs by name.
+        in_place: whether the task runs on this machine, where it uses files at their own place.
 
     Raises:
         InvalidInput: listing every input that is unknown, missing or of the wrong type.
@@ -105,7 +108,7 @@ def accepted_inputs(task: str, declared: Mapping[str, tuple[Any, Any]], given: M
                 problems.append(Problem(name, None, "is required"))
             continue
         try:
-            accepted[name] = _accept(python_type, given[name])
+            accepted[name] = _accept(python_type, given[name], in_place)
         except InvalidInput as error:
             problems.extend(problem.under(name) for problem in error.problems)
     if problems:
@@ -139,7 +142,7 @@ def _unknown(declared: Mapping[str, Any], given: Mapping[str, Any]) -> Iterator[
             yield Problem(name, given[name], "is not an input of this task", hint)
 
 
-def _accept(python_type: Any, value: Any) -> Any:
+def _accept(python_type: Any, value: Any, in_place: bool) -> Any:
     """One input in the form that flytekit converts; a promise of another task's output passes."""
     if isinstance(value, Promise) or hasattr(value, "ref"):
         return value
@@ -152,7 +155,7 @@ def _accept(python_type: Any, value: Any) -> Any:
     if isinstance(python_type, type) and issubclass(python_type, Model):
         return python_type.of(value)
     if isinstance(python_type, type) and issubclass(python_type, (FlyteDirectory, FlyteFile)):
-        return _data(value, FlyteFile if issubclass(python_type, FlyteFile) else FlyteDirectory)
+        return _data(value, FlyteFile if issubclass(python_type, FlyteFile) else FlyteDirectory, in_place)
     if python_type is dict:
         if not isinstance(value, Mapping):
             raise InvalidInput("value", [Problem("", value, "must be a dictionary")])
@@ -162,7 +165,7 @@ def _accept(python_type: Any, value: Any) -> Any:
     return value
 
 
-def _data(value: Any, kind: Any) -> Any:
+def _data(value: Any, kind: Any, in_place: bool) -> Any:
     """Data of a channel or another input. What is on this machine is used where it is: a copy would cost time and hide
     the user's own path."""
     if isinstance(value, kind) and (value.remote_source or "://" in str(value.path)):
@@ -175,4 +178,6 @@ def _data(value: Any, kind: Any) -> Any:
     if FlyteContextManager.current_context().compilation_state is not None:
         return value if isinstance(value, kind) else str(path)
     place = str(path) if "://" in str(path) else os.path.abspath(path)  # a job has another current directory
+    if not in_place:
+        return kind(place)
     return kind(place, remote_path=False) if kind is FlyteFile else kind(place, remote_directory=False)

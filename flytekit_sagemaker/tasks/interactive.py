@@ -25,6 +25,13 @@ def is_interactive(task: Any) -> bool:
     return typed_in and getattr(sys.modules["__main__"], "__file__", None) is None
 
 
+def pickled(task: Any) -> bytes:
+    """A task whose function was typed in, as flytekit's notebook resolver reads it; that resolves it from now on."""
+    task.set_resolver(default_notebook_task_resolver)
+    entity = PickledEntity(PickledEntityMetadata(python_version()), {task.name: task})
+    return gzip.compress(cloudpickle.dumps(entity), mtime=0)
+
+
 def with_pickled_code(
     serialization: SerializationSettings, task: Any, context: Any, folder: str
 ) -> SerializationSettings:
@@ -32,15 +39,13 @@ def with_pickled_code(
 
     Args:
         serialization: the settings otherwise.
-        task: a task whose function was typed in; it is resolved from the pickle from now on.
+        task: a task whose function was typed in.
         context: flytekit's context.
         folder: URI of the folder for the pickle.
     """
-    task.set_resolver(default_notebook_task_resolver)
-    entity = PickledEntity(PickledEntityMetadata(python_version()), {task.name: task})
     uri = f"{folder}/{PICKLE_FILE_PATH}"
     with tempfile.NamedTemporaryFile() as file:
-        file.write(gzip.compress(cloudpickle.dumps(entity)))
+        file.write(pickled(task))
         file.flush()
         context.file_access.put_data(file.name, uri)
     return replace(

@@ -54,13 +54,13 @@ def _own_folders(function_task: Any) -> list[str]:
     """Where the user's own modules are imported from: neither Python's library nor installed packages."""
     installed = [Path(sysconfig.get_path(kind)).resolve() for kind in ("stdlib", "platstdlib", "purelib", "platlib")]
     # pyflyte takes the folder of the module that it runs off the path again, as soon as the module is loaded.
-    entries = [_folder_of_module(function_task), *sys.path]
+    entries = [folder_of_module(function_task), *sys.path]
     folders = dict.fromkeys(Path(entry or ".").resolve() for entry in entries)
     own = (folder for folder in folders if folder.is_dir())
     return [str(folder) for folder in own if not any(folder.is_relative_to(path) for path in installed)]
 
 
-def _folder_of_module(function_task: Any) -> str:
+def folder_of_module(function_task: Any) -> str:
     """The folder from which the module of a task's function is imported; empty where it is in no file."""
     _, module, _, file = extract_task_module(function_task)
     if not file:

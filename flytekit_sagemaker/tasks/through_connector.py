@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from flytekit_sagemaker.container.command import Command
 from flytekit_sagemaker.errors import UserError
 from flytekit_sagemaker.tasks import transformers  # noqa: F401  (registers the models with flytekit)
+from flytekit_sagemaker.tasks.deferral import deferrable
 from flytekit_sagemaker.tasks.inputs import accepted_inputs, named_inputs, with_fingerprint
 from flytekit_sagemaker.tasks.local_execution import run_locally
+
+if TYPE_CHECKING:
+    from flytekit.remote import FlyteRemote
+
+    from flytekit_sagemaker.remote import Execution
 
 
 class RunsThroughConnector:
@@ -23,6 +30,7 @@ class RunsThroughConnector:
     metadata: Any
     python_interface: Any
 
+    @deferrable
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run the task locally, or make it a node of the workflow that is being compiled.
 
@@ -37,6 +45,41 @@ class RunsThroughConnector:
         declared = self.python_interface.inputs_with_defaults
         given = named_inputs(self.name, list(declared), args, kwargs)
         return super().__call__(**accepted_inputs(self.name, declared, given))  # type: ignore[misc]
+
+    def register_and_launch(
+        self,
+        project: str,
+        domain: str,
+        name: str | None = None,
+        version: str | None = None,
+        inputs: Mapping[str, Any] | None = None,
+        *,
+        remote: FlyteRemote | None = None,
+        overwrite_cache: bool = False,
+    ) -> Execution:
+        """Register the task with Flyte, launch one execution of it, and return its handle without waiting.
+
+        The code of a function travels along: modules as flytekit's fast registration does it, what was typed into a
+        notebook pickled by flytekit. Local files and directories among the inputs are uploaded.
+
+        Args:
+            project, domain: where it is registered and runs.
+            name: its name there; the task's own where left out.
+            version: made of the content where left out, so that an unchanged task is registered once.
+            inputs: the inputs by name; those with a default may be left out.
+            remote: the connection; the one of the Flyte config where left out.
+            overwrite_cache: run even if the outputs for these inputs are cached.
+
+        Raises:
+            InvalidInput: listing every input that is unknown, missing or wrong, before anything is registered.
+            UserError: when no Flyte is configured, it refuses, or the version is that of another content.
+            TransientError: when Flyte does not answer.
+        """
+        from flytekit_sagemaker import remote as remote_executions
+
+        return remote_executions.register_and_launch(
+            self, project, domain, name, version, inputs, remote=remote, overwrite_cache=overwrite_cache
+        )
 
     def local_execute(self, ctx: Any, **kwargs: Any) -> Any:
         """Run the task locally, or take its outputs from flytekit's cache."""

@@ -1,0 +1,58 @@
+"""Local data where Flyte's jobs find it: under names made of its content, so that the same data has the same URI."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import requests
+from flytekit.tools.script_mode import hash_file
+
+from flytekit_sagemaker.errors import ServiceError
+from flytekit_sagemaker.remote.admin import Admin
+
+_AT_A_TIME = 8
+
+
+def upload(admin: Admin, path: Path) -> str:
+    """Upload a file, or a folder with all that is in it, and return its URI.
+
+    Raises:
+        ServiceError: when the store does not take it.
+    """
+    return _upload_folder(admin, path) if path.is_dir() else _put(admin, path, path.name, "")
+
+
+def _upload_folder(admin: Admin, folder: Path) -> str:
+    files = {str(path.relative_to(folder).as_posix()): path for path in sorted(folder.rglob("*")) if path.is_file()}
+    digest = hashlib.md5(usedforsecurity=False)
+    for name, path in files.items():
+        digest.update(name.encode() + b"\0" + hash_file(path)[0])
+    root = base64.b32encode(digest.digest()).decode().rstrip("=")
+    with ThreadPoolExecutor(_AT_A_TIME) as pool:
+        uris = pool.map(lambda name: _put(admin, files[name], name, root), files)
+        [name, uri] = list(zip(files, uris, strict=True))[0]
+    return uri.removesuffix(f"/{name}")
+
+
+def _put(admin: Admin, path: Path, name: str, root: str) -> str:
+    remote, platform = admin.remote, admin.remote.config.platform
+    md5, _, length = hash_file(path)
+    location = remote.client.get_upload_signed_url(
+        admin.project, admin.domain, content_md5=md5, filename=name, filename_root=root or None
+    )
+    headers = {"Content-Length": str(length), "Content-MD5": base64.b64encode(md5).decode()}
+    headers |= remote.get_extra_headers_for_protocol(location.native_url) | dict(location.headers)
+    with path.open("rb") as file:
+        answer = requests.put(
+            location.signed_url,
+            data=file if length else b"",
+            headers=headers,
+            verify=False if platform.insecure_skip_verify else platform.ca_cert_file_path or True,
+            timeout=600,
+        )
+    if not answer.ok:
+        raise ServiceError(f"{path} was not uploaded: {answer.status_code} {answer.reason} {answer.text[:200]}")
+    return str(location.native_url)
