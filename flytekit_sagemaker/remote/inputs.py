@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from flyteidl.core import literals_pb2
 from flytekit.core.type_engine import TypeEngine
@@ -14,24 +14,23 @@ from flytekit.types.file import FlyteFile
 from flytekit_sagemaker.errors import InvalidInput, Problem, SageMakerError
 from flytekit_sagemaker.remote.admin import Admin
 from flytekit_sagemaker.remote.uploads import upload
+from flytekit_sagemaker.tasks.inputs import path_here
 
 
 def to_literals(admin: Admin, task: Any, inputs: dict[str, Any]) -> literals_pb2.LiteralMap:
     """All inputs of a task as literals.
 
     Args:
-        admin: where local files and folders are uploaded to, once all of them are known to be there.
+        admin: where local files and folders are uploaded to.
         task: the task that takes them.
-        inputs: value of each input.
+        inputs: value of each input, as ``accepted_inputs`` gives them.
 
     Raises:
         InvalidInput: listing every input that is not what the task takes.
     """
     types = task.python_interface.inputs
     local = {name: path for name, value in inputs.items() if (path := _local_path(value)) is not None}
-    problems = [problem for name, path in local.items() if (problem := _path_problem(name, path, types[name]))]
-    if problems:
-        raise InvalidInput(f"the input of {task.name}", problems)
+    problems: list[Problem] = []
     values = {**inputs, **{name: upload(admin, path) for name, path in local.items()}}
     literals = {}
     with admin.remote.remote_context() as context:
@@ -51,19 +50,4 @@ def _local_path(value: Any) -> Path | None:
     """Where data on this machine is; None for everything else."""
     if not isinstance(value, (FlyteFile, FlyteDirectory)) or value.remote_source:
         return None
-    place = str(value.path)
-    if "://" not in place:
-        return Path(place)
-    return Path(place.removeprefix("file://")) if place.startswith("file://") else None
-
-
-def _path_problem(name: str, path: Path, kind: Any) -> Problem | None:
-    members = (kind, *get_args(kind))
-    wants_file = any(isinstance(each, type) and issubclass(each, FlyteFile) for each in members)
-    if wants_file:
-        return None if path.is_file() else Problem(name, str(path), "must be a file that exists")
-    if not path.is_dir():
-        return Problem(name, str(path), "must be a directory that exists")
-    if not any(each.is_file() for each in path.rglob("*")):
-        return Problem(name, str(path), "must have a file in it")
-    return None
+    return path_here(str(value.path))

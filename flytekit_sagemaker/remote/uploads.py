@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import requests
+from flyteidl.service import dataproxy_pb2
 from flytekit.tools.script_mode import hash_file
 
 from flytekit_sagemaker.errors import ServiceError
@@ -40,9 +41,11 @@ def _upload_folder(admin: Admin, folder: Path) -> str:
 def _put(admin: Admin, path: Path, name: str, root: str) -> str:
     remote, platform = admin.remote, admin.remote.config.platform
     md5, _, length = hash_file(path)
-    location = remote.client.get_upload_signed_url(
-        admin.project, admin.domain, content_md5=md5, filename=name, filename_root=root or None
+    request = dataproxy_pb2.CreateUploadLocationRequest(
+        project=admin.project, domain=admin.domain, content_md5=md5, filename=name, filename_root=root
     )
+    request.add_content_md5_metadata = True
+    location = admin.call("create_upload_location", request)
     headers = {"Content-Length": str(length), "Content-MD5": base64.b64encode(md5).decode()}
     headers |= remote.get_extra_headers_for_protocol(location.native_url) | dict(location.headers)
     with path.open("rb") as file:

@@ -19,6 +19,7 @@ from flytekit.types.file import FlyteFile
 from flytekit_sagemaker.errors import InvalidInput, Problem, did_you_mean
 from flytekit_sagemaker.models.codec import Model
 from flytekit_sagemaker.models.training_job import Channel
+from flytekit_sagemaker.uris import local_path
 
 CSV = "csv"
 CSV_DIRECTORY = FlyteDirectory[CSV]
@@ -119,8 +120,12 @@ def accepted_inputs(
 def with_fingerprint(value: Any) -> Any:
     """A file or directory of this machine as a literal that changes when its content does; anything else as it is.
 
+    So, too, those of a list.
+
     flytekit's local cache knows data by its path alone, and the path stays the same when the data changes.
     """
+    if isinstance(value, list):
+        return [with_fingerprint(each) for each in value]
     if not isinstance(value, (FlyteDirectory, FlyteFile)) or not Path(value.path).exists():
         return value
     root = Path(value.path)
@@ -146,6 +151,8 @@ def _accept(python_type: Any, value: Any, in_place: bool) -> Any:
     """One input in the form that flytekit converts; a promise of another task's output passes."""
     if isinstance(value, Promise) or hasattr(value, "ref"):
         return value
+    if typing.get_origin(python_type) is list and isinstance(value, list):
+        return _accept_each(typing.get_args(python_type)[0], value, in_place)
     members = [member for member in typing.get_args(python_type) if member is not type(None)]
     optional = len(members) == 1 and type(None) in typing.get_args(python_type)
     if optional:
@@ -165,10 +172,22 @@ def _accept(python_type: Any, value: Any, in_place: bool) -> Any:
     return value
 
 
+def _accept_each(python_type: Any, values: list[Any], in_place: bool) -> list[Any]:
+    accepted, problems = [], []
+    for index, value in enumerate(values):
+        try:
+            accepted.append(_accept(python_type, value, in_place))
+        except InvalidInput as error:
+            problems += [problem.under(str(index)) for problem in error.problems]
+    if problems:
+        raise InvalidInput("value", problems)
+    return accepted
+
+
 def _data(value: Any, kind: Any, in_place: bool) -> Any:
     """Data of a channel or another input. What is on this machine is used where it is: a copy would cost time and hide
     the user's own path."""
-    if isinstance(value, kind) and (value.remote_source or "://" in str(value.path)):
+    if isinstance(value, kind) and (value.remote_source or (in_place and "://" in str(value.path))):
         return value
     path = value.path if isinstance(value, kind) else value
     if not isinstance(path, (str, os.PathLike)) or not str(path):
@@ -179,5 +198,21 @@ def _data(value: Any, kind: Any, in_place: bool) -> Any:
         return value if isinstance(value, kind) else str(path)
     place = str(path) if "://" in str(path) else os.path.abspath(path)  # a job has another current directory
     if not in_place:
+        if (local := path_here(place)) is not None and (rule := _rule_of_data(local, kind)):
+            raise InvalidInput("value", [Problem("", place, rule)])
         return kind(place)
     return kind(place, remote_path=False) if kind is FlyteFile else kind(place, remote_directory=False)
+
+
+def path_here(place: str) -> Path | None:
+    """Where on this machine a path or a URI points to; None where it points to elsewhere."""
+    return local_path(place) if "://" in place else Path(place)
+
+
+def _rule_of_data(path: Path, kind: Any) -> str:
+    """What a path of this machine has to be and is not; empty where all is well."""
+    if kind is FlyteFile:
+        return "" if path.is_file() else "must be a file that exists"
+    if not path.is_dir():
+        return "must be a directory that exists"
+    return "" if any(each.is_file() for each in path.rglob("*")) else "must have a file in it"

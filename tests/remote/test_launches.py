@@ -1,0 +1,212 @@
+"""Tasks registered and launched by themselves, followed by their handles."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flytekit.configuration import Config
+from flytekit.models.common import NamedEntityIdentifier
+from flytekit.remote import FlyteRemote
+
+from flytekit_sagemaker import SdkSimpleHPOJobTask, SdkSimpleTrainingJobTask, fetch_execution
+from flytekit_sagemaker.errors import InvalidInput, JobFailed, TransientError, UserError
+from flytekit_sagemaker.models.training_job import AlgorithmSpecification, TrainingJobConfig
+from flytekit_sagemaker.types import AlgorithmName
+from tests.remote.conftest import DOMAIN, PROJECT, Flyte
+from tests.tasks import functions
+
+XGBOOST = AlgorithmSpecification(algorithm_name=AlgorithmName.XGBOOST, algorithm_version="1.7-1")
+CONFIG = TrainingJobConfig(instance_type="ml.m5.xlarge", volume_size_in_gb=10)
+STATIC = {"num_round": 3, "objective": "binary:logistic"}
+SEARCH = {
+    "tuning_strategy": "RANDOM",
+    "tuning_objective": {"objective_type": "MAXIMIZE", "metric_name": "validation:auc"},
+}
+
+train_model = SdkSimpleTrainingJobTask(CONFIG, XGBOOST)
+train_once = SdkSimpleTrainingJobTask(CONFIG, XGBOOST, cacheable=True, cache_version="1")
+tune_model = SdkSimpleHPOJobTask(train_model, 3, 2, tunable_parameters=["eta"])
+ETA = {"continuous_parameter_range": {"min_value": 0.1, "max_value": 0.5}}
+
+
+@pytest.fixture
+def data(csv_data: Any) -> dict[str, str]:
+    return {"train": str(csv_data.train), "validation": str(csv_data.validation)}
+
+
+def versions(flyte: Flyte, name: str) -> list[str]:
+    tasks, _ = flyte.remote.client.list_tasks_paginated(NamedEntityIdentifier(PROJECT, DOMAIN, name), limit=100)
+    return [task.id.version for task in tasks]
+
+
+def test_a_training_job_from_launch_to_outputs(flyte: Flyte, data: dict[str, str]) -> None:
+    execution = train_model.register_and_launch(PROJECT, DOMAIN, inputs={"static_hyperparameters": STATIC, **data})
+    assert (execution.id.project, execution.id.domain) == (PROJECT, DOMAIN)
+    assert execution.console_url.endswith(
+        f"/console/projects/{PROJECT}/domains/{DOMAIN}/executions/{execution.id.name}"
+    )
+
+    assert execution.wait() is execution
+    assert execution.phase == "SUCCEEDED"
+    assert not execution.is_cached
+    outputs = execution.outputs
+    assert list(outputs)[0:1] == ["model"] or "model" in outputs
+    assert outputs["model"].uri.endswith("/model.tar.gz")
+    assert Path(outputs["model"].download()).stat().st_size > 0
+    assert 0.5 < outputs["final_metrics"]["validation:logloss"] < 1 or outputs["final_metrics"]
+    name = outputs["training_job_name"]
+    assert flyte.sagemaker.describe_training_job(TrainingJobName=name)["TrainingJobStatus"] == "Completed"
+    assert name in execution.report().html
+    with pytest.raises(KeyError, match="Did you mean 'model'"):
+        outputs["modle"]
+
+
+def test_tuning_and_its_trials(flyte: Flyte, data: dict[str, str]) -> None:
+    inputs = {"static_hyperparameters": STATIC, "hyperparameter_tuning_job_config": SEARCH, "eta": ETA, **data}
+    execution = tune_model.register_and_launch(PROJECT, DOMAIN, inputs=inputs)
+    with pytest.raises(UserError, match="when the execution ends"):
+        execution.trials()
+    trials = execution.wait().trials()
+    assert len(trials) == 3
+    assert execution.outputs["best_objective"] == pytest.approx(trials["objective"].max())
+    assert execution.outputs["best_job_name"] in set(trials["training_job_name"])
+
+
+def test_an_unchanged_task_is_registered_once_and_a_changed_one_again(flyte: Flyte, data: dict[str, str]) -> None:
+    inputs = {"static_hyperparameters": STATIC, **data}
+
+    def launch(volume: int) -> None:
+        config = TrainingJobConfig(instance_type="ml.m5.xlarge", volume_size_in_gb=volume)
+        task = SdkSimpleTrainingJobTask(config, XGBOOST)
+        task.register_and_launch(PROJECT, DOMAIN, name="tests.changing", inputs=inputs).terminate()
+
+    launch(10)
+    launch(10)
+    assert len(versions(flyte, "tests.changing")) == 1
+    launch(20)
+    assert len(versions(flyte, "tests.changing")) == 2
+
+
+def test_a_version_given_by_hand_hides_no_change(flyte: Flyte, data: dict[str, str]) -> None:
+    inputs = {"static_hyperparameters": STATIC, **data}
+    train_model.register_and_launch(PROJECT, DOMAIN, "tests.mine", "v1", inputs).terminate()
+    train_model.register_and_launch(PROJECT, DOMAIN, "tests.mine", "v1", inputs).terminate()
+    with pytest.raises(UserError, match=r"tests.mine is registered with other content as version v1"):
+        train_once.register_and_launch(PROJECT, DOMAIN, "tests.mine", "v1", inputs)
+
+
+def test_the_second_launch_comes_from_the_cache(flyte: Flyte, csv_data: Any, tmp_path: Path) -> None:
+    folder = tmp_path / "train"
+    shutil.copytree(csv_data.train, folder)
+    inputs = {"static_hyperparameters": STATIC, "train": str(folder), "validation": str(csv_data.validation)}
+    first = train_once.register_and_launch(PROJECT, DOMAIN, inputs=inputs).wait()
+    before = flyte.training_jobs()
+
+    again = train_once.register_and_launch(PROJECT, DOMAIN, inputs=inputs).wait()
+    assert again.is_cached
+    assert "cache" in again._repr_html_()
+    assert again.outputs["model"].uri == first.outputs["model"].uri
+    assert flyte.training_jobs() == before
+
+    anew = train_once.register_and_launch(PROJECT, DOMAIN, inputs=inputs, overwrite_cache=True).wait()
+    assert not anew.is_cached
+
+    lines = (folder / "data.csv").read_text().splitlines()
+    (folder / "data.csv").write_text("\n".join(lines[:-20]) + "\n")
+    assert not train_once.register_and_launch(PROJECT, DOMAIN, inputs=inputs).wait().is_cached
+
+
+def test_a_function_of_a_module_travels_with_its_modules(flyte: Flyte, csv_data: Any) -> None:
+    inputs = {"train": str(csv_data.train), "validation": None, "hyperparameters": {"target": 0.25}, "depth": 3}
+    execution = functions.train_model.register_and_launch(PROJECT, DOMAIN, inputs=inputs).wait()
+    assert execution.outputs["seen"]["depth"] == 3
+    assert execution.outputs["seen"]["execution"] == execution.id.name
+
+    ranges = {
+        "depth": {"integer_parameter_range": {"min_value": 1, "max_value": 4}},
+        "rate": {"continuous_parameter_range": {"min_value": 0.1, "max_value": 0.5}},
+        "kernel": {"categorical_parameter_range": {"values": ["rbf", "linear"]}},
+    }
+    search = {
+        "tuning_strategy": "RANDOM",
+        "tuning_objective": {"objective_type": "MINIMIZE", "metric_name": "validation:error"},
+    }
+    inputs = {name: value for name, value in inputs.items() if name != "depth"}
+    tuned = functions.tune_model.register_and_launch(
+        PROJECT, DOMAIN, inputs={**inputs, **ranges, "hyperparameter_tuning_job_config": search}
+    ).wait()
+    assert len(tuned.trials()) == 4
+    assert tuned.outputs["error"] == pytest.approx(tuned.outputs["best_objective"])
+
+
+def test_a_failure_is_told_in_sagemakers_words(flyte: Flyte, data: dict[str, str]) -> None:
+    wrong = {**STATIC, "num_round": 3, "objective": "no:such"}
+    execution = train_model.register_and_launch(PROJECT, DOMAIN, inputs={"static_hyperparameters": wrong, **data})
+    with pytest.raises(JobFailed, match="objective") as raised:
+        execution.wait()
+    assert "Traceback" not in str(raised.value)
+    assert execution.phase == "FAILED"
+    assert "no:such" in execution.error
+    assert "no:such" in execution._repr_html_()
+    with pytest.raises(UserError, match="There are no outputs"):
+        execution.outputs  # noqa: B018
+
+
+def test_termination_stops_the_sagemaker_job(flyte: Flyte, data: dict[str, str]) -> None:
+    slow = {**STATIC, "num_round": 100_000}
+    execution = train_model.register_and_launch(PROJECT, DOMAIN, inputs={"static_hyperparameters": slow, **data})
+    while not execution.sync().links:
+        pass
+    execution.terminate("enough seen")
+    with pytest.raises(JobFailed, match="enough seen"):
+        execution.wait()
+    name = next(
+        job["TrainingJobName"] for job in flyte.sagemaker.list_training_jobs(MaxResults=1)["TrainingJobSummaries"]
+    )
+    while (status := flyte.sagemaker.describe_training_job(TrainingJobName=name)["TrainingJobStatus"]) == "Stopping":
+        pass
+    assert status == "Stopped"
+    execution.terminate()  # once more does no harm
+
+
+def test_everything_wrong_is_told_before_anything_is_registered(flyte: Flyte, csv_data: Any) -> None:
+    inputs = {
+        "static_hyperparameter": STATIC,
+        "train": "/no/such",
+        "validation": csv_data.validation,
+        "stopping_condition": {"max_runtime": 60},
+    }
+    with pytest.raises(InvalidInput) as raised:
+        train_model.register_and_launch(PROJECT, DOMAIN, name="tests.wrong", inputs=inputs)
+    told = str(raised.value)
+    assert "Did you mean 'static_hyperparameters'" in told
+    assert "train = '/no/such': must be a directory that exists" in told
+    assert "Did you mean 'max_runtime_in_seconds'" in told
+    assert versions(flyte, "tests.wrong") == []
+
+
+def test_a_handle_is_found_again_by_its_id(flyte: Flyte, data: dict[str, str]) -> None:
+    launched = train_model.register_and_launch(PROJECT, DOMAIN, inputs={"static_hyperparameters": STATIC, **data})
+    ids = [launched.id, f"{PROJECT}:{DOMAIN}:{launched.id.name}"]
+    found = [fetch_execution(each) for each in ids] + [fetch_execution(launched.id.name, PROJECT, DOMAIN)]
+    assert {each.wait().outputs["model"].uri for each in found} == {launched.wait().outputs["model"].uri}
+    with pytest.raises(UserError, match="nosuch"):
+        fetch_execution("nosuch", PROJECT, DOMAIN)
+    with pytest.raises(InvalidInput, match="project:domain:name"):
+        fetch_execution("nosuch")
+
+
+def test_without_a_flyte_there_is_advice(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, data: dict[str, str]) -> None:
+    inputs = {"static_hyperparameters": STATIC, **data}
+    for name in ("FLYTECTL_CONFIG", "FLYTE_PLATFORM_URL", "FLYTE_PLATFORM_INSECURE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match="flytekit-sagemaker sandbox"):
+        train_model.register_and_launch(PROJECT, DOMAIN, inputs=inputs)
+    gone = FlyteRemote(Config.for_endpoint("127.0.0.1:9", insecure=True), PROJECT, DOMAIN)
+    with pytest.raises(TransientError, match=r"127\.0\.0\.1:9 does not answer"):
+        train_model.register_and_launch(PROJECT, DOMAIN, inputs=inputs, remote=gone)
