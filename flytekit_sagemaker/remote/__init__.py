@@ -33,7 +33,7 @@ def register_and_launch(
     literals = to_literals(admin, task, accepted)
     identifier = register(admin, task, name or task.name, version)
     launched = admin.launch(identifier, literals, overwrite_cache=overwrite_cache)
-    return Execution(admin, launched, dict(task.python_interface.outputs))
+    return Execution(admin, launched, task.python_interface)
 
 
 def fetch_execution(

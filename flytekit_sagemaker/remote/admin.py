@@ -148,14 +148,15 @@ class Admin:
         request = execution_pb2.WorkflowExecutionGetRequest(id=identifier.to_flyte_idl())
         return self.call("get_execution", request)
 
-    def outputs(self, identifier: WorkflowExecutionIdentifier) -> literals_pb2.LiteralMap:
-        """The outputs of an execution that succeeded, fetched from the store where they are too big for an answer."""
+    def data(self, identifier: WorkflowExecutionIdentifier, side: str) -> literals_pb2.LiteralMap:
+        """The ``inputs`` or ``outputs`` of an execution, fetched from the store where they are too big."""
         request = execution_pb2.WorkflowExecutionGetDataRequest(id=identifier.to_flyte_idl())
-        data = self.call("get_execution_data", request)
-        if data.full_outputs.literals or not data.outputs.bytes:
-            return data.full_outputs
+        answer = self.call("get_execution_data", request)
+        inline, elsewhere = getattr(answer, f"full_{side}"), getattr(answer, side)
+        if inline.literals or not elsewhere.bytes:
+            return inline
         with self.remote.remote_context() as context, tempfile.NamedTemporaryFile() as file:
-            context.file_access.get_data(data.outputs.url, file.name)
+            context.file_access.get_data(elsewhere.url, file.name)
             return literals_pb2.LiteralMap.FromString(Path(file.name).read_bytes())
 
     def interface(self, name: str, version: str) -> interface_pb2.TypedInterface:

@@ -7,17 +7,16 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from flytekit.core.type_engine import TypeEngine
+from flytekit.core.interface import Interface
 from flytekit.models.core.identifier import WorkflowExecutionIdentifier
-from flytekit.models.interface import TypedInterface
-from flytekit.models.literals import LiteralMap
 
-from flytekit_sagemaker.errors import JobFailed, TransientError, UserError, did_you_mean
+from flytekit_sagemaker.errors import JobFailed, TransientError, UserError
 from flytekit_sagemaker.remote.admin import Admin
 from flytekit_sagemaker.remote.report import Report, fetch_report
 from flytekit_sagemaker.remote.states import State, state_of
+from flytekit_sagemaker.remote.values import Values
 from flytekit_sagemaker.reporting.deck import progress_fragment
 from flytekit_sagemaker.reporting.live import LiveDisplay
 from flytekit_sagemaker.reporting.progress import progress_line
@@ -40,13 +39,13 @@ class Execution:
     """
 
     def __init__(
-        self, admin: Admin, identifier: WorkflowExecutionIdentifier, output_types: Mapping[str, Any] | None = None
+        self, admin: Admin, identifier: WorkflowExecutionIdentifier, interface: Interface | None = None
     ) -> None:
         self._admin = admin
         self._id = identifier
-        self._output_types = dict(output_types or {})
+        self._interface = interface
         self._state: State | None = None
-        self._outputs: Outputs | None = None
+        self._values: dict[str, Values] = {}
         self._shown_in_cell: int | None = None
 
     @property
@@ -85,16 +84,19 @@ class Execution:
         return self._known.links
 
     @property
-    def outputs(self) -> Outputs:
+    def inputs(self) -> Values:
+        """All inputs by name, as the task got them: local data under the URI that it was uploaded to."""
+        return self._of("inputs")
+
+    @property
+    def outputs(self) -> Values:
         """The outputs by name; files and directories have a ``uri``.
 
         Raises:
             UserError: while it runs, and when it ended without any.
         """
         self._demand("outputs")
-        if self._outputs is None:
-            self._outputs = Outputs(self._admin, self._id, self._known, self._output_types)
-        return self._outputs
+        return self._of("outputs")
 
     def trials(self) -> pandas.DataFrame:
         """The trials of a tuning job, a row each.
@@ -230,6 +232,12 @@ class Execution:
         what = {"ABORTED": "was ended", "TIMED_OUT": "took too long"}.get(state.phase, "failed")
         return f"{state.task} {what}: {state.error or 'Flyte gives no reason'}"
 
+    def _of(self, side: str) -> Values:
+        if side not in self._values:
+            types = getattr(self._interface, side, {})
+            self._values[side] = Values.of(self._admin, self._id, self._known, side, types)
+        return self._values[side]
+
     def _demand(self, what: str) -> None:
         """Raise unless there are outputs."""
         state = self.sync()._known
@@ -239,52 +247,6 @@ class Execution:
             raise UserError(f"There are no {what}. {self._end_in_words(state)}")
         far = progress_line(state.progress) if state.progress is not None else state.phase
         raise UserError(f"The {what} come when the execution ends; call wait() first. Now: {far}")
-
-
-class Outputs(Mapping[str, Any]):
-    """The outputs of an execution by name, converted when they are asked for."""
-
-    def __init__(
-        self, admin: Admin, identifier: WorkflowExecutionIdentifier, state: State, types: Mapping[str, Any]
-    ) -> None:
-        self._admin = admin
-        self._types = types
-        self._interface = TypedInterface.from_flyte_idl(admin.interface(state.task, state.version)).outputs
-        self._literals = LiteralMap.from_flyte_idl(admin.outputs(identifier)).literals
-        self._values: dict[str, Any] = {}
-
-    def __getitem__(self, name: str) -> Any:
-        if name not in self._literals:
-            hint = did_you_mean(name, self._literals) or f"There are {', '.join(self)}."
-            raise UnknownOutput(f"there is no output {name!r}. {hint}")
-        if name not in self._values:
-            self._values[name] = self._value(name)
-        return self._values[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._literals)
-
-    def __len__(self) -> int:
-        return len(self._literals)
-
-    def __repr__(self) -> str:
-        return f"{{{', '.join(f'{name!r}: {self[name]!r}' for name in self)}}}"
-
-    def _value(self, name: str) -> Any:
-        literal = self._literals[name]
-        kind = self._types.get(name) or TypeEngine.guess_python_type(self._interface[name].type)
-        with self._admin.remote.remote_context() as context:
-            value = TypeEngine.to_python_value(context, literal, kind)
-        if literal.scalar is not None and literal.scalar.blob is not None:
-            value.uri = literal.scalar.blob.uri
-        return value
-
-
-class UnknownOutput(UserError, KeyError):
-    """There is no output of that name."""
-
-    def __str__(self) -> str:
-        return str(self.args[0])
 
 
 def _cell() -> int | None:
