@@ -39,6 +39,15 @@ from flytekit_sagemaker.models.training_job import (
     TrainingJobConfig,
 )
 from flytekit_sagemaker.tasks import images
+from flytekit_sagemaker.tasks.class_style import Maker, OutputsNotSet, Pending, is_class_style, made, optional
+from flytekit_sagemaker.tasks.declared_types import (
+    BLOB,
+    GENERIC,
+    MULTI_PART_CSV,
+    DeclaredType,
+    declared_type,
+    headerless,
+)
 from flytekit_sagemaker.tasks.descriptions import describe_function
 from flytekit_sagemaker.tasks.inputs import declared_channels
 from flytekit_sagemaker.tasks.options import TaskOptions
@@ -169,6 +178,11 @@ class CustomTrainingJobTask(RunsThroughConnector, PythonFunctionTask[None]):  # 
         self._interface = transform_interface_to_typed_interface(self._python_interface)
 
     @property
+    def inputs_of_every_job(self) -> dict[str, Any]:
+        """The inputs that are for SageMaker rather than for the function, with their defaults."""
+        return {STOPPING_CONDITION: self.python_interface.default_inputs_as_kwargs[STOPPING_CONDITION]}
+
+    @property
     def function_task(self) -> CustomTrainingJobTask:
         """The task whose function a job of this task runs: this one."""
         return self
@@ -216,9 +230,11 @@ class CustomTrainingJobTask(RunsThroughConnector, PythonFunctionTask[None]):  # 
 
     def execute(self, **kwargs: Any) -> Any:
         """Call the function; its outputs count on the host that persists them."""
-        result = super().execute(**{name: kwargs[name] for name in self._function_inputs if name in kwargs})
         current = job.current()
-        if not self._should_persist_output(current.distributed):
+        persists = self._should_persist_output(current.distributed)
+        with suppress(*() if persists else (OutputsNotSet,)):
+            result = super().execute(**{name: kwargs[name] for name in self._function_inputs if name in kwargs})
+        if not persists:
             raise IgnoreOutputs(f"another host than {current.distributed.current_host} persists the outputs")
         outputs = self.python_interface.outputs
         if _is_data(outputs.get(MODEL)):
@@ -242,7 +258,7 @@ def custom_training_job_task(
     trainingjob_conf: TrainingJobConfig | None = None,
     cachable: bool | None = None,
     **options: Any,
-) -> Callable[[Callable[..., Any]], CustomTrainingJobTask]:
+) -> Callable[[Callable[..., Any]], Any]:
     """Make a training job of a function.
 
     The function runs inside a SageMaker training job, in an image that has this package (see ``sagemaker_image``). Its
@@ -251,6 +267,10 @@ def custom_training_job_task(
     shows and a tuning job can choose; ``stopping_condition``, which every such task takes (a day unless given), whether
     the function does or not; and the output ``model``, which goes to SageMaker's ``model.tar.gz`` as well. Everything
     else is an ordinary input or output of Flyte.
+
+    A function whose parameters have no annotations is one of class style: the first parameter is the context, the
+    pre-defined names need no declaration, and ``@inputs`` and ``@outputs`` of ``flytekit_sagemaker.sdk.tasks``, above
+    this decorator, declare the others. It is a task as soon as all are declared.
 
     Args:
         training_job_config: on what it runs.
@@ -276,16 +296,45 @@ def custom_training_job_task(
     if cachable is not None:
         options.setdefault("cacheable", cachable)
 
-    def task_of(function: Callable[..., Any]) -> CustomTrainingJobTask:
+    def make(function: Callable[..., Any]) -> CustomTrainingJobTask:
         return CustomTrainingJobTask(function, algorithm_specification=algorithm_specification, **options)
 
+    def task_of(function: Any) -> Any:
+        if not isinstance(function, Pending) and not is_class_style(function):
+            return make(function)
+        return made(function, "@custom_training_job_task", _class_style(make, options.get("channels")))
+
     return task_of
+
+
+def _class_style(make: Callable[..., Any], channels: Sequence[str | Channel] | None) -> Maker:
+    """What a function of class style need not declare."""
+    declared = {
+        channel.name: channel for channel in declared_channels(USUAL_CHANNELS if channels is None else channels)
+    }
+
+    def adapted(name: str, kind: DeclaredType) -> DeclaredType:
+        if name not in declared:
+            return kind
+        return headerless(kind) if declared[name].required else optional(headerless(kind))
+
+    return Maker(
+        make,
+        inputs={
+            **dict.fromkeys(declared, MULTI_PART_CSV),
+            HYPERPARAMETERS: GENERIC,
+            STOPPING_CONDITION: declared_type(StoppingCondition),
+        },
+        outputs={MODEL: BLOB},
+        adapted=adapted,
+    )
 
 
 def _function_problems(function: Any) -> Iterator[Problem]:
     if not inspect.isfunction(function):
         yield Problem("task_function", function, "must be a function of a module")
         return
+    function = inspect.unwrap(function)
     shown = function.__qualname__
     if "." in shown and not istestfunction(function):
         yield Problem("task_function", shown, "must stand at the top of its module, from which the job imports it")
@@ -335,7 +384,7 @@ def _mode_problems(specification: AlgorithmSpecification, channels: Sequence[Cha
 
 def _reported_names(function: Callable[..., Any]) -> list[str]:
     """The metrics that the module of a function reports, as far as its text shows them."""
-    code = getattr(function, "__code__", None)
+    code = getattr(inspect.unwrap(function), "__code__", None)
     return reported_names("".join(linecache.getlines(code.co_filename))) if code else []
 
 
