@@ -19,7 +19,8 @@ from flytekit_sagemaker.container.failure import failure_text
 from flytekit_sagemaker.errors import SageMakerError, UserError
 
 _FAILED = 1
-_EXECUTE = "pyflyte-execute"
+# flytekit's own commands, and the functions of its module that they are: a task, and one element of a map task.
+_EXECUTE = {"pyflyte-execute": "execute_task_cmd", "pyflyte-map-execute": "map_execute_task_cmd"}
 _FAST_EXECUTE = "pyflyte-fast-execute"
 _PATH = "PYTHONPATH"
 # Else flytekit wraps its log lines at 80 columns, where neither secrets nor metrics are found any more.
@@ -78,20 +79,20 @@ def _run(current: job.Job) -> int:
         _import_from(folder)
     own = [argument.replace(JOB_NAME, current.contract.training_job_name) for argument in command.argv]
     program, *arguments = _with_distribution(own, current.contract)
-    if program != _EXECUTE:
+    if program not in _EXECUTE:
         raise UserError(f"{program} is no command that runs the function of a task")
-    return _execute(arguments, current)
+    return _execute(program, arguments, current)
 
 
-def _execute(arguments: list[str], current: job.Job) -> int:
+def _execute(program: str, arguments: list[str], current: job.Job) -> int:
     """Run flytekit's own command in this process."""
-    from flytekit.bin.entrypoint import execute_task_cmd
+    from flytekit.bin import entrypoint
     from flytekit.loggers import logger
 
     logger.addFilter(lambda record: record.funcName != "_dispatch_execute")  # of a failure, _fail says it all
     os.environ["FLYTE_FAIL_ON_ERROR"] = "true"  # else its exit code would be 0
     try:
-        execute_task_cmd.main(args=arguments, prog_name=_EXECUTE, standalone_mode=False)
+        getattr(entrypoint, _EXECUTE[program]).main(args=arguments, prog_name=program, standalone_mode=False)
     except SystemExit as stop:
         if stop.code == checkpoints.STOPPED_EXIT_CODE:
             raise

@@ -10,8 +10,8 @@ import asyncio
 import contextvars
 import signal
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from typing import Any
 
 from flyteidl.core import literals_pb2
@@ -35,6 +35,46 @@ _PATIENCE_IN_SECONDS = 120.0
 _live_runs: set[_LocalRun] = set()
 
 
+class SideBySide:
+    """Runs that share one display, and are stopped together.
+
+    Attributes:
+        display: shows the jobs of all of them.
+    """
+
+    def __init__(self) -> None:
+        self.display = LiveDisplay()
+        self._runs: list[_LocalRun] = []
+        self._stopped = False
+
+    def add(self, run: _LocalRun) -> None:
+        """Take a run in, which is about to begin; it does not get far when the others have been stopped."""
+        self._runs.append(run)
+        if self._stopped:
+            run.stop()
+
+    def stop(self) -> None:
+        """Stop every run, and those that begin from now on; safe to call from any thread."""
+        self._stopped = True
+        for run in list(self._runs):
+            run.stop()
+
+
+_together: contextvars.ContextVar[SideBySide | None] = contextvars.ContextVar("sagemaker_side_by_side", default=None)
+
+
+@contextmanager
+def side_by_side() -> Iterator[SideBySide]:
+    """While this is open, the tasks that run in this context, in threads of it too, run side by side."""
+    group = SideBySide()
+    token = _together.set(group)
+    try:
+        with group.display, _interrupt_stops(group.stop):
+            yield group
+    finally:
+        _together.reset(token)
+
+
 def run_locally(task: Any, inputs: LiteralMap) -> LiteralMap:
     """Run a task through its connector and return its outputs, showing the progress meanwhile.
 
@@ -52,11 +92,29 @@ def run_locally(task: Any, inputs: LiteralMap) -> LiteralMap:
     with settings.default_endpoint(settings.LOCAL):
         context = contextvars.copy_context()
     worker = threading.Thread(target=context.run, args=(run.drive,), name="sagemaker-task", daemon=True)
-    with run.stopped_by_interrupt():
+    with _interrupt_stops(_stop_all):
         worker.start()
         while worker.is_alive():  # a join without limit would keep the signal handler from running
             worker.join(0.2)
     return run.result()
+
+
+def _stop_all() -> None:
+    for run in list(_live_runs):
+        run.stop()
+
+
+@contextmanager
+def _interrupt_stops(stop: Callable[[], None]) -> Iterator[None]:
+    """While this is open in the main thread, Ctrl-C stops jobs, whichever thread waits for them."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    previous = signal.signal(signal.SIGINT, lambda *_: stop())
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, previous)
 
 
 class _LocalRun:
@@ -72,6 +130,8 @@ class _LocalRun:
 
     def drive(self) -> None:
         _live_runs.add(self)
+        if group := _together.get():
+            group.add(self)
         try:
             self._outputs = asyncio.run(self._run())
         except BaseException as error:
@@ -94,23 +154,6 @@ class _LocalRun:
             raise KeyboardInterrupt
         return self._outputs
 
-    @contextmanager
-    def stopped_by_interrupt(self) -> Iterator[None]:
-        """While this is open, Ctrl-C stops the jobs of this process, whichever thread waits for them."""
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
-
-        def stop(*_: Any) -> None:
-            for run in list(_live_runs):
-                run.stop()
-
-        previous = signal.signal(signal.SIGINT, stop)
-        try:
-            yield
-        finally:
-            signal.signal(signal.SIGINT, previous)
-
     async def _run(self) -> LiteralMap | None:
         interrupted = asyncio.Event()
         self._stop = (asyncio.get_running_loop(), interrupted)
@@ -121,7 +164,8 @@ class _LocalRun:
         meta = await connector.create(task_template=template, output_prefix=output_prefix, inputs=self._inputs)
         if self._interrupted:
             interrupted.set()
-        with LiveDisplay() as display:
+        group = _together.get()
+        with nullcontext(group.display) if group else LiveDisplay() as display:
             try:
                 succeeded = await self._follow(connector, meta, display, interrupted)
             finally:

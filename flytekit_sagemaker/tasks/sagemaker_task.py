@@ -12,6 +12,7 @@ from flytekit.core.interface import Interface
 
 from flytekit_sagemaker.models.codec import Model, to_wire
 from flytekit_sagemaker.models.training_job import StoppingCondition, TrainingJob
+from flytekit_sagemaker.tasks import mapping  # noqa: F401  (lets flytekit map over functions that are training jobs)
 from flytekit_sagemaker.tasks.descriptions import describe
 from flytekit_sagemaker.tasks.naming import defining_namespace, variable_name
 from flytekit_sagemaker.tasks.options import TaskOptions

@@ -6,6 +6,8 @@ import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from flytekit.core.context_manager import FlyteContextManager
+
 from flytekit_sagemaker.container.command import Command
 from flytekit_sagemaker.errors import UserError
 from flytekit_sagemaker.tasks import transformers  # noqa: F401  (registers the models with flytekit)
@@ -39,9 +41,7 @@ class RunsThroughConnector:
             JobNotCreated: listing everything else that is wrong, before anything starts.
             JobFailed: with the job's own explanation.
         """
-        if Command.find(os.environ) is not None:  # the module is imported in a job, or the function calls a task
-            remedy = "Put calls of tasks in a module under `if __name__ == '__main__':`"
-            raise UserError(f"{self.name} was called inside a training job, where no other job is started. {remedy}")
+        refuse_inside_a_job(self.name)
         declared = self.python_interface.inputs_with_defaults
         given = named_inputs(self.name, list(declared), args, kwargs)
         return super().__call__(**accepted_inputs(self.name, declared, given))  # type: ignore[misc]
@@ -93,3 +93,17 @@ class RunsThroughConnector:
         The connector works on literals, so nothing is converted to Python values (or downloaded) on the way.
         """
         return run_locally(self, input_literal_map)
+
+
+def refuse_inside_a_job(task: str) -> None:
+    """Do nothing, unless this process is a training job: its module calls a task on import, or its function does.
+
+    What only becomes part of a workflow, as in the body of a workflow class, starts nothing.
+
+    Raises:
+        UserError: with what to do about it.
+    """
+    compiling = FlyteContextManager.current_context().compilation_state is not None
+    if Command.find(os.environ) is not None and not compiling:
+        remedy = "Put calls of tasks in a module under `if __name__ == '__main__':`"
+        raise UserError(f"{task} was called inside a training job, where no other job is started. {remedy}")
