@@ -64,7 +64,7 @@ LIBRARIES: dict[str, set[str]] = {
     "botocore": {"aws", "partitions", "requests", "local", "testing"},
     "optuna": {"local"},
     "xgboost": {"local"},
-    "pandas": {"local", "remote"},
+    "pandas": {"local", "remote", "tasks"},
     "sklearn": {"local"},
     "scipy": {"local"},
 }
