@@ -31,7 +31,7 @@ def to_literals(admin: Admin, task: Any, inputs: dict[str, Any]) -> literals_pb2
     types = task.python_interface.inputs
     local = {name: path for name, value in inputs.items() if (path := _local_path(value)) is not None}
     problems: list[Problem] = []
-    values = {**inputs, **{name: upload(admin, path) for name, path in local.items()}}
+    values = {**inputs, **{name: _uploaded(admin, path) for name, path in local.items()}}
     literals = {}
     with admin.remote.remote_context() as context:
         for name, value in values.items():
@@ -44,6 +44,11 @@ def to_literals(admin: Admin, task: Any, inputs: dict[str, Any]) -> literals_pb2
     if problems:
         raise InvalidInput(f"the input of {task.name}", problems)
     return LiteralMap(literals).to_flyte_idl()
+
+
+def _uploaded(admin: Admin, path: Path) -> FlyteFile | FlyteDirectory:
+    uri = upload(admin, path)
+    return FlyteDirectory(uri, remote_directory=False) if path.is_dir() else FlyteFile(uri, remote_path=False)
 
 
 def _local_path(value: Any) -> Path | None:
