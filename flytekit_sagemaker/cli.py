@@ -1,4 +1,4 @@
-"""The command line: ``flytekit-sagemaker demo | serve | interrupt | dockerfile | train``."""
+"""The command line: ``flytekit-sagemaker demo | serve | sandbox | interrupt | dockerfile | train``."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pathlib import Path
 from flytekit_sagemaker.errors import SageMakerError
 
 DEFAULT_PORT = 8642
+SANDBOX_PORT = 8089
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -44,6 +45,13 @@ def _serve(options: argparse.Namespace) -> None:
     from flytekit_sagemaker.local import server
 
     server.serve(options.port, options.root, images=dict(options.image))
+
+
+def _sandbox(options: argparse.Namespace) -> None:
+    from flytekit_sagemaker.sandbox import serving
+
+    ports = {name: getattr(options, name) for name in ("port", "console_port", "sagemaker_port")}
+    serving.serve(options.root, ports, images=dict(options.image))
 
 
 def _interrupt(options: argparse.Namespace) -> None:
@@ -97,14 +105,30 @@ def _parser() -> argparse.ArgumentParser:
         metavar="DIR",
         help="folder that keeps the jobs over restarts (default: %(default)s)",
     )
-    serve.add_argument(
-        "--image",
-        type=_image,
-        action="append",
-        default=[],
-        metavar="URI=COMMAND",
-        help="command that stands in for a training image, such as 'example/image=python train.py'; repeatable",
+    _add_images(serve)
+
+    sandbox = commands.add_parser(
+        "sandbox",
+        help="run a small Flyte with the local SageMaker, for development",
+        description="Run a small Flyte for development on this machine: a Flyte Admin, the connector service, "
+        "the local SageMaker, and a console.",
     )
+    sandbox.set_defaults(run=_sandbox)
+    for option, port, words in (
+        ("--port", SANDBOX_PORT, "of the Flyte Admin"),
+        ("--console-port", SANDBOX_PORT + 1, "of the console"),
+        ("--sagemaker-port", SANDBOX_PORT + 2, "of the local SageMaker"),
+    ):
+        help_text = f"port {words}; 0 for the last one that the root has known, or any (default: %(default)s)"
+        sandbox.add_argument(option, type=_port, default=port, metavar="N", help=help_text)
+    sandbox.add_argument(
+        "--root",
+        type=Path,
+        default=Path(".flyte-sandbox"),
+        metavar="DIR",
+        help="folder that keeps everything over restarts (default: %(default)s)",
+    )
+    _add_images(sandbox)
 
     interrupt = commands.add_parser(
         "interrupt",
@@ -164,6 +188,17 @@ _IMAGE_OPTIONS = {
     "this_package": ("REQUIREMENT", "where flytekit-sagemaker comes from: a requirement, or a wheel below this folder"),
 }
 _REPEATABLE = {"packages": "package", "apt_packages": "apt-package"}
+
+
+def _add_images(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--image",
+        type=_image,
+        action="append",
+        default=[],
+        metavar="URI=COMMAND",
+        help="command that stands in for a training image, such as 'example/image=python train.py'; repeatable",
+    )
 
 
 def _port(text: str) -> int:

@@ -44,6 +44,7 @@ ARROWS: dict[str, set[str]] = {
     "connector": {"aws", "placement", "requests", "reporting", "models", "algorithms", "container", "telemetry", "logs"}
     | LEAVES,
     "local": {"requests", "algorithms", "models", "container", "settings", "clock", "types", "errors", "uris"},
+    "sandbox": {"local", "reporting"} | LEAVES,
     "tasks": {"reporting", "container", "models"} | LEAVES,
     "remote": {"tasks", "reporting", "models"} | LEAVES,
     "sdk": {"tasks", "models"} | LEAVES,

@@ -1,0 +1,98 @@
+"""The connector service as a child process, started again when it dies."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from flytekit_sagemaker.sandbox.runners import ConnectorRunner
+
+MODULES = ("flytekit_sagemaker.connector.serving",)
+_PACKAGE = __name__.rpartition(".")[0]
+_FIRST_PAUSE_IN_SECONDS, _LONGEST_PAUSE_IN_SECONDS = 0.2, 10.0
+_ENDS_WITHIN_SECONDS = 5.0
+
+
+class ConnectorDied(Exception):
+    """The connector service ended before it answered; the message has the end of its log."""
+
+
+class ConnectorProcess:
+    """flytekit's connector service in a process of its own, which ends with this one, however this one ends.
+
+    Args:
+        sagemaker_url: the SageMaker that its connectors use.
+        log: file for what it prints.
+        variables: further environment variables.
+    """
+
+    def __init__(self, sagemaker_url: str, log: Path, variables: Mapping[str, str]) -> None:
+        self._folder = Path(tempfile.mkdtemp(prefix="flyte-sandbox-"))
+        self._socket = self._folder / "connector"
+        self._log = log
+        self._environment = {
+            **os.environ,
+            **variables,
+            "FLYTEKIT_SAGEMAKER_ENDPOINT_URL": sagemaker_url,
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+        self._process: asyncio.subprocess.Process | None = None
+        self._keeping: asyncio.Task[None] | None = None
+
+    @property
+    def address(self) -> str:
+        """What gRPC connects to."""
+        return f"unix:{self._socket}"
+
+    async def open(self) -> ConnectorRunner:
+        """Start the service and wait until it answers.
+
+        Raises:
+            ConnectorDied: it did not come up.
+        """
+        process = await self._start()
+        runner = ConnectorRunner(self.address)
+        opening, ended = asyncio.ensure_future(runner.open()), asyncio.ensure_future(process.wait())
+        await asyncio.wait((opening, ended), return_when=asyncio.FIRST_COMPLETED)
+        if not opening.done():
+            opening.cancel()
+            await runner.close()
+            end = self._log.read_text(errors="replace").strip().splitlines()[-1:]
+            raise ConnectorDied(f"The connector service did not start: {' '.join(end)} (its log is {self._log})")
+        await opening
+        self._keeping = asyncio.ensure_future(self._keep(ended))
+        return runner
+
+    async def close(self) -> None:
+        """End the service."""
+        if self._keeping is not None:
+            self._keeping.cancel()
+        if self._process is not None and self._process.returncode is None:
+            assert self._process.stdin is not None
+            self._process.stdin.close()
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._process.wait(), _ENDS_WITHIN_SECONDS)
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    async def _start(self) -> asyncio.subprocess.Process:
+        command = [sys.executable, "-m", f"{_PACKAGE}.guardian"]
+        command += [sys.executable, "-m", f"{_PACKAGE}.connector_service", str(self._socket), *MODULES]
+        with self._log.open("ab") as log:
+            self._process = await asyncio.create_subprocess_exec(
+                *command, env=self._environment, stdin=asyncio.subprocess.PIPE, stdout=log, stderr=log
+            )
+        return self._process
+
+    async def _keep(self, ended: asyncio.Future[int]) -> None:
+        pause = _FIRST_PAUSE_IN_SECONDS
+        while True:
+            await ended
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE_IN_SECONDS)
+            ended = asyncio.ensure_future((await self._start()).wait())

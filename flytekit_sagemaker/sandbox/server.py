@@ -1,0 +1,239 @@
+"""The sandbox as a whole: what it is made of, started and ended in the right order."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import contextlib
+import fcntl
+import json
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, TextIO
+
+import grpc
+from aiohttp import web
+from flyteidl.service import admin_pb2, auth_pb2, dataproxy_pb2, identity_pb2, signal_pb2
+
+from flytekit_sagemaker.clock import SystemClock
+from flytekit_sagemaker.local.server import CannotStart, LocalSageMaker
+from flytekit_sagemaker.sandbox.admin import Admin, AuthMetadata, Identity
+from flytekit_sagemaker.sandbox.connector import ConnectorDied, ConnectorProcess
+from flytekit_sagemaker.sandbox.dataproxy import DataProxy
+from flytekit_sagemaker.sandbox.engine import Engine
+from flytekit_sagemaker.sandbox.executions import Executions
+from flytekit_sagemaker.sandbox.places import NOT_IN_URIS, Places
+from flytekit_sagemaker.sandbox.registry import Registry
+from flytekit_sagemaker.sandbox.rpc import service
+from flytekit_sagemaker.sandbox.store import Store
+from flytekit_sagemaker.sandbox.tasks import Tasks
+from flytekit_sagemaker.sandbox.web import application
+
+LOOPBACK = "127.0.0.1"
+LARGEST_MESSAGE_BYTES = 64 << 20
+_CONFIG = """\
+admin:
+  endpoint: {endpoint}
+  insecure: true
+console:
+  endpoint: {console}
+sagemaker:
+  build_images: false  # the sandbox runs functions as processes
+"""
+
+
+class Sandbox:
+    """A Flyte for development on this machine, in a thread with an event loop of its own.
+
+    Executions that were under way when the last sandbox on a root ended, even by a crash, are followed further.
+
+    Args:
+        root: folder for everything that it keeps.
+        port: port of its Flyte Admin; 0 for the one of the last time, or any.
+        console_port: port of its console, likewise.
+        sagemaker_port: port of the local SageMaker, likewise.
+        images: commands that stand for container images, by image URI, as the local SageMaker takes them.
+
+    Attributes:
+        endpoint: host and port of the Flyte Admin, once it has started.
+        console_url: where its console is.
+        sagemaker_url: where the local SageMaker is, for boto3.
+        task_types: types of the tasks that its connector service carries out.
+        resumed: how many executions it has found unfinished.
+    """
+
+    def __init__(
+        self,
+        root: str | Path,
+        port: int = 0,
+        *,
+        console_port: int = 0,
+        sagemaker_port: int = 0,
+        images: Mapping[str, Sequence[str]] | None = None,
+    ) -> None:
+        self.root = Path(root).resolve()
+        self.endpoint = self.console_url = self.sagemaker_url = ""
+        self.task_types: Sequence[str] = ()
+        self.resumed = 0
+        self._places = Places(self.root)
+        self._ports = {"flyte": port, "console": console_port, "sagemaker": sagemaker_port}
+        self._images = images
+        self._thread: threading.Thread | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._over: asyncio.Event | None = None
+
+    def start(self) -> Sandbox:
+        """Start everything; the addresses are set when this returns.
+
+        Raises:
+            CannotStart: a port is taken, the root is in use, or the connector service does not come up.
+        """
+        started: concurrent.futures.Future[None] = concurrent.futures.Future()
+        self._thread = threading.Thread(target=self._run, args=(started,), name="flyte-sandbox", daemon=True)
+        self._thread.start()
+        started.result()
+        return self
+
+    def stop(self) -> None:
+        """End every process; what is under way is followed further by the next sandbox on the root."""
+        if self._thread and self._loop and self._over:
+            with contextlib.suppress(RuntimeError):  # the loop has ended by itself
+                self._loop.call_soon_threadsafe(self._over.set)
+            self._thread.join()
+            self._thread = None
+
+    def __enter__(self) -> Sandbox:
+        return self if self._thread else self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    @property
+    def config_file(self) -> Path:
+        """A Flyte config that leads to this sandbox, for FLYTECTL_CONFIG."""
+        return self._places.config
+
+    def config(self) -> Any:
+        """A ``flytekit.configuration.Config`` for FlyteRemote."""
+        from flytekit.configuration import Config, PlatformConfig
+
+        return Config(platform=PlatformConfig(endpoint=self.endpoint, insecure=True, console_endpoint=self.console_url))
+
+    def _run(self, started: concurrent.futures.Future[None]) -> None:
+        try:
+            asyncio.run(self._serve(started))
+        except BaseException as fault:
+            if started.done():
+                raise
+            started.set_exception(fault)
+
+    async def _serve(self, started: concurrent.futures.Future[None]) -> None:
+        self._loop, self._over = asyncio.get_running_loop(), asyncio.Event()
+        async with contextlib.AsyncExitStack() as parts:
+            parts.enter_context(_lock(self.root))
+            ports = self._last_ports()
+            sagemaker = LocalSageMaker(self._places.sagemaker, port=ports["sagemaker"], images=self._images)
+            await asyncio.to_thread(sagemaker.start)
+            parts.push_async_callback(asyncio.to_thread, sagemaker.stop)
+            self.sagemaker_url = sagemaker.url
+
+            connector = ConnectorProcess(sagemaker.url, self._places.connector_log, {})
+            parts.push_async_callback(connector.close)
+            try:
+                runner = await connector.open()
+            except ConnectorDied as died:
+                raise CannotStart(str(died)) from None
+            parts.push_async_callback(runner.close)
+            self.task_types = runner.task_types
+
+            clock, store = SystemClock(), Store(self._places.database)
+            parts.callback(store.close)
+            tasks = Tasks(store, self._places, clock, [runner])
+            engine = Engine(store, tasks, clock)
+            parts.push_async_callback(engine.close)
+            registry = Registry(store, tasks, clock)
+            executions = Executions(store, registry, engine, self._places, clock)
+            proxy = DataProxy(executions, self._places)
+
+            proxy.url = self.console_url = await self._serve_http(parts, application(proxy), ports["console"])
+            services = (
+                service(admin_pb2.DESCRIPTOR.services_by_name["AdminService"], Admin(store, registry, executions)),
+                service(dataproxy_pb2.DESCRIPTOR.services_by_name["DataProxyService"], proxy),
+                service(auth_pb2.DESCRIPTOR.services_by_name["AuthMetadataService"], AuthMetadata()),
+                service(identity_pb2.DESCRIPTOR.services_by_name["IdentityService"], Identity()),
+                service(signal_pb2.DESCRIPTOR.services_by_name["SignalService"], None),
+            )
+            self.endpoint = await _serve_grpc(parts, services, ports["flyte"])
+            self._keep_addresses()
+            self.resumed = executions.resume()
+            started.set_result(None)
+            await self._over.wait()
+
+    async def _serve_http(self, parts: contextlib.AsyncExitStack, app: web.Application, port: int) -> str:
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
+        await runner.setup()
+        parts.push_async_callback(runner.cleanup)
+        try:
+            await web.TCPSite(runner, LOOPBACK, port).start()
+        except OSError as fault:
+            raise _taken(port, fault.strerror or str(fault)) from None
+        host, bound = runner.addresses[0][:2]
+        return f"http://{host}:{bound}"
+
+    def _last_ports(self) -> dict[str, int]:
+        """The ports to listen on: those that were asked for, else those that clients know from the last time."""
+        try:
+            last = json.loads(self._places.ports.read_text())
+        except (OSError, ValueError):
+            last = {}
+        return {name: port or int(last.get(name, 0)) for name, port in self._ports.items()}
+
+    def _keep_addresses(self) -> None:
+        urls = {"flyte": self.endpoint, "console": self.console_url, "sagemaker": self.sagemaker_url}
+        ports = {name: int(url.rpartition(":")[2]) for name, url in urls.items()}
+        self._places.ports.write_text(json.dumps(ports))
+        self._places.config.write_text(_CONFIG.format(endpoint=self.endpoint, console=self.console_url))
+
+
+async def _serve_grpc(parts: contextlib.AsyncExitStack, services: Sequence[grpc.GenericRpcHandler], port: int) -> str:
+    options = [
+        ("grpc.max_receive_message_length", LARGEST_MESSAGE_BYTES),
+        ("grpc.so_reuseport", 0),  # else a second server takes half of the calls of a port that is in use
+        ("grpc.keepalive_permit_without_calls", 1),
+        ("grpc.http2.min_ping_interval_without_data_ms", 5000),
+    ]
+    server = grpc.aio.server(options=options)
+    server.add_generic_rpc_handlers(tuple(services))
+    try:
+        bound = server.add_insecure_port(f"{LOOPBACK}:{port}")
+    except RuntimeError:
+        raise _taken(port, "Address already in use") from None
+    await server.start()
+    parts.push_async_callback(server.stop, 0.5)
+    return f"{LOOPBACK}:{bound}"
+
+
+def _taken(port: int, why: str) -> CannotStart:
+    return CannotStart(f"Port {port} of {LOOPBACK} cannot be used: {why}. Choose another one, or 0 for any.")
+
+
+@contextlib.contextmanager
+def _lock(root: Path) -> Iterator[None]:
+    """Hold the root for this sandbox alone; the system lets go of it when the process dies."""
+    if NOT_IN_URIS.search(str(root)):
+        raise CannotStart(f"The folder {root} cannot be used: its path has a character that no file URI may have.")
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        file: TextIO = (root / "lock").open("w")
+    except OSError as fault:
+        raise CannotStart(f"The folder {root} cannot be used: {fault.strerror}.") from None
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise CannotStart(f"The folder {root} is in use by another sandbox.") from None
+        yield
