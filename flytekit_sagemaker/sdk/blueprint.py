@@ -61,9 +61,14 @@ class Blueprint:
         return {name: value for name, value in self.attributes.items() if isinstance(value, Output)}
 
     @property
+    def class_name(self) -> str:
+        """The qualified name of the class."""
+        return self.declaration.__qualname__.replace("<locals>.", "")
+
+    @property
     def workflow_name(self) -> str:
         """``<module>.<qualified name>``, the module as Flyte names it; the qualified name alone in a notebook."""
-        shown = self.declaration.__qualname__.replace("<locals>.", "")
+        shown = self.class_name
         module = sys.modules.get(self.declaration.__module__)
         namespace = {**(vars(module) if module is not None else {}), shown: self.declaration}
         return variable_name(self.declaration, namespace) or shown

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import os
 import typing
+from collections.abc import Sequence
 from types import NoneType
 from typing import Any
 
@@ -29,8 +30,9 @@ def shown_type(python_type: Any) -> str:
         origin = typing.get_origin(python_type)
         return f"{getattr(origin, '__name__', origin)}[{', '.join(map(shown_type, members))}]"
     if isinstance(python_type, type) and issubclass(python_type, (FlyteFile, FlyteDirectory)):
-        kind = "FlyteFile" if issubclass(python_type, FlyteFile) else "FlyteDirectory"
-        return f'{kind}["{python_type.extension()}"]' if python_type.extension() else kind
+        kind = FlyteFile if issubclass(python_type, FlyteFile) else FlyteDirectory
+        extension = python_type.extension()  # type: ignore[attr-defined]
+        return f'{kind.__name__}["{extension}"]' if extension else kind.__name__
     return str(getattr(python_type, "__name__", python_type))
 
 
@@ -39,9 +41,30 @@ def accepts_none(python_type: Any) -> bool:
     return NoneType in typing.get_args(python_type)
 
 
+def is_data(python_type: Any) -> bool:
+    """Whether values of a type are files or directories, which flytekit copies when it converts them."""
+    members = [each for each in typing.get_args(python_type) if each is not NoneType] or [python_type]
+    return any(isinstance(each, type) and issubclass(each, (FlyteFile, FlyteDirectory)) for each in members)
+
+
 def optional(python_type: Any) -> Any:
     """The type with None added."""
     return typing.Optional[python_type]  # noqa: UP045  (flytekit reads this form)
+
+
+def element_type(python_type: Any) -> Any:
+    """The type of the elements of a list or the values of a dictionary, also of an optional one; None where unsaid."""
+    variants = typing.get_args(python_type) if accepts_none(python_type) else [python_type]
+    inner = [typing.get_args(each) for each in variants if typing.get_origin(each) in (list, dict)]
+    return inner[0][-1] if inner and inner[0] else None
+
+
+def container_type(container: type, elements: Sequence[Any]) -> Any:
+    """The type of a list, or of a dictionary, with elements of these types; None where they differ or are unknown."""
+    alike = elements[0] if all(each == elements[0] for each in elements) else None
+    if alike is None:
+        return None
+    return list.__class_getitem__(alike) if container is list else dict.__class_getitem__((str, alike))
 
 
 def adapted(value: Any, python_type: Any) -> Any:

@@ -66,7 +66,10 @@ class Output:
         self.location = here()
         self.value = value
         self.help = help or ""
-        self.python_type, self.problems = _declared(sdk_type) if sdk_type is not None else (None, [])
+        self.python_type: Any = None
+        self.problems: list[Problem] = []
+        if sdk_type is not None:
+            self.python_type, self.problems = _declared(sdk_type)
 
     def __repr__(self) -> str:
         return f"the Output of {self.location}"

@@ -73,7 +73,7 @@ class Reference(Symbol):
         self.output = output
 
     def __repr__(self) -> str:
-        return f"output {self.output!r} of {self.node!r}"
+        return f"the output {self.output!r} of {self.node!r}"
 
 
 class Outputs:
