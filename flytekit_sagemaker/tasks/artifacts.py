@@ -68,7 +68,7 @@ def folder(name: str, value: Any) -> FlyteDirectory:
     return FlyteDirectory(str(place))
 
 
-def table_file(name: str, value: Any) -> FlyteFile:
+def table_file(name: str, value: Any, **options: Any) -> FlyteFile:
     """A CSV file: its path or URI, a data frame, which is written with a header, or the text of it.
 
     Raises:
@@ -80,11 +80,14 @@ def table_file(name: str, value: Any) -> FlyteFile:
     if not (_is_frame(value) or isinstance(value, (str, bytes)) or hasattr(value, "read")):
         raise refused(name, value, "must be a path, a data frame, or CSV as a text, bytes or an open file")
     path = _folder(name) / f"{_file_name(name)}.csv"
-    _format(name, value)[1](path, value)
+    if _is_frame(value):
+        _write_csv(path, value, options)
+    else:
+        _format(name, value)[1](path, value)
     return FlyteFile(str(path))
 
 
-def table_folder(name: str, value: Any) -> FlyteDirectory:
+def table_folder(name: str, value: Any, **options: Any) -> FlyteDirectory:
     """A folder of CSV files: its path or URI, a list of paths, or data frames, a file with a header for each.
 
     Raises:
@@ -95,7 +98,7 @@ def table_folder(name: str, value: Any) -> FlyteDirectory:
         return folder(name, value)
     place = _folder(name)
     for index, frame in enumerate(frames):
-        _write_csv(place / f"part-{index:05}.csv", frame)
+        _write_csv(place / f"part-{index:05}.csv", frame, options)
     return FlyteDirectory(str(place))
 
 
@@ -121,8 +124,7 @@ def table(name: str, value: Any, columns: Mapping[str, Any] | None = None) -> St
     if not isinstance(frames, (list, tuple)) or not frames or not all(_is_frame(each) for each in frames):
         raise refused(name, value, "must be a pandas data frame, or a list of them")
     frame = frames[0] if len(frames) == 1 else pandas().concat(frames, ignore_index=True)
-    if columns:
-        frame = with_types(name, frame, columns)[list(columns)]
+    frame = with_types(name, frame, columns or {})
     place = _folder(name)
     kind, part, write = ("parquet", "00000", _write_parquet) if find_spec("pyarrow") else ("csv", ".csv", _write_csv)
     write(place / part, frame)  # named as flytekit looks for them
@@ -197,8 +199,8 @@ def _write_content(path: Path, source: Any) -> None:
     path.write_bytes(content.encode() if isinstance(content, str) else content)
 
 
-def _write_csv(path: Path, frame: Any) -> None:
-    frame.to_csv(path, index=False)
+def _write_csv(path: Path, frame: Any, options: Mapping[str, Any] | None = None) -> None:
+    frame.to_csv(path, **{"index": False, **(options or {})})
 
 
 def _write_parquet(path: Path, frame: Any) -> None:

@@ -192,7 +192,7 @@ def declared(decorated: Any, decorator: str, *, inputs: Any = None, outputs: Any
         if name in known:
             problems.append(Problem(name, None, f"is declared already, as {known[name]!r}"))
         elif name not in declaration.parameters:
-            hint = did_you_mean(name, declaration.parameters) or f"It takes {', '.join(declaration.parameters)}."
+            hint = did_you_mean(name, declaration.parameters) or f"It takes {', '.join(declaration.parameters) or 'none'}."
             problems.append(Problem(name, None, f"is no parameter of {declaration.function.__name__}", hint))
         elif given["outputs"] and declaration.parameters[name].default is not inspect.Parameter.empty:
             problems.append(Problem(name, None, "is an output, and can have no default"))

@@ -172,7 +172,7 @@ class CustomTrainingJobTask(RunsThroughConnector, PythonFunctionTask[None]):  # 
             inputs[STOPPING_CONDITION] = (StoppingCondition, DEFAULT_STOPPING_CONDITION)
         channels = [channel.name for channel in self.training_job.channels]
         summary = f"Runs {self.task_function.__name__} as a SageMaker training job."
-        docs = describe_function(interface.docstring, summary, inputs, channels)
+        docs = describe_function(interface.docstring, summary, inputs, channels, interface.outputs)
         self.__doc__ = docs.short_description  # what `pyflyte run TASK --help` prints
         self._python_interface = Interface(inputs, interface.outputs, interface.output_tuple_name, docstring=docs)
         self._interface = transform_interface_to_typed_interface(self._python_interface)
@@ -314,6 +314,9 @@ def _class_style(make: Callable[..., Any], channels: Sequence[str | Channel] | N
     }
 
     def adapted(name: str, kind: DeclaredType) -> DeclaredType:
+        if name == STOPPING_CONDITION and kind.python_type is not StoppingCondition:
+            rule = "is a StoppingCondition, and needs no declaration"
+            raise InvalidInput("@custom_training_job_task", [Problem(name, kind, rule)])
         if name not in declared:
             return kind
         return headerless(kind) if declared[name].required else optional(headerless(kind))

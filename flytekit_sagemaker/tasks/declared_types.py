@@ -37,7 +37,7 @@ class DeclaredType:
     name: str
     python_type: Any
     given: Callable[[str, Any], Any] = _as_it_is
-    taken: Callable[[str, Any], Any] = _as_it_is
+    taken: Callable[..., Any] = _as_it_is
 
     def __repr__(self) -> str:
         return self.name

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,7 +36,9 @@ class Descriptions:
     long_description: str = ""
 
 
-def describe_function(docstring: Any, summary: str, inputs: Iterable[str], channels: Iterable[str]) -> Any:
+def describe_function(
+    docstring: Any, summary: str, inputs: Iterable[str], channels: Iterable[str], outputs: Iterable[str]
+) -> Any:
     """The descriptions of a task that runs a function: the function's own, and those of what is pre-defined.
 
     Args:
@@ -44,6 +46,7 @@ def describe_function(docstring: Any, summary: str, inputs: Iterable[str], chann
         summary: one sentence for a function without a docstring.
         inputs: names of the inputs.
         channels: the inputs that are channels.
+        outputs: names of the outputs; those of a function of class style are among its parameters.
     """
     predefined = describe("", inputs, (), channels).input_descriptions
     own = dict(docstring.input_descriptions or {}) if docstring else {}
@@ -51,9 +54,15 @@ def describe_function(docstring: Any, summary: str, inputs: Iterable[str], chann
     return Descriptions(
         short_description=(docstring and docstring.short_description) or summary,
         input_descriptions={**kept, **{name: text for name, text in own.items() if text}},
-        output_descriptions=dict(docstring.output_descriptions or {}) if docstring else {},
+        output_descriptions=_described(outputs, own) or dict((docstring and docstring.output_descriptions) or {}),
         long_description=(docstring and docstring.long_description) or "",
     )
+
+
+def _described(outputs: Iterable[str], own: Mapping[str, str | None]) -> dict[str, str]:
+    """The descriptions of outputs that are parameters: of all, since flytekit takes a single one for all of them."""
+    described = {name: own.get(name) or name for name in outputs}
+    return described if any(own.get(name) for name in described) else {}
 
 
 def describe(summary: str, inputs: Iterable[str], outputs: Iterable[str], channels: Iterable[str]) -> Any:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import IO, Any
 
@@ -191,15 +192,15 @@ class Schema(Data):
         Raises:
             InvalidInput: as :meth:`read`.
         """
-        frame = self.source.open(pandas().DataFrame).all()
-        chosen = list(columns or self.columns or frame.columns)
-        if missing := [column for column in chosen if column not in frame.columns]:
-            has = f"It has {', '.join(map(str, frame.columns))}."
-            raise InvalidInput(
-                f"the data of {self.name}",
-                [Problem("columns", column, "is no column of it", has) for column in missing],
-            )
-        yield with_types(self.name, frame[chosen], self.columns)
+        kinds = {name: kind for name, kind in self.columns.items() if columns is None or name in columns}
+        yield with_types(self.name, self._frame(), kinds, columns)
+
+    def _frame(self) -> Any:
+        if self.source.file_format != "csv":
+            return self.source.open(pandas().DataFrame).all()
+        texts = {name: str for name, kind in self.columns.items() if kind is str}
+        place = Path(self.path) / ".csv"  # where flytekit puts it
+        return pandas().read_csv(place, dtype=texts, keep_default_na=False, na_values=["", "nan", "NaN"])
 
 
 def pandas() -> Any:
@@ -215,26 +216,29 @@ def pandas() -> Any:
     return pandas
 
 
-def with_types(name: str, frame: Any, types: Mapping[str, Any]) -> Any:
+def with_types(name: str, frame: Any, types: Mapping[str, Any], columns: Sequence[str] | None = None) -> Any:
     """A frame whose columns have the declared types. What is missing stays missing, whatever the type.
 
     Args:
         name: the parameter or output, for the message.
         frame: a pandas data frame.
         types: Python type of each declared column; another type leaves a column as it is.
+        columns: the columns to keep; the declared ones, or all, when left out.
 
     Raises:
-        InvalidInput: listing every column whose values have another type.
+        InvalidInput: listing every column that is missing, or whose values have another type.
     """
-    problems = []
+    chosen = list(columns or types or frame.columns)
+    has = f"It has {', '.join(map(str, frame.columns))}."
+    missing = [column for column in chosen if column not in frame.columns]
+    problems = [Problem("columns", column, "is no column of it", has) for column in missing]
+    frame = frame[[column for column in chosen if column not in missing]]
     for column, kind in types.items():
-        if column not in frame.columns:
-            problems.append(Problem("columns", column, "is no column of the frame"))
+        convert = _CONVERSIONS.get(kind)
+        if column in missing or convert is None:
             continue
-        convert = _CONVERSIONS.get(getattr(kind, "__name__", ""))
         try:
-            if convert is not None:
-                frame = frame.assign(**{column: convert(frame[column])})
+            frame = frame.assign(**{column: convert(frame[column])})
         except (TypeError, ValueError) as error:
             problems.append(Problem(column, None, f"has values that are no {kind.__name__}: {error}"))
     if problems:
@@ -311,11 +315,11 @@ def _truth(column: Any) -> Any:
     return column.astype("boolean" if column.isna().any() else "bool")
 
 
-_CONVERSIONS: Mapping[str, Any] = {
-    "int": _whole,
-    "float": lambda column: column.astype("float64"),
-    "bool": _truth,
-    "str": lambda column: column.where(column.isna(), column.astype(str)),
-    "datetime": lambda column: pandas().to_datetime(column),
-    "timedelta": lambda column: pandas().to_timedelta(column),
+_CONVERSIONS: Mapping[Any, Callable[[Any], Any]] = {
+    int: _whole,
+    float: lambda column: column.astype("float64"),
+    bool: _truth,
+    str: lambda column: column.where(column.isna(), column.astype(str)),
+    datetime: lambda column: pandas().to_datetime(column),
+    timedelta: lambda column: pandas().to_timedelta(column),
 }

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
-from flytekit_sagemaker.errors import Problem
+from flytekit_sagemaker.errors import InvalidInput, Problem
 
 _UNSET = object()
+
+
+def _takes_options(convert: Callable[..., Any]) -> bool:
+    return any(each.kind is each.VAR_KEYWORD for each in inspect.signature(convert).parameters.values())
 
 
 class Output:
@@ -17,18 +22,25 @@ class Output:
         name: of the output.
     """
 
-    def __init__(self, name: str, convert: Callable[[str, Any], Any]) -> None:
+    def __init__(self, name: str, convert: Callable[..., Any]) -> None:
         self.name = name
         self._convert = convert
         self._value: Any = _UNSET
 
-    def set(self, value: Any) -> None:
+    def set(self, value: Any, **options: Any) -> None:
         """Make a value the output.
+
+        Args:
+            value: what the declared type takes; ``docs/class_style.md`` has the table.
+            options: of CSV alone, how data frames are written: options of ``pandas.DataFrame.to_csv``.
 
         Raises:
             InvalidInput: when it is nothing that the declared type takes.
         """
-        self._value = self._convert(self.name, value)
+        if options and not _takes_options(self._convert):
+            rule = "are taken for CSV alone"
+            raise InvalidInput(f"the output {self.name}", [Problem("", sorted(options), rule)])
+        self._value = self._convert(self.name, value, **options)
 
     @property
     def is_set(self) -> bool:
