@@ -118,26 +118,38 @@ def accepted_inputs(
 
 
 def with_fingerprint(value: Any) -> Any:
-    """A file or directory of this machine as a literal that changes when its content does; anything else as it is.
+    """A file or directory of this machine as a literal that changes with its content alone; anything else as it is.
 
-    So, too, those of a list.
-
-    flytekit's local cache knows data by its path alone, and the path stays the same when the data changes.
+    flytekit's local cache knows data by its path, which stays the same when the data changes, and is another one each
+    time that a task makes the same data anew. So, too, those of a list, and the outputs of other tasks.
     """
     if isinstance(value, list):
         return [with_fingerprint(each) for each in value]
+    if isinstance(value, Promise):
+        blob = value.val.scalar.blob if value.is_ready and value.val.scalar is not None else None
+        if blob is None or value.val.hash is not None or not Path(blob.uri).exists():
+            return value
+        return Promise(value.var, Literal(scalar=value.val.scalar, hash=_digest(Path(blob.uri))))
     if not isinstance(value, (FlyteDirectory, FlyteFile)) or not Path(value.path).exists():
         return value
-    root = Path(value.path)
-    digest = hashlib.sha256(str(root.absolute()).encode())
-    for path in sorted(root.rglob("*")) if root.is_dir() else [root]:
-        state = path.stat()
-        digest.update(f"{path}\0{state.st_size}\0{state.st_mtime_ns}\0".encode())
     one = isinstance(value, FlyteFile)
     dimensionality = BlobType.BlobDimensionality.SINGLE if one else BlobType.BlobDimensionality.MULTIPART
     kind = BlobType(format=value.extension(), dimensionality=dimensionality)
     blob = Blob(metadata=BlobMetadata(type=kind), uri=str(value.path))
-    return Promise("data", Literal(scalar=Scalar(blob=blob), hash=digest.hexdigest()))
+    return Promise("data", Literal(scalar=Scalar(blob=blob), hash=_digest(Path(value.path))))
+
+
+def _digest(root: Path) -> str:
+    """What the content of a file, or the names and contents of the files in a directory, come to."""
+    digest = hashlib.sha256()
+    for path in sorted(root.rglob("*")) if root.is_dir() else [root]:
+        if path.is_file():
+            content = hashlib.sha256()
+            with path.open("rb") as file:
+                while piece := file.read(1 << 20):
+                    content.update(piece)
+            digest.update(f"{path.relative_to(root)}\0{content.hexdigest()}\0".encode())
+    return digest.hexdigest()
 
 
 def _unknown(declared: Mapping[str, Any], given: Mapping[str, Any]) -> Iterator[Problem]:
