@@ -150,21 +150,19 @@ class Attempt:
         return int(phase)
 
     def _conclusion(self, resource: Any) -> Outcome:
-        if resource.phase != TaskExecution.SUCCEEDED:
+        failed = resource.phase != TaskExecution.SUCCEEDED
+        told = None if failed and resource.message else self._told_error()
+        if told is not None:
+            recoverable = told.kind == errors_pb2.ContainerError.RECOVERABLE
+            return Outcome(error=messages.error(told.message, told.code), retryable=recoverable)
+        if failed:
             error = messages.error(resource.message or "The job failed and gave no reason.")
-            told = self._told_error()
-            if told is not None and not resource.message:
-                error = messages.error(told.message, told.code)
             return Outcome(error=error, retryable=resource.phase == TaskExecution.RETRYABLE_FAILED)
         if not self.template.interface.outputs.variables:
             return Outcome(outputs=literals_pb2.LiteralMap())
         if resource.outputs.literals:
             (self.place / OUTPUTS).write_bytes(resource.outputs.SerializeToString())
             return Outcome(outputs=resource.outputs)
-        told = self._told_error()
-        if told is not None:
-            recoverable = told.kind == errors_pb2.ContainerError.RECOVERABLE
-            return Outcome(error=messages.error(told.message, told.code), retryable=recoverable)
         if not (self.place / OUTPUTS).exists():
             message = f"The job succeeded, but left no {OUTPUTS} under {uri_of(self.place)}."
             return Outcome(error=messages.error(message, "OutputsNotFound"), retryable=True)

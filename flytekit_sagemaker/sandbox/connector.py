@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import shutil
 import sys
@@ -11,12 +10,11 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from flytekit_sagemaker.sandbox import children
 from flytekit_sagemaker.sandbox.runners import ConnectorRunner
 
 MODULES = ("flytekit_sagemaker.connector.serving",)
-_PACKAGE = __name__.rpartition(".")[0]
 _FIRST_PAUSE_IN_SECONDS, _LONGEST_PAUSE_IN_SECONDS = 0.2, 10.0
-_ENDS_WITHIN_SECONDS = 5.0
 
 
 class ConnectorDied(Exception):
@@ -63,8 +61,8 @@ class ConnectorProcess:
         if not opening.done():
             opening.cancel()
             await runner.close()
-            end = self._log.read_text(errors="replace").strip().splitlines()[-1:]
-            raise ConnectorDied(f"The connector service did not start: {' '.join(end)} (its log is {self._log})")
+            end = children.last_lines(self._log, 1)
+            raise ConnectorDied(f"The connector service did not start: {end} (its log is {self._log})")
         await opening
         self._keeping = asyncio.ensure_future(self._keep(ended))
         return runner
@@ -73,20 +71,13 @@ class ConnectorProcess:
         """End the service."""
         if self._keeping is not None:
             self._keeping.cancel()
-        if self._process is not None and self._process.returncode is None:
-            assert self._process.stdin is not None
-            self._process.stdin.close()
-            with contextlib.suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(self._process.wait(), _ENDS_WITHIN_SECONDS)
+        if self._process is not None:
+            await children.end(self._process)
         shutil.rmtree(self._folder, ignore_errors=True)
 
     async def _start(self) -> asyncio.subprocess.Process:
-        command = [sys.executable, "-m", f"{_PACKAGE}.guardian"]
-        command += [sys.executable, "-m", f"{_PACKAGE}.connector_service", str(self._socket), *MODULES]
-        with self._log.open("ab") as log:
-            self._process = await asyncio.create_subprocess_exec(
-                *command, env=self._environment, stdin=asyncio.subprocess.PIPE, stdout=log, stderr=log
-            )
+        command = [sys.executable, "-m", f"{__name__}_service", str(self._socket), *MODULES]
+        self._process = await children.start(command, self._log, self._environment)
         return self._process
 
     async def _keep(self, ended: asyncio.Future[int]) -> None:

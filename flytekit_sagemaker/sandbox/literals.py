@@ -6,7 +6,9 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import msgpack
 from flyteidl.core import literals_pb2, types_pb2
+from google.protobuf import json_format
 
 from flytekit_sagemaker.sandbox.refusals import refuse_all
 
@@ -129,6 +131,27 @@ def kind_of(literal: Any) -> str:
         return "a directory" if multipart else "a file"
     words = {"generic": "a dictionary", "binary": "a dictionary", "none_type": "nothing", None: "an empty literal"}
     return words.get(scalar, "a table")
+
+
+def shown(literal: Any) -> str:
+    """The value of a literal in one line."""
+    kind = literal.WhichOneof("value")
+    if kind == "collection":
+        return f"[{', '.join(map(shown, literal.collection.literals))}]"
+    if kind == "map":
+        return f"{{{', '.join(f'{name}: {shown(each)}' for name, each in sorted(literal.map.literals.items()))}}}"
+    scalar = literal.scalar.WhichOneof("value")
+    value: Any = getattr(literal.scalar, scalar) if scalar else None
+    if scalar == "union":
+        return shown(literal.scalar.union.value)
+    if scalar == "primitive":
+        part = getattr(value, value.WhichOneof("value"))
+        return part.ToJsonString() if hasattr(part, "ToJsonString") else str(part)
+    if scalar == "binary" and value.tag == "msgpack":
+        return str(msgpack.unpackb(value.value, strict_map_key=False))
+    if scalar == "generic":
+        return str(json_format.MessageToDict(value))
+    return str(getattr(value, "uri", "")) or kind_of(literal)
 
 
 def _article(word: str) -> str:

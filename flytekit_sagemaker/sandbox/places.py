@@ -50,9 +50,13 @@ class Places:
     def uploads(self) -> Path:
         return self.root / "data" / "uploads"
 
+    @property
+    def executions(self) -> Path:
+        return self.root / "data" / "executions"
+
     def execution(self, project: str, domain: str, name: str) -> Path:
         """Folder of an execution."""
-        return self.root / "data" / "executions" / project / domain / name
+        return self.executions / project / domain / name
 
     def path(self, uri: str) -> Path | None:
         """The path of a URI of this sandbox; None for whatever is not under its data."""

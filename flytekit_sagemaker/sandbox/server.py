@@ -21,15 +21,17 @@ from flytekit_sagemaker.clock import SystemClock
 from flytekit_sagemaker.local.server import CannotStart, LocalSageMaker
 from flytekit_sagemaker.sandbox.admin import Admin, AuthMetadata, Identity
 from flytekit_sagemaker.sandbox.connector import ConnectorDied, ConnectorProcess
+from flytekit_sagemaker.sandbox.console import Console
 from flytekit_sagemaker.sandbox.dataproxy import DataProxy
 from flytekit_sagemaker.sandbox.engine import Engine
 from flytekit_sagemaker.sandbox.executions import Executions
 from flytekit_sagemaker.sandbox.places import NOT_IN_URIS, Places
+from flytekit_sagemaker.sandbox.processes import ProcessRunner
 from flytekit_sagemaker.sandbox.registry import Registry
 from flytekit_sagemaker.sandbox.rpc import service
 from flytekit_sagemaker.sandbox.store import Store
 from flytekit_sagemaker.sandbox.tasks import Tasks
-from flytekit_sagemaker.sandbox.web import application
+from flytekit_sagemaker.sandbox.web import application, log_path
 
 LOOPBACK = "127.0.0.1"
 LARGEST_MESSAGE_BYTES = 64 << 20
@@ -152,14 +154,17 @@ class Sandbox:
 
             clock, store = SystemClock(), Store(self._places.database)
             parts.callback(store.close)
-            tasks = Tasks(store, self._places, clock, [runner])
+            processes = ProcessRunner(lambda folder: f"{self.console_url}{log_path(self._places, folder)}")
+            parts.push_async_callback(processes.close)
+            tasks = Tasks(store, self._places, clock, [runner, processes])
             engine = Engine(store, tasks, clock)
             parts.push_async_callback(engine.close)
             registry = Registry(store, tasks, clock)
             executions = Executions(store, registry, engine, self._places, clock)
-            proxy = DataProxy(executions, self._places)
-
-            proxy.url = self.console_url = await self._serve_http(parts, application(proxy), ports["console"])
+            proxy, console = DataProxy(executions, self._places), Console(store)
+            app = application(proxy, console, store, self._places)
+            self.console_url = await self._serve_http(parts, app, ports["console"])
+            proxy.url = console.url = self.console_url
             services = (
                 service(admin_pb2.DESCRIPTOR.services_by_name["AdminService"], Admin(store, registry, executions)),
                 service(dataproxy_pb2.DESCRIPTOR.services_by_name["DataProxyService"], proxy),

@@ -1,0 +1,159 @@
+"""The pages of the sandbox's console, at the addresses that flytekit makes for Flyte's own."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import datetime, timezone
+from html import escape
+from typing import Any
+from urllib.parse import quote
+
+from flyteidl.admin import common_pb2
+from flyteidl.core.catalog_pb2 import CatalogCacheStatus
+from flyteidl.core.execution_pb2 import NodeExecution, TaskExecution, WorkflowExecution
+from google.protobuf import json_format
+
+from flytekit_sagemaker.errors import InvalidInput
+from flytekit_sagemaker.reporting.deck import progress_fragment
+from flytekit_sagemaker.reporting.page import anchor, element, facts, page, section, table
+from flytekit_sagemaker.reporting.progress import Progress
+from flytekit_sagemaker.reporting.wording import duration, moment
+from flytekit_sagemaker.sandbox.literals import shown
+from flytekit_sagemaker.sandbox.store import ExecutionRecord, NodeRecord, Store, key_of
+
+_BADGES = {"SUCCEEDED": "done", "FAILED": "failed", "TIMED_OUT": "failed", "RUNNING": "running", "QUEUED": "running"}
+_NOTE = "A sandbox for development: not Flyte itself."
+_SHOWN = 200
+
+
+def execution_path(project: str, domain: str, name: str) -> str:
+    """The path of an execution's page, as ``FlyteRemote.generate_console_url`` makes it."""
+    return f"/console/projects/{quote(project)}/domains/{quote(domain)}/executions/{quote(name)}"
+
+
+class Console:
+    """Makes pages of what is in the store.
+
+    Attributes:
+        url: where they are served.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self.url = ""
+        self._store = store
+
+    def executions(self) -> str:
+        """The latest executions."""
+        request = common_pb2.ResourceListRequest(limit=_SHOWN, sort_by=common_pb2.Sort(key="created_at", direction=0))
+        records, _ = self._store.executions(request)
+        columns = [("Execution", ""), ("Runs", ""), ("Phase", ""), ("Started", ""), ("Took", "number")]
+        rows = (self._row(record) for record in records)
+        return page("Executions", _kicker(), element("h1", "Executions"), table(columns, rows) or "<p>None yet.</p>")
+
+    def execution(self, key: tuple[str, str, str]) -> str | None:
+        """The page of an execution; None when there is none."""
+        record = self._store.execution(key)
+        if record is None:
+            return None
+        closure, spec = record.message.closure, record.message.spec
+        about = {
+            "Runs": f"{escape(spec.launch_plan.name)} <code>{escape(spec.launch_plan.version)}</code>",
+            "In": escape(f"{key[0]} / {key[1]}"),
+            "Started": moment(_time(closure, "started_at")),
+            "Took": duration(closure.duration.ToMilliseconds() / 1000),
+            "Ended because": escape(closure.abort_metadata.cause),
+        }
+        nodes = self._store.all_nodes(record.message.id)
+        return page(
+            f"Execution {key[2]}",
+            _kicker(anchor("All executions", f"{self.url}/console")),
+            element("h1", escape(key[2])),
+            _badge(WorkflowExecution.Phase.Name(closure.phase)),
+            element("div", escape(closure.error.message), "alert") if closure.error.message else "",
+            section("Execution", facts(about)),
+            section("Inputs", _literals(record.inputs)),
+            section("Outputs", _literals(record.outputs)),
+            *(self._node(node) for node in nodes),
+        )
+
+    def entity(self, message: Any) -> str:
+        """The page of a task, workflow or launch plan: what was registered."""
+        content = json_format.MessageToJson(message)
+        kicker = _kicker(anchor("All executions", f"{self.url}/console"))
+        title = f"{message.id.name} {message.id.version}"
+        return page(title, kicker, element("h1", escape(title)), section("Registered", element("pre", escape(content))))
+
+    def text(self, title: str, content: str) -> str:
+        """A page of plain text, such as a log."""
+        return page(title, _kicker(), element("h1", escape(title)), element("pre", escape(content)))
+
+    def _row(self, record: ExecutionRecord) -> str:
+        closure = record.message.closure
+        phase = WorkflowExecution.Phase.Name(closure.phase)
+        cells = [
+            (anchor(record.key[2], self.url + execution_path(*record.key)), ""),
+            (escape(record.message.spec.launch_plan.name), ""),
+            (escape(phase), "failed" if _BADGES.get(phase) == "failed" else ""),
+            (moment(_time(closure, "created_at")), ""),
+            (duration(closure.duration.ToMilliseconds() / 1000), "number"),
+        ]
+        return element("tr", "".join(element("td", content, css) for content, css in cells))
+
+    def _node(self, node: NodeRecord) -> str:
+        identifier, closure = node.message.id, node.message.closure
+        status = closure.task_node_metadata.cache_status
+        source = closure.task_node_metadata.catalog_key.source_task_execution.node_execution_id.execution_id
+        cache = CatalogCacheStatus.Name(status).replace("_", " ").lower() if status else ""
+        if status == CatalogCacheStatus.CACHE_HIT:
+            cache += f", from {anchor(source.name, self.url + execution_path(*key_of(source)))}"
+        base = f"{self.url}{execution_path(*key_of(identifier.execution_id))}/nodes/{quote(identifier.node_id)}"
+        about = {
+            "Phase": escape(NodeExecution.Phase.Name(closure.phase)),
+            "Took": duration(closure.duration.ToMilliseconds() / 1000),
+            "Cache": cache,
+            "Report": anchor("Open", f"{base}/deck") if closure.deck_uri else "",
+        }
+        attempts = (self._attempt(each.message) for each in self._store.attempts(identifier))
+        outputs = _literals(node.outputs)
+        return section(f"Node {identifier.node_id}", facts(about) + "".join(attempts) + outputs)
+
+    def _attempt(self, attempt: Any) -> str:
+        closure = attempt.closure
+        about = {
+            f"Attempt {attempt.id.retry_attempt + 1}": escape(TaskExecution.Phase.Name(closure.phase)),
+            "Links": " ".join(anchor(log.name, log.uri) for log in closure.logs),
+            "Says": escape(closure.reason),
+            "Error": element("pre", escape(closure.error.message)) if closure.error.message else "",
+        }
+        return _progress(closure.custom_info) + facts(about)
+
+
+def _literals(literal_map: Any) -> str:
+    values: Mapping[str, Any] = literal_map.literals
+    return facts({name: f"<code>{escape(shown(values[name]))}</code>" for name in sorted(values)})
+
+
+def _badge(phase: str) -> str:
+    return element("span", escape(phase), f"badge {_BADGES.get(phase, '')}")
+
+
+def _kicker(*links: str) -> str:
+    return element("p", " · ".join([*links, escape(_NOTE)]), "kicker")
+
+
+def _progress(custom_info: Any) -> str:
+    """What a job of SageMaker is at; what other tasks say of themselves as it is."""
+    if not custom_info.fields:
+        return ""
+    said = json_format.MessageToDict(custom_info)
+    try:
+        return progress_fragment(Progress.from_dict(said))
+    except InvalidInput:
+        return element("pre", escape(json.dumps(said, indent=2)))
+
+
+def _time(closure: Any, name: str) -> datetime | None:
+    if not closure.HasField(name):
+        return None
+    return datetime.fromtimestamp(getattr(closure, name).ToMicroseconds() / 1e6, timezone.utc)
