@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 from flytekit.configuration import ImageConfig, SerializationSettings
+from flytekit.core import local_cache
 from flytekit.core.context_manager import ExecutionState, FlyteContextManager
-from flytekit.core.local_cache import LocalTaskCache
 from flytekit.core.type_engine import TypeEngine
 from flytekit.types.directory import FlyteDirectory
 
@@ -19,8 +19,14 @@ from . import mapped, shapes
 pytestmark = pytest.mark.usefixtures("use_sagemaker")
 
 
-def test_a_cached_job_does_not_run_again_in_a_workflow(csv_data: Any, tmp_path: Path) -> None:
-    LocalTaskCache.clear()
+@pytest.fixture
+def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(local_cache, "CACHE_LOCATION", str(tmp_path / "cache"))
+    monkeypatch.setattr(local_cache.LocalTaskCache, "_initialized", False)
+
+
+@pytest.mark.usefixtures("empty_cache")
+def test_a_cached_job_does_not_run_again_in_a_workflow(csv_data: Any) -> None:
     validation = str(csv_data.validation)
     first = shapes.prepared_and_trained(folder=str(csv_data.train), validation=validation)
     assert shapes.prepared_and_trained(folder=str(csv_data.train), validation=validation) == first
