@@ -2,12 +2,13 @@
 
     python examples/proposal.py                 all of it on this machine, without Docker and AWS
     python examples/proposal.py --register      the last sample's launch, on the Flyte that the configuration names
+    pyflyte run examples/proposal.py SageMakerSimpleWorkflow --static_hyperparameters '{"num_round": "8"}'
 
 The data is made up here; PROPOSAL_DATA may name a folder or prefix with ``train`` and ``validation`` instead.
 
 The samples are as they were written, but for these slips:
 
-4.2 - ``TrainingJobConfig(`` was closed by a brace; the algorithm's specification is a dictionary, and its keys are texts.
+4.2 - ``TrainingJobConfig(`` was closed by a brace. The algorithm's specification is a dictionary, so its keys are texts.
     - The data frames were cut along their rows. SageMaker's CSV has the label in the first column, and no header, so
       the columns are numbers.
     - ``fit`` takes tables, and makes the matrices itself.
@@ -34,7 +35,7 @@ from flytekit_sagemaker.models import training_job as training_job_models
 from flytekit_sagemaker.models.training_job import StoppingCondition
 from flytekit_sagemaker.sdk.tasks import inputs, outputs
 from flytekit_sagemaker.sdk.types import Types
-from flytekit_sagemaker.sdk.workflow import Input, workflow_class
+from flytekit_sagemaker.sdk.workflow import Input, Output, workflow_class
 from flytekit_sagemaker.tasks import hpo_job_task, training_job_task
 
 
@@ -45,9 +46,10 @@ def made_data() -> str:
         rng = random.Random(seed)
         rows = [[rng.gauss(0, 1) for _ in range(4)] for _ in range(400)]
         lines = [f"{int(a * b + c + rng.gauss(0, 0.3) > 0)},{a:.5f},{b:.5f},{c:.5f},{d:.5f}" for a, b, c, d in rows]
-        if not (root / channel).exists():
-            (root / channel).mkdir(parents=True)
-            (root / channel / "data.csv").write_text("\n".join(lines))
+        if not (root / channel / "data.csv").exists():
+            (root / channel).mkdir(parents=True, exist_ok=True)
+            (root / f"{channel}-{os.getpid()}").write_text("\n".join(lines))
+            (root / f"{channel}-{os.getpid()}").replace(root / channel / "data.csv")
     return str(root)
 
 
@@ -160,7 +162,7 @@ xgboost_hpo_task = hpo_job_task.SdkSimpleHPOJobTask(
 
 
 @workflow_class
-class SageMakerSimpleWorkflow(object):
+class SageMakerSimpleWorkflow(object):  # noqa: UP004
     static_hyperparameters = Input(Types.Generic, required=True, help="Sample hyperparameter input")
 
     my_simple_trianing_task_exec = xgboost_simple_train_task(
@@ -193,6 +195,7 @@ def search(**ranges):
                 for name, (lowest, highest) in ranges.items()
             }
         ),
+        random_seed=7,
     )
 
 
@@ -223,9 +226,10 @@ custom_hpo_inputs = {
 
 
 @workflow_class
-class SageMakerSimpleHPOWorkflow(object):
+class SageMakerSimpleHPOWorkflow(object):  # noqa: UP004
     # The inputs of the launch below: where that has run, and its result is in the cache, nothing runs here.
     my_simple_hpo_task_exec_in_wf = xgboost_simple_hpo_task(**hpo_inputs)
+    best_job_name = Output(my_simple_hpo_task_exec_in_wf.outputs.best_job_name, sdk_type=Types.String)
 
 
 def register_and_launch():
@@ -246,7 +250,7 @@ def run_here():
     tuned = xgboost_hpo_task(**custom_hpo_inputs)
     print(f"custom tuning job     error {tuned.best_objective:.4f} with {tuned.best_hyperparameters}")
     SageMakerSimpleWorkflow(static_hyperparameters=SIMPLE_HYPERPARAMETERS)
-    SageMakerSimpleHPOWorkflow()
+    print(f"the same in a workflow           {SageMakerSimpleHPOWorkflow().best_job_name}, from the cache")
 
 
 if __name__ == "__main__":

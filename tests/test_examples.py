@@ -54,6 +54,20 @@ def test_the_own_inputs_of_a_function_are_tuned(tmp_path: Path) -> None:
     assert re.search(r"\d taken for \d, \d+ times", printed)
 
 
+def test_the_samples_of_the_proposal_run(tmp_path: Path) -> None:
+    printed = example("proposal.py", tmp_path)
+    errors = [number(rf"{kind} job +error ([\d.]+)", printed) for kind in ("simple training", "simple tuning")]
+    assert 0 < errors[1] <= errors[0] < 0.3
+    assert number(r"custom tuning job +error ([\d.]+)", printed) < 0.2
+    assert "model.ubj, custom_output1.json" in printed
+    tuned = re.findall(r"flyte-xgboost-simple-hp-\S+?(?=,|$)", printed, re.M)
+    assert len(tuned) == 2
+    assert tuned[0] == tuned[1], "the workflow takes what was launched alone from the cache"
+    arguments = ["proposal.py", "SageMakerSimpleWorkflow", "--static_hyperparameters", '{"num_round": "2"}']
+    pyflyte = str(Path(sys.executable).with_name("pyflyte"))
+    output_of(pyflyte, "run", str(EXAMPLES / arguments[0]), *arguments[1:], folder=tmp_path)
+
+
 def test_two_hosts_train_the_same_model_as_one(tmp_path: Path) -> None:
     printed = output_of(PYFLYTE, "run", str(EXAMPLES / "two_hosts.py"), "compare", folder=tmp_path)
     accuracy = {hosts: number(rf"{hosts}_accuracy=([\d.]+)", printed) for hosts in ("one", "two")}

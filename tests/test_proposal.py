@@ -1,4 +1,4 @@
-"""The samples of the SageMaker-on-Flyte proposal, with nothing but their imports changed."""
+"""The tasks of the SageMaker-on-Flyte proposal with the inputs that notebooks of its time gave them."""
 
 from __future__ import annotations
 
@@ -6,41 +6,13 @@ from typing import Any
 
 import pytest
 
+from examples.proposal import xgboost_simple_hpo_task, xgboost_simple_train_task
 from flytekit_sagemaker import types as _sdk_sagemaker_types
 from flytekit_sagemaker.models import hpo_job as hpo_job_models
 from flytekit_sagemaker.models import parameter_ranges
-from flytekit_sagemaker.models import training_job as training_job_models
 from flytekit_sagemaker.models.training_job import StoppingCondition
-from flytekit_sagemaker.tasks import hpo_job_task, training_job_task
 
 from .requests import samples
-
-alg_spec = training_job_models.AlgorithmSpecification(
-    input_mode=_sdk_sagemaker_types.InputMode.FILE,
-    algorithm_name=_sdk_sagemaker_types.AlgorithmName.XGBOOST,
-    algorithm_version="0.72",
-    metric_definitions=[training_job_models.MetricDefinition(name="Minimize", regex="validation:error")],
-)
-
-xgboost_simple_train_task = training_job_task.SdkSimpleTrainingJobTask(
-    training_job_config=training_job_models.TrainingJobConfig(
-        instance_type="ml.m4.xlarge",
-        instance_count=1,
-        volume_size_in_gb=25,
-    ),
-    algorithm_specification=alg_spec,
-    cache_version="v1",
-    cacheable=True,
-)
-
-xgboost_simple_hpo_task = hpo_job_task.SdkSimpleHPOJobTask(
-    training_job=xgboost_simple_train_task,
-    max_number_of_training_jobs=10,
-    max_parallel_training_jobs=5,
-    cache_version="2",
-    retries=2,
-    cacheable=True,
-)
 
 # Every hyperparameter that a notebook of that time passed, as texts.
 LEGACY_HYPERPARAMETERS = {
