@@ -8,7 +8,7 @@ The data is made up here; PROPOSAL_DATA may name a folder or prefix with ``train
 
 The samples are as they were written, but for these slips:
 
-4.2 - ``TrainingJobConfig(`` was closed by a brace. The algorithm's specification is a dictionary, so its keys are texts.
+4.2 - ``TrainingJobConfig(`` was closed by a brace. The algorithm's specification is a dictionary, its keys are texts.
     - The data frames were cut along their rows. SageMaker's CSV has the label in the first column, and no header, so
       the columns are numbers.
     - ``fit`` takes tables, and makes the matrices itself.
