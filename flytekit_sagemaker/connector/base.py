@@ -26,6 +26,7 @@ from flytekit_sagemaker.connector.identity import execution_role, identity_of
 from flytekit_sagemaker.connector.kinds import JobKind
 from flytekit_sagemaker.connector.links import job_links
 from flytekit_sagemaker.connector.literals import plain_values
+from flytekit_sagemaker.connector.log_follower import LogFollower
 from flytekit_sagemaker.connector.metadata import JobMetadata
 from flytekit_sagemaker.connector.outputs import write_deck, write_outputs
 from flytekit_sagemaker.connector.watch import NOT_FOUND_IS_BELIEVED_AFTER_SECONDS, JobWatch
@@ -112,6 +113,10 @@ class JobConnector(AsyncConnectorBase):  # type: ignore[misc]
     def may_be_retried(self, meta: JobMetadata, description: Mapping[str, Any], record: Any) -> bool:
         """Whether what ran in a job that failed says itself that it may succeed when it is run again."""
         return False
+
+    def log_of(self, meta: JobMetadata) -> LogFollower | None:
+        """Follows the log of the job, for a run that somebody waits for; None for a job without a log of its own."""
+        return None
 
     @abstractmethod
     def page(self, record: Any) -> str:

@@ -52,3 +52,7 @@ class LazyConnector(AsyncConnectorBase):  # type: ignore[misc]
     async def delete(self, *given: Any, **named: Any) -> None:
         """Stop a job."""
         await self.connector.delete(*given, **named)
+
+    def log_of(self, meta: Any) -> Any:
+        """What follows the log of a job."""
+        return self.connector.log_of(meta)

@@ -126,10 +126,15 @@ def _messages(page: Mapping[str, Any]) -> Iterable[str]:
 
 def readable(messages: Iterable[str], secrets: Collection[str] = ()) -> tuple[str, ...]:
     """The last lines of log messages: printable, without secrets and empty lines, within the bounds of a tail."""
-    text = _ESCAPES.sub("", "\n".join(messages)).expandtabs(4)
-    lines = masked(text.replace("\r", "\n"), secrets).split("\n")
-    told = [line for line in (printable(line).rstrip() for line in lines) if line]
+    told = [line for line in shown_lines(messages, secrets) if line]
     return tuple(cut(line, LINE_LENGTH) for line in told[-LINES:])
+
+
+def shown_lines(messages: Iterable[str], secrets: Collection[str] = ()) -> list[str]:
+    """The lines of log messages, printable and without secrets."""
+    text = _ESCAPES.sub("", "\n".join(messages)).expandtabs(4)
+    lines = masked(text.replace("\r", "\n"), secrets).split("\n") if text else []
+    return [printable(line).rstrip() for line in lines]
 
 
 def _telling(reason: str) -> set[str]:

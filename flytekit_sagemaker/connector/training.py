@@ -12,6 +12,7 @@ from flytekit_sagemaker.connector.explanation import Explanation
 from flytekit_sagemaker.connector.inputs import Inputs
 from flytekit_sagemaker.connector.kinds import TRAINING
 from flytekit_sagemaker.connector.links import job_links
+from flytekit_sagemaker.connector.log_follower import LogFollower
 from flytekit_sagemaker.connector.metadata import JobMetadata
 from flytekit_sagemaker.models.codec import from_wire
 from flytekit_sagemaker.models.training_job import TrainingJob
@@ -55,6 +56,10 @@ class TrainingJobConnector(JobConnector):
             "training_job_name": literals.text(record.name),
             "final_metrics": literals.dictionary(record.final_metrics),
         }
+
+    def log_of(self, meta: JobMetadata) -> LogFollower:
+        """Follows the log of the job, for a run that somebody waits for."""
+        return LogFollower(meta.endpoint, meta.name)
 
     def page(self, record: TrainingRecord) -> str:
         return training_page(record)

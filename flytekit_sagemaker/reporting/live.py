@@ -6,7 +6,7 @@ import importlib
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from types import TracebackType
 from typing import Any, Protocol, TextIO, cast
@@ -63,6 +63,16 @@ class LiveDisplay:
         except Exception:
             self.close()
 
+    def log(self, lines: Iterable[str]) -> None:
+        """Print lines of a job's log above what is shown."""
+        try:
+            surface = self._surface()
+            if surface is not None:
+                for line in lines:
+                    surface.log(line)
+        except Exception:
+            self.close()
+
     def close(self) -> None:
         """Leave the last state standing and show nothing more."""
         surface, self._drawn_on, self._open = self._drawn_on, None, None
@@ -90,6 +100,8 @@ class _Surface(Protocol):
     def show(self, progress: Progress) -> None: ...
 
     def note(self, text: str) -> None: ...
+
+    def log(self, line: str) -> None: ...
 
     def close(self) -> None: ...
 
@@ -145,6 +157,9 @@ class _Terminal:
     def note(self, text: str) -> None:
         self._notes.append(text)
 
+    def log(self, line: str) -> None:
+        self._live.console.print(Text(line, overflow="fold"))
+
     def close(self) -> None:
         self._live.stop()
 
@@ -167,6 +182,9 @@ class _Lines:
         self._stream.write(f"{text}\n")
         self._stream.flush()
 
+    def log(self, line: str) -> None:
+        self.note(line)
+
     def close(self) -> None:
         pass
 
@@ -186,6 +204,9 @@ class _Notebook:
     def note(self, text: str) -> None:
         self._notes.append(text)
         self._draw()
+
+    def log(self, line: str) -> None:
+        print(line)
 
     def _draw(self) -> None:
         shown = self._html(progress_fragment(*self._jobs.values(), notes=self._notes))

@@ -25,6 +25,7 @@ from flytekit_sagemaker import settings
 from flytekit_sagemaker.errors import JobFailed, JobNotCreated
 from flytekit_sagemaker.reporting.live import LiveDisplay
 from flytekit_sagemaker.reporting.progress import Progress
+from flytekit_sagemaker.tasks import local_logs
 from flytekit_sagemaker.tasks.rendering import rendered_template
 
 _FIRST_LOOK_IN_SECONDS = 0.05
@@ -165,21 +166,27 @@ class _LocalRun:
         if self._interrupted:
             interrupted.set()
         group = _together.get()
+        log = local_logs.open_log(self._task, connector, meta, f"{output_prefix}/log.txt", alone=group is None)
         with nullcontext(group.display) if group else LiveDisplay() as display:
             try:
-                succeeded = await self._follow(connector, meta, display, interrupted)
+                succeeded = await self._follow(connector, meta, display, interrupted, log)
             finally:
+                if path := await log.close(display):
+                    display.note(f"Log: {path}")
                 report = f"{output_prefix}/deck.html"
                 if context.file_access.exists(report):
                     display.note(f"Report: {report}")
         return _read_outputs(context, output_prefix) if succeeded else None
 
-    async def _follow(self, connector: Any, meta: Any, display: LiveDisplay, interrupted: asyncio.Event) -> bool:
+    async def _follow(
+        self, connector: Any, meta: Any, display: LiveDisplay, interrupted: asyncio.Event, log: local_logs.LocalLog
+    ) -> bool:
         """Wait for the end of the job; False when the user interrupted it."""
         loop = asyncio.get_running_loop()
         wait, answered = _FIRST_LOOK_IN_SECONDS, loop.time()
         while not interrupted.is_set():
             resource = await connector.get(resource_meta=meta)
+            await log.read(display)
             if resource.custom_info:
                 display.update(Progress.from_dict(resource.custom_info))
                 answered = loop.time()

@@ -74,6 +74,26 @@ def test_a_log_gets_a_line_per_change():
     assert log.getvalue().splitlines() == [progress_line(progress) for progress in (RUNNING, FURTHER, ENDED)]
 
 
+def test_lines_of_a_log_stand_among_the_others_as_they_are():
+    log = io.StringIO()
+    with LiveDisplay(stream=log) as display:
+        display.update(RUNNING)
+        display.log(["a [bold]line[/bold]", ""])
+        display.update(ENDED)
+    assert log.getvalue().splitlines()[1:3] == ["a [bold]line[/bold]", ""]
+
+
+def test_lines_of_a_log_stay_above_what_is_redrawn(tmp_path):
+    program = tmp_path / "program.py"
+    shown = f"from flytekit_sagemaker.reporting.progress import Progress\nRUNNING = {RUNNING!r}\n"
+    lines = "    display.update(RUNNING)\n    display.log(['first [b]', 'second'])\n"
+    opened = "from flytekit_sagemaker.reporting.live import LiveDisplay\nwith LiveDisplay() as display:\n"
+    program.write_text(shown + opened + lines)
+    own, seen = in_terminal([sys.executable, str(program)], environment())
+    assert own == ""
+    assert seen.index("first [b]") < seen.index("second") < seen.rindex("tuning job")
+
+
 def test_two_jobs_in_one_log_are_told_apart():
     log = io.StringIO()
     other = replace(RUNNING, name="other")
