@@ -14,7 +14,8 @@ ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 SNIPPETS = re.findall(r"```python\n(.*?)```", README, re.S)
 # Each begins with the name of its file, by which others import it.
-GUIDE = dict(re.findall(r"```python\n# ([^\n]*)\n(.*?)```", (ROOT / "docs" / "custom_training.md").read_text(), re.S))
+GUIDES = [(ROOT / "docs" / name).read_text() for name in ("custom_training.md", "class_style.md")]
+GUIDE = dict(found for guide in GUIDES for found in re.findall(r"```python\n# ([^\n]*)\n(.*?)```", guide, re.S))
 DOCUMENTS = [path for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")) if path.name != "LICENSE"]
 
 

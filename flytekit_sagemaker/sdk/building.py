@@ -34,6 +34,7 @@ from flytekit_sagemaker.tasks.deferral import Location, Node, Reference, Symbol,
 from flytekit_sagemaker.tasks.descriptions import Descriptions
 from flytekit_sagemaker.tasks.inputs import named_inputs
 
+literal_type = TypeEngine.to_literal_type
 UNKNOWN = Promise("unknown", NodeOutput(node=GLOBAL_START_NODE, var="unknown"))
 """Stands for what a problem keeps from being known, so that everything else can still be checked."""
 
@@ -260,9 +261,7 @@ class _Building:
         if found is None:
             return UNKNOWN
         promise, python_type, label = found
-        if expected is not None and not is_castable(
-            TypeEngine.to_literal_type(python_type), TypeEngine.to_literal_type(expected)
-        ):
+        if expected not in (None, python_type) and not is_castable(literal_type(python_type), literal_type(expected)):
             optional_input = isinstance(symbol, Input) and accepts_none(python_type)
             remedy = "Give the Input a default, or make it required." if optional_input else ""
             rule = f"must be {shown_type(expected)}, and {label} is {shown_type(python_type)}"

@@ -16,8 +16,8 @@ from flytekit.models.common import Annotations, Labels, Notification
 from flytekit.models.documentation import Description, Documentation
 from flytekit.models.schedule import Schedule
 
-from flytekit_sagemaker.sdk.launch_plans import create_launch_plan
 from flytekit_sagemaker.sdk.calls import checked_inputs
+from flytekit_sagemaker.sdk.launch_plans import create_launch_plan
 from flytekit_sagemaker.tasks.deferral import deferrable
 from flytekit_sagemaker.tasks.descriptions import Descriptions
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -164,6 +165,10 @@ def test_any_callable_of_flytekit_may_be_called() -> None:
     assert result.sums == [4, 6]
     assert result.x == Arithmetic(b=2).total
     assert ids(Callables)[-1] == "read-point"
+
+
+def test_functions_of_class_style_may_be_called() -> None:
+    assert workflows.Shown(number=3).text == "number 3"
 
 
 def test_a_class_is_a_sub_workflow_of_an_ordinary_workflow() -> None:
@@ -330,4 +335,4 @@ def test_files_pass_between_tasks(tmp_path: Any) -> None:
 
     result = Files(model=str(tmp_path / "m.txt"))
     assert result.size == 5
-    assert open(result.same).read() == "12345"
+    assert Path(result.same).read_text() == "12345"

@@ -207,9 +207,9 @@ def test_a_value_that_does_not_exist_yet_cannot_be_used() -> None:
         with pytest.raises(TypeError, match="has no value before the workflow runs"):
             use(number)
     with pytest.raises(AttributeError, match=r"write \.outputs\.total"):
-        Arithmetic.stats.total
+        _ = Arithmetic.stats.total
     with pytest.raises(AttributeError, match=r"outputs are attributes of \.outputs: total, name"):
-        Arithmetic.stats.totl
+        _ = Arithmetic.stats.totl
 
 
 @pytest.mark.parametrize(
@@ -225,7 +225,8 @@ def test_wrong_options_are_told(options: dict[str, Any], problem: str) -> None:
         workflow_class(**options)
     with pytest.raises(InvalidInput, match="must be a class"):
         workflow_class(lambda: None)  # type: ignore[call-overload]
-    assert workflow_class(on_failure=1) and workflow_class(on_failure=WorkflowFailurePolicy.FAIL_IMMEDIATELY)
+    for policy in (1, WorkflowFailurePolicy.FAIL_IMMEDIATELY):
+        assert callable(workflow_class(on_failure=policy))
 
 
 def test_a_workflow_is_called_with_its_inputs() -> None:

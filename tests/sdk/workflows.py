@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from flytekit import task, workflow
+from flytekit import WorkflowFailurePolicy, task, workflow
 from flytekit.types.directory import FlyteDirectory
 from flytekit.types.file import FlyteFile
 
 from flytekit_sagemaker import SdkSimpleTrainingJobTask, custom_training_job_task
 from flytekit_sagemaker.models.training_job import AlgorithmSpecification, StoppingCondition, TrainingJobConfig
+from flytekit_sagemaker.sdk.tasks import inputs, outputs, python_task
 from flytekit_sagemaker.sdk.types import Types
 from flytekit_sagemaker.sdk.workflow import Input, Output, workflow_class
 from flytekit_sagemaker.types import AlgorithmName
@@ -111,3 +112,40 @@ class Arithmetic:
 
 
 NIGHTLY = Arithmetic.create_launch_plan(default_inputs={"a": Input(int, default=7)}, fixed_inputs={"b": 3})
+
+
+@workflow_class(on_failure=WorkflowFailurePolicy.FAIL_AFTER_EXECUTABLE_NODES_COMPLETE)
+class Trained:
+    """Trains a model and weighs it."""
+
+    folder = Input(Types.String)
+    validation = Input(Types.MultiPartCSV)
+    parameters = Input(Types.Generic, default={"num_round": 2, "objective": "binary:logistic"})
+
+    found = find_data(folder=folder)
+    trained = train_xgboost(
+        static_hyperparameters=parameters,
+        train=found,
+        validation=validation,
+        stopping_condition=StoppingCondition(max_runtime_in_seconds=43200).to_flyte_idl(),
+    ).with_overrides(retries=2)
+    weighed = file_size(model=trained.outputs.model)
+    halved = half(number=weighed)
+
+    size = Output(weighed, sdk_type=Types.Integer)
+    half_size = Output(halved)
+    metrics = Output(trained.outputs.final_metrics)
+
+
+@inputs(number=Types.Integer, text=Types.String)
+@outputs(shown=Types.String)
+@python_task
+def show(wf_params, number, text, shown):  # type: ignore[no-untyped-def]
+    shown.set(f"{text} {number}")
+
+
+@workflow_class
+class Shown:
+    number = Input(Types.Integer)
+    node = show(number=number, text="number")
+    text = Output(node.outputs.shown, sdk_type=Types.String)
