@@ -11,10 +11,10 @@ INSTALL = $(BIN)/uv pip install --quiet --python
 PROTOC_VERSION := 25.9
 PROTOBUF_VERSIONS := 4 5 6 7
 
-.PHONY: help setup demo test lint types unit protos format bench clean
+.PHONY: help setup demo test lint types unit protos format bench notebooks clean
 
 help: ## Show this list
-	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: .venv/.runs ## Tune a small XGBoost model on this machine and write its report to demo/
 	@$(BIN)/flytekit-sagemaker demo
@@ -42,6 +42,9 @@ protos: setup ## Make flytekit_sagemaker/_generated from protos/
 
 bench: setup ## Measure: each benchmark prints a table
 	@for each in benchmarks/*.py; do echo; echo "== $$each"; $(BIN)/python $$each || exit 1; done
+
+notebooks: setup ## Run the notebooks from top to bottom and keep what they show
+	@$(BIN)/python notebooks/run.py
 
 clean: ## Remove what the other commands made
 	@rm -rf .venv .tools .bench build dist demo *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -17,6 +17,7 @@ DEV = [
     *LOCAL,
     "hypothesis",
     "ipykernel",
+    "matplotlib",
     "moto[server]>=5",
     "mypy",
     "nbclient",
