@@ -7,6 +7,7 @@ from typing import Any
 
 from flyteidl.admin import project_pb2, version_pb2
 from flyteidl.service import auth_pb2, identity_pb2
+from grpc_health.v1 import health_pb2
 
 from flytekit_sagemaker.sandbox.engine import PRINCIPAL
 from flytekit_sagemaker.sandbox.executions import Executions
@@ -63,6 +64,13 @@ class Identity:
 
     def UserInfo(self, _: Any) -> Any:
         return identity_pb2.UserInfoResponse(subject=PRINCIPAL, name=PRINCIPAL)
+
+
+class Health:
+    """gRPC's own health service, for probes."""
+
+    def Check(self, _: Any) -> Any:
+        return health_pb2.HealthCheckResponse(status=health_pb2.HealthCheckResponse.SERVING)
 
 
 def _project(name: str, domains: list[str]) -> Any:

@@ -19,7 +19,7 @@ from flytekit_sagemaker.sandbox.runners import Runner, RunnerFailed, Work
 from flytekit_sagemaker.sandbox.store import AttemptRecord, ExecutionRecord, NodeRecord, Store
 
 FIRST_POLL_IN_SECONDS, LONGEST_POLL_IN_SECONDS = 0.02, 1.0
-OUTPUTS, ERROR, DECK = "outputs.pb", "error.pb", "deck.html"
+INPUTS, OUTPUTS, ERROR, DECK = "inputs.pb", "outputs.pb", "error.pb", "deck.html"
 _POLLS_GROW_BY = 1.3
 _FAILED_POLLS = 5
 _TERMINAL = {
@@ -83,15 +83,7 @@ class Attempt:
         work = self._work()
         try:
             if not self._record.resource_meta:
-                creating = asyncio.ensure_future(self.runner.create(work))
-                try:
-                    meta = await asyncio.shield(creating)
-                except asyncio.CancelledError:
-                    self._record.resource_meta = await creating  # or nobody knew what to end
-                    raise
-                finally:
-                    self.store.save_attempt(self._record)
-                self._record.resource_meta = meta
+                await self._create(work)
             resource = await self._followed()
         except RunnerFailed as failed:
             outcome = Outcome(error=messages.error(str(failed), "SystemError", messages.SYSTEM))
@@ -110,6 +102,14 @@ class Attempt:
         self._say(cause)
         self._closure.error.CopyFrom(messages.error(cause, "Aborted"))
         self._change(TaskExecution.ABORTED)
+
+    async def _create(self, work: Work) -> None:
+        creating = asyncio.ensure_future(self.runner.create(work))
+        try:
+            await asyncio.shield(creating)
+        finally:  # even when it is cancelled: who ends the attempt has to know what was created
+            self._record.resource_meta = await creating
+            self.store.save_attempt(self._record)
 
     async def _followed(self) -> Any:
         """The report of the end."""
@@ -209,7 +209,7 @@ class Attempt:
             id=identifier_pb2.TaskExecutionIdentifier(
                 task_id=self.template.id, node_execution_id=self.node.message.id, retry_attempt=self.number
             ),
-            input_uri=uri_of(self.folder / "inputs.pb"),
+            input_uri=uri_of(self.folder / INPUTS),
         )
         message.closure.task_type = self.template.type
         messages.begin(message.closure, self.clock.time())

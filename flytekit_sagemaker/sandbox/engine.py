@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 
-from flyteidl.core.execution_pb2 import WorkflowExecution
+from flyteidl.core.execution_pb2 import NodeExecution, WorkflowExecution
 
 from flytekit_sagemaker.clock import Clock
 from flytekit_sagemaker.sandbox import messages
@@ -15,6 +15,7 @@ from flytekit_sagemaker.sandbox.tasks import Failed, Tasks
 from flytekit_sagemaker.sandbox.workflows import WorkflowRun
 
 PRINCIPAL = "sandbox"
+_LETS_GO_WITHIN_SECONDS = 3.0
 
 
 class Engine:
@@ -26,17 +27,22 @@ class Engine:
 
     def start(self, record: ExecutionRecord, graph: Graph) -> None:
         """Run an execution, or go on with one that an earlier sandbox began."""
-        run = asyncio.get_running_loop().create_task(self._run(record, graph))
+        aborting = record.message.closure.phase == WorkflowExecution.ABORTING
+        go_on = self._end(record, graph) if aborting else self._run(record, graph)
+        run = asyncio.get_running_loop().create_task(go_on)
         self._running[record.key] = record, run
         run.add_done_callback(lambda _: self._running.pop(record.key, None))
-        if record.message.closure.phase == WorkflowExecution.ABORTING:  # an earlier sandbox had not come to the end
-            run.cancel()
+
+    def give_up(self, record: ExecutionRecord, why: str) -> None:
+        """Fail an execution that cannot go on."""
+        record.message.closure.error.CopyFrom(messages.error(why, "SandboxFailed", messages.SYSTEM))
+        self._change(record, WorkflowExecution.FAILED)
 
     def abort(self, execution: tuple[str, str, str], cause: str) -> None:
-        """End an execution and everything that runs for it; one that has ended stays as it is."""
-        if execution not in self._running:
+        """End an execution and everything that runs for it; one that has ended, or is being ended, stays as it is."""
+        record, run = self._running.get(execution, (None, None))
+        if record is None or run is None or record.message.closure.phase == WorkflowExecution.ABORTING:
             return
-        record, run = self._running[execution]
         record.message.closure.abort_metadata.cause = cause
         record.message.closure.abort_metadata.principal = PRINCIPAL
         self._change(record, WorkflowExecution.ABORTING)
@@ -48,13 +54,13 @@ class Engine:
         running = [run for _, run in self._running.values()]
         for run in running:
             run.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
+        if running:
+            await asyncio.wait(running, timeout=_LETS_GO_WITHIN_SECONDS)
 
     async def _run(self, record: ExecutionRecord, graph: Graph) -> None:
         closure = record.message.closure
         try:
-            if closure.phase != WorkflowExecution.ABORTING:
-                self._change(record, WorkflowExecution.RUNNING)
+            self._change(record, WorkflowExecution.RUNNING)
             outputs = await WorkflowRun(self._store, self._tasks, self._clock, record, graph).outputs()
         except Failed as failed:
             closure.error.CopyFrom(failed.error)
@@ -64,13 +70,20 @@ class Engine:
                 self._change(record, WorkflowExecution.ABORTED)
         except Exception as fault:
             logging.getLogger(__name__).exception("execution %s", record.message.id.name)
-            message = f"The sandbox has failed: {fault!r}"
-            closure.error.CopyFrom(messages.error(message, "SandboxFailed", messages.SYSTEM))
-            self._change(record, WorkflowExecution.FAILED)
+            self.give_up(record, f"The sandbox has failed: {fault!r}")
         else:
             record.outputs = outputs
             closure.output_data.CopyFrom(outputs)
             self._change(record, WorkflowExecution.SUCCEEDED)
+
+    async def _end(self, record: ExecutionRecord, graph: Graph) -> None:
+        """End what an earlier sandbox was to end, and did not come to."""
+        for node in self._store.all_nodes(record.message.id):
+            if node.message.closure.phase in (NodeExecution.QUEUED, NodeExecution.RUNNING):
+                await self._tasks.end(record, node, graph.tasks)
+                messages.change(node.message.closure, NodeExecution.ABORTED, self._clock.time())
+                self._store.save_node(node)
+        self._change(record, WorkflowExecution.ABORTED)
 
     def _change(self, record: ExecutionRecord, phase: int) -> None:
         messages.change(record.message.closure, phase, self._clock.time())

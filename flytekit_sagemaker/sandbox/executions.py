@@ -31,7 +31,12 @@ class Executions:
         """Go on with what an earlier sandbox has left unfinished; how many executions that is."""
         unfinished = self._store.unfinished()
         for record in unfinished:
-            self._engine.start(record, self._registry.graph(record.message.spec.launch_plan))
+            try:
+                graph = self._registry.graph(record.message.spec.launch_plan)
+            except Refused as refused:
+                self._engine.give_up(record, f"It cannot go on: {refused}")
+            else:
+                self._engine.start(record, graph)
         return len(unfinished)
 
     def CreateExecution(self, request: Any) -> Any:
@@ -50,10 +55,12 @@ class Executions:
             raise Refused(grpc.StatusCode.ALREADY_EXISTS, sentence)
         graph = self._registry.graph(entity)
         record = ExecutionRecord(execution_pb2.Execution(id=identifier, spec=spec))
-        record.inputs = self._inputs(request, entity, graph.template)
+        given = request.inputs if request.inputs.literals else spec.inputs
+        record.inputs = self._inputs(given, entity, graph.template)
         record.message.closure.workflow_id.CopyFrom(graph.template.id)
         record.message.closure.computed_inputs.CopyFrom(record.inputs)
         spec = record.message.spec
+        spec.inputs.CopyFrom(given)  # for who launches it again
         spec.metadata.principal = spec.metadata.principal or PRINCIPAL
         messages.begin(record.message.closure, self._clock.time())
         record.message.closure.phase = WorkflowExecution.QUEUED
@@ -68,7 +75,6 @@ class Executions:
             domain=request.id.domain,
             name=request.name,
             spec=before.message.spec,
-            inputs=before.inputs,
         )
         again.spec.metadata.reference_execution.CopyFrom(request.id)
         again.spec.metadata.mode = execution_pb2.ExecutionMetadata.RELAUNCH
@@ -128,9 +134,8 @@ class Executions:
         records, token = self._store.page_of_attempts(request)
         return task_execution_pb2.TaskExecutionList(task_executions=[each.message for each in records], token=token)
 
-    def _inputs(self, request: Any, entity: Any, template: Any) -> Any:
+    def _inputs(self, given: Any, entity: Any, template: Any) -> Any:
         """What the execution runs with: what is given, over the launch plan's defaults, under what it fixes."""
-        given = request.inputs if request.inputs.literals else request.spec.inputs
         open_inputs = dict(template.interface.inputs.variables)
         defaults, fixed, optional = literals_pb2.LiteralMap(), literals_pb2.LiteralMap(), set()
         if entity.resource_type == identifier_pb2.LAUNCH_PLAN:

@@ -21,7 +21,8 @@ def service(descriptor: Any, implementation: object) -> grpc.GenericRpcHandler:
         implementation: has a method, plain or async, for each RPC that it can answer. Any other call is answered
             UNIMPLEMENTED, and a :class:`Refused` that a method raises with its own status.
     """
-    handlers = {method.name: _handler(method, implementation) for method in descriptor.methods}
+    unary = (method for method in descriptor.methods if not method.server_streaming)
+    handlers = {method.name: _handler(method, implementation) for method in unary}
     return grpc.method_handlers_generic_handler(descriptor.full_name, handlers)
 
 

@@ -15,7 +15,7 @@ from flyteidl.admin import agent_pb2
 from flyteidl.service import agent_pb2_grpc
 
 CALL_IN_SECONDS = 30.0
-_CREATE_PAUSES_IN_SECONDS = (0.2, 1.0, 3.0)
+_PAUSES_IN_SECONDS = (0.2, 1.0, 3.0)
 
 
 class RunnerFailed(Exception):
@@ -91,15 +91,8 @@ class ConnectorRunner:
             output_prefix=work.output_prefix,
             task_execution_metadata=work.metadata,
         )
-        for pause in (*_CREATE_PAUSES_IN_SECONDS, None):
-            try:
-                answer = await self._stub.CreateTask(request, wait_for_ready=True, timeout=CALL_IN_SECONDS)
-                return bytes(answer.resource_meta)
-            except grpc.aio.AioRpcError as error:
-                if pause is None:
-                    raise RunnerFailed(f"The connector could not create the job: {error.details()}") from None
-                await asyncio.sleep(pause)
-        raise AssertionError("unreachable")
+        answer = await self._repeated(self._stub.CreateTask, request, "create the job")
+        return bytes(answer.resource_meta)
 
     async def get(self, template: Any, resource_meta: bytes) -> Any:
         request = agent_pb2.GetTaskRequest(task_category=_category(template), resource_meta=resource_meta)
@@ -112,10 +105,19 @@ class ConnectorRunner:
 
     async def delete(self, template: Any, resource_meta: bytes) -> None:
         request = agent_pb2.DeleteTaskRequest(task_category=_category(template), resource_meta=resource_meta)
-        try:
-            await self._stub.DeleteTask(request, wait_for_ready=True, timeout=CALL_IN_SECONDS)
-        except grpc.aio.AioRpcError as error:
-            raise RunnerFailed(f"The connector could not end the job: {error.details()}") from None
+        await self._repeated(self._stub.DeleteTask, request, "end the job")
+
+    @staticmethod
+    async def _repeated(call: Any, request: Any, what: str) -> Any:
+        """The answer of a call that may be repeated when it fails."""
+        for pause in (*_PAUSES_IN_SECONDS, None):
+            try:
+                return await call(request, wait_for_ready=True, timeout=CALL_IN_SECONDS)
+            except grpc.aio.AioRpcError as error:
+                if pause is None:
+                    raise RunnerFailed(f"The connector could not {what}: {error.details()}") from None
+                await asyncio.sleep(pause)
+        raise AssertionError("unreachable")
 
 
 def _category(template: Any) -> Any:

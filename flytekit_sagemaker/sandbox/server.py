@@ -16,10 +16,11 @@ from typing import Any, TextIO
 import grpc
 from aiohttp import web
 from flyteidl.service import admin_pb2, auth_pb2, dataproxy_pb2, identity_pb2, signal_pb2
+from grpc_health.v1 import health_pb2
 
 from flytekit_sagemaker.clock import SystemClock
 from flytekit_sagemaker.local.server import CannotStart, LocalSageMaker
-from flytekit_sagemaker.sandbox.admin import Admin, AuthMetadata, Identity
+from flytekit_sagemaker.sandbox.admin import Admin, AuthMetadata, Health, Identity
 from flytekit_sagemaker.sandbox.connector import ConnectorDied, ConnectorProcess
 from flytekit_sagemaker.sandbox.console import Console
 from flytekit_sagemaker.sandbox.dataproxy import DataProxy
@@ -170,6 +171,7 @@ class Sandbox:
                 service(dataproxy_pb2.DESCRIPTOR.services_by_name["DataProxyService"], proxy),
                 service(auth_pb2.DESCRIPTOR.services_by_name["AuthMetadataService"], AuthMetadata()),
                 service(identity_pb2.DESCRIPTOR.services_by_name["IdentityService"], Identity()),
+                service(health_pb2.DESCRIPTOR.services_by_name["Health"], Health()),
                 service(signal_pb2.DESCRIPTOR.services_by_name["SignalService"], None),
             )
             self.endpoint = await _serve_grpc(parts, services, ports["flyte"])

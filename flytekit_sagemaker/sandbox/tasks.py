@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import defaultdict
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from flyteidl.core import workflow_pb2
 from flyteidl.core.catalog_pb2 import CatalogCacheStatus
 
 from flytekit_sagemaker.clock import Clock
 from flytekit_sagemaker.sandbox import messages, results
-from flytekit_sagemaker.sandbox.attempts import DECK, OUTPUTS, Attempt
+from flytekit_sagemaker.sandbox.attempts import DECK, INPUTS, OUTPUTS, Attempt
+from flytekit_sagemaker.sandbox.graph import Key
+from flytekit_sagemaker.sandbox.graph import key_of as entity_key
 from flytekit_sagemaker.sandbox.places import Places, uri_of
 from flytekit_sagemaker.sandbox.refusals import not_here
 from flytekit_sagemaker.sandbox.runners import Runner
@@ -96,39 +99,57 @@ class Tasks:
         self, execution: ExecutionRecord, node: NodeRecord, template: Any, settings: Any
     ) -> tuple[Any, Any]:
         """The outputs of the attempt that succeeded, and its identifier."""
-        retries = settings.retries.retries if settings.HasField("retries") else template.metadata.retries.retries
-        timeout = settings.timeout if settings.HasField("timeout") else template.metadata.timeout
-        identifier = node.message.id
-        folder = self.places.execution(*key_of(identifier.execution_id)) / identifier.node_id
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "inputs.pb").write_bytes(node.inputs.SerializeToString())
-        number = max(0, len(self.store.attempts(identifier)) - 1)
+        number = max(0, len(self.store.attempts(node.message.id)) - 1)
         while True:
-            attempt = Attempt(
-                self.store,
-                self.clock,
-                self.runner(template),
-                execution,
-                node,
-                template,
-                number,
-                max_attempts=retries + 1,
-                timeout=timeout.ToMilliseconds() / 1000,
-                folder=folder,
-            )
+            attempt = self._attempt(execution, node, template, settings, number)
             try:
                 outcome = await attempt.run()
             except asyncio.CancelledError:
                 if not self.closing:
-                    await attempt.abort(self.cause(execution))
+                    await _whatever_happens(attempt.abort(self.cause(execution)))
                 raise
             self._show_deck(node, attempt.place)
             if outcome.error is None:
                 node.message.closure.output_uri = uri_of(attempt.place / OUTPUTS)
                 return outcome.outputs, attempt.identifier
-            if not outcome.retryable or number >= retries:
-                raise Failed(outcome.error)
             number += 1
+            if not outcome.retryable or number >= attempt.max_attempts:
+                raise Failed(outcome.error)
+
+    async def end(self, execution: ExecutionRecord, node: NodeRecord, templates: Mapping[Key, Any]) -> None:
+        """End what an earlier sandbox has begun for a node.
+
+        Args:
+            templates: the task templates of the execution's workflow.
+        """
+        attempts = self.store.attempts(node.message.id)
+        if attempts:
+            last = attempts[-1].message.id
+            template = templates[entity_key(last.task_id)]
+            attempt = self._attempt(execution, node, template, workflow_pb2.NodeMetadata(), last.retry_attempt)
+            await attempt.abort(self.cause(execution))
+
+    def _attempt(
+        self, execution: ExecutionRecord, node: NodeRecord, template: Any, settings: Any, number: int
+    ) -> Attempt:
+        retries = settings.retries.retries if settings.HasField("retries") else template.metadata.retries.retries
+        timeout = settings.timeout if settings.HasField("timeout") else template.metadata.timeout
+        identifier = node.message.id
+        folder = self.places.execution(*key_of(identifier.execution_id)) / identifier.node_id
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / INPUTS).write_bytes(node.inputs.SerializeToString())
+        return Attempt(
+            self.store,
+            self.clock,
+            self.runner(template),
+            execution,
+            node,
+            template,
+            number,
+            max_attempts=retries + 1,
+            timeout=timeout.ToMilliseconds() / 1000,
+            folder=folder,
+        )
 
     def _attempt_folder(self, attempt: Any) -> Any:
         node = attempt.node_execution_id
@@ -152,3 +173,12 @@ class Tasks:
             return
         async with self._locks[key]:
             yield
+
+
+async def _whatever_happens(work: Awaitable[None]) -> None:
+    """Wait for something to be done, even when that is cancelled on the way."""
+    doing = asyncio.ensure_future(work)
+    while not doing.done():
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.shield(doing)
+    doing.result()

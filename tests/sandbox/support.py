@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -12,7 +13,12 @@ from flytekit.configuration import ImageConfig, SerializationSettings
 from flytekit.remote import FlyteRemote
 
 from flytekit_sagemaker import SdkSimpleTrainingJobTask
-from flytekit_sagemaker.models.training_job import AlgorithmSpecification, StoppingCondition, TrainingJobConfig
+from flytekit_sagemaker.models.training_job import (
+    AlgorithmSpecification,
+    MetricDefinition,
+    StoppingCondition,
+    TrainingJobConfig,
+)
 from flytekit_sagemaker.sandbox import Sandbox
 from flytekit_sagemaker.types import AlgorithmName
 from tests.local.support import IMAGE
@@ -21,11 +27,15 @@ PROJECT, DOMAIN = "flyteexamples", "development"
 HOUR = StoppingCondition(max_runtime_in_seconds=3600)
 
 
-def scripted(name: str, **options: Any) -> SdkSimpleTrainingJobTask:
+def scripted(
+    name: str, metric_definitions: Sequence[MetricDefinition] | None = None, **options: Any
+) -> SdkSimpleTrainingJobTask:
     """A task whose jobs do what their static hyperparameters say; see ``TRIAL`` of tests/local/support.py."""
     return SdkSimpleTrainingJobTask(
         training_job_config=TrainingJobConfig(instance_type="ml.m5.xlarge", volume_size_in_gb=10),
-        algorithm_specification=AlgorithmSpecification(algorithm_name=AlgorithmName.CUSTOM, training_image=IMAGE),
+        algorithm_specification=AlgorithmSpecification(
+            algorithm_name=AlgorithmName.CUSTOM, training_image=IMAGE, metric_definitions=metric_definitions
+        ),
         name=name,
         channels=(),
         **options,

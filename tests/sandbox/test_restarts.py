@@ -1,0 +1,140 @@
+"""A sandbox that ends, well or badly, and the next one on its root."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flytekit_sagemaker import SdkSimpleHPOJobTask
+from flytekit_sagemaker.local.server import CannotStart
+from flytekit_sagemaker.models.hpo_job import HyperparameterTuningJobConfig, HyperparameterTuningObjective
+from flytekit_sagemaker.models.parameter_ranges import ContinuousParameterRange
+from flytekit_sagemaker.models.training_job import MetricDefinition
+from flytekit_sagemaker.sandbox import Sandbox
+from flytekit_sagemaker.types import HyperparameterTuningObjectiveType, HyperparameterTuningStrategy
+from tests.local.support import eventually
+
+from .process import gone, served
+from .support import HOUR, Client, attempts, phase, remote_for, scripted
+
+on_linux = pytest.mark.skipif(sys.platform != "linux", reason="the tests find processes in /proc")
+TUNE = SdkSimpleHPOJobTask(
+    scripted("m.trial", metric_definitions=[MetricDefinition(name="loss", regex="loss=([^;]*);")]),
+    2,
+    1,
+    tunable_parameters=["x"],
+    name="m.tune",
+)
+CONFIG = HyperparameterTuningJobConfig(
+    tuning_strategy=HyperparameterTuningStrategy.RANDOM,
+    tuning_objective=HyperparameterTuningObjective(
+        objective_type=HyperparameterTuningObjectiveType.MINIMIZE, metric_name="loss"
+    ),
+)
+
+
+def tune(client: Client, go: Path) -> Any:
+    return client.launch(
+        TUNE,
+        static_hyperparameters={"wait_for": str(go), "write": "model/m=1"},
+        stopping_condition=HOUR,
+        hyperparameter_tuning_job_config=CONFIG,
+        x=ContinuousParameterRange(max_value=1, min_value=0),
+    )
+
+
+@on_linux
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT], ids=lambda each: each.name)
+def test_an_execution_goes_on_after_its_sandbox_has_ended(
+    tmp_path: Path, images: dict[str, list[str]], signal_file: Path, number: signal.Signals
+) -> None:
+    with served(tmp_path / "root", images) as sandbox:
+        name = tune(sandbox.client(), signal_file).id.name
+        eventually(lambda: list(tmp_path.glob("go.*")), bool)
+        children = sandbox.children()
+        assert len(children) >= 3  # the guardian, the connector service, the trial
+        code = sandbox.end(number)
+        assert code == (-9 if number == signal.SIGKILL else 0)
+        gone(children)
+    signal_file.touch()
+    with served(tmp_path / "root", images) as sandbox:
+        client = sandbox.client()
+        execution = client.ended(client.fetched(name))
+        assert phase(execution) == "SUCCEEDED", execution.error
+        assert len(attempts(execution)) == 1
+        assert execution.outputs["hpo_job_name"]
+
+
+def test_what_was_to_be_ended_is_ended_by_the_next_sandbox(
+    tmp_path: Path, images: dict[str, list[str]], signal_file: Path
+) -> None:
+    with served(tmp_path / "root", images) as sandbox:
+        execution = tune(sandbox.client(), signal_file)
+        eventually(lambda: list(tmp_path.glob("go.*")), bool)
+        sandbox.client().remote.terminate(execution, "no longer needed")
+        sandbox.end(signal.SIGKILL)
+    with served(tmp_path / "root", images) as sandbox:
+        client = sandbox.client()
+        ended = client.ended(client.remote.fetch_execution(name=execution.id.name))
+        assert phase(ended) == "ABORTED"
+        assert ended.closure.abort_metadata.cause == "no longer needed"
+
+
+def test_what_has_ended_is_still_there(tmp_path: Path, images: dict[str, list[str]]) -> None:
+    task = scripted("m.kept", cacheable=True, cache_version="1")
+    with Sandbox(tmp_path, images=images) as sandbox:
+        client = Client(remote_for(sandbox))
+        name = client.ended(client.train(task, write="model/m=1")).id.name
+        endpoint = sandbox.endpoint
+    with Sandbox(tmp_path, images=images) as sandbox:
+        assert sandbox.endpoint == endpoint  # clients have it in their config
+        client = Client(remote_for(sandbox))
+        before, again = client.fetched(name), client.ended(client.train(task, write="model/m=1"))
+        assert phase(before) == "SUCCEEDED"
+        assert again.outputs["training_job_name"] == before.outputs["training_job_name"]
+        assert attempts(again) == []
+
+
+@on_linux
+def test_the_connector_service_is_started_again_when_it_dies(
+    tmp_path: Path, images: dict[str, list[str]], signal_file: Path
+) -> None:
+    with served(tmp_path / "root", images) as sandbox:
+        client = sandbox.client()
+        execution = client.train(scripted("m.on"), wait_for=str(signal_file), write="model/m=1")
+        eventually(lambda: list(tmp_path.glob("go.*")), bool)
+        for pid in sandbox.children():
+            command = Path(f"/proc/{pid}/cmdline").read_bytes()
+            if b"sandbox.connector_service" in command and b"guardian" not in command:
+                os.kill(pid, signal.SIGKILL)
+        signal_file.touch()
+        ended = client.ended(execution)
+        assert phase(ended) == "SUCCEEDED", ended.error
+
+
+def test_a_root_or_port_in_use_is_told_in_a_sentence(tmp_path: Path) -> None:
+    with Sandbox(tmp_path / "first") as sandbox:
+        with pytest.raises(CannotStart, match="is in use by another sandbox"):
+            Sandbox(tmp_path / "first").start()
+        port = int(sandbox.endpoint.rpartition(":")[2])
+        with pytest.raises(CannotStart, match=f"Port {port} .* cannot be used"):
+            Sandbox(tmp_path / "second", port=port).start()
+        console = int(sandbox.console_url.rpartition(":")[2])
+        with pytest.raises(CannotStart, match=f"Port {console} .* cannot be used"):
+            Sandbox(tmp_path / "second", console_port=console).start()
+    with pytest.raises(CannotStart, match="no file URI"):
+        Sandbox(tmp_path / "50%").start()
+
+
+def test_it_says_what_runs_where_and_what_it_is_for(tmp_path: Path) -> None:
+    with served(tmp_path / "root") as sandbox:
+        assert "for development" in sandbox.said
+        assert "not Flyte itself" in sandbox.said
+        assert f"export FLYTECTL_CONFIG={sandbox.config_file}" in sandbox.said
+        for line in sandbox.config_file.read_text().splitlines():
+            assert line in sandbox.said
