@@ -267,11 +267,30 @@ def current() -> Settings:
 
 def config_file() -> str:
     """Path of the Flyte config file that the settings come from; empty when there is none, or it is broken."""
+    with suppress(Exception):  # its problem is among those of the settings
+        return str(getattr(flyte_config(), "_location", ""))
+    return ""
+
+
+def flyte_config() -> Any:
+    """flytekit's reading of the Flyte config file, or None where there is none.
+
+    flytekit reads it once in the life of a process; here a file that is named, or written, later counts as well, as in
+    a notebook that sets FLYTECTL_CONFIG.
+    """
     from flytekit.configuration.file import get_config_file
 
-    with suppress(Exception):  # its problem is among those of the settings
-        return str(getattr(get_config_file(None), "_location", ""))
-    return ""
+    path = _named_config_file()
+    if path and Path(path).exists():
+        return _read(path, Path(path).stat().st_mtime_ns)
+    return get_config_file(None)
+
+
+@lru_cache(maxsize=8)
+def _read(path: str, modified: int) -> Any:
+    from flytekit.configuration.file import ConfigFile
+
+    return ConfigFile(path)
 
 
 def missing_config_file() -> Problem | None:
@@ -337,10 +356,8 @@ def _unknown_variables() -> Iterator[Problem]:
 
 def _config_section() -> tuple[Mapping[str, object], tuple[Problem, ...]]:
     """What the Flyte config file sets, and what is wrong with it."""
-    from flytekit.configuration.file import get_config_file
-
     try:
-        return _section_of(get_config_file(None))
+        return _section_of(flyte_config())
     except Exception as error:  # of the operating system, of configparser, of yaml, of flytekit
         reason = " ".join(str(error).split())
         file = f"the Flyte config file {_named_config_file()}".rstrip()  # a path is not cut as values are

@@ -23,6 +23,7 @@ from flytekit.exceptions.user import FlyteAuthenticationException
 from flytekit.models.core.identifier import WorkflowExecutionIdentifier
 from flytekit.remote import FlyteRemote
 
+from flytekit_sagemaker import settings
 from flytekit_sagemaker.errors import InvalidInput, Problem, SageMakerError, TransientError, UserError
 
 _NOT_CONFIGURED = (
@@ -75,10 +76,12 @@ class Admin:
         if problems:
             raise InvalidInput("the launch", problems)
         if remote is None:
-            config = Config.auto()
+            if missing := settings.missing_config_file():
+                raise InvalidInput("the connection to Flyte", [missing])
+            config = Config.auto(settings.flyte_config())
             if config.platform == PlatformConfig():
                 raise UserError(_NOT_CONFIGURED)
-            remote = _connection(repr(config), project, domain)
+            remote = _connection(repr(config.platform), project, domain)
         return cls(remote, project, domain)
 
     @staticmethod
@@ -208,6 +211,6 @@ class Admin:
 
 
 @lru_cache(maxsize=32)
-def _connection(config: str, project: str, domain: str) -> FlyteRemote:
-    """One connection for each configuration, kept open: a connection costs more than a call."""
-    return FlyteRemote(Config.auto(), project, domain, interactive_mode_enabled=False)
+def _connection(platform: str, project: str, domain: str) -> FlyteRemote:
+    """One connection for each platform, kept open: a connection costs more than a call."""
+    return FlyteRemote(Config.auto(settings.flyte_config()), project, domain, interactive_mode_enabled=False)

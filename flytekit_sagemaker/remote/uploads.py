@@ -9,12 +9,12 @@ from pathlib import Path
 
 import requests
 from flyteidl.service import dataproxy_pb2
-from flytekit.tools.script_mode import hash_file
 
 from flytekit_sagemaker.errors import ServiceError
 from flytekit_sagemaker.remote.admin import Admin
 
 _AT_A_TIME = 8
+_BLOCK_BYTES = 1 << 20
 
 
 def upload(admin: Admin, path: Path) -> str:
@@ -30,7 +30,7 @@ def _upload_folder(admin: Admin, folder: Path) -> str:
     files = {str(path.relative_to(folder).as_posix()): path for path in sorted(folder.rglob("*")) if path.is_file()}
     digest = hashlib.md5(usedforsecurity=False)
     for name, path in files.items():
-        digest.update(name.encode() + b"\0" + hash_file(path)[0])
+        digest.update(name.encode() + b"\0" + _md5(path))
     root = base64.b32encode(digest.digest()).decode().rstrip("=")
     with ThreadPoolExecutor(_AT_A_TIME) as pool:
         uris = pool.map(lambda name: _put(admin, files[name], name, root), files)
@@ -40,7 +40,7 @@ def _upload_folder(admin: Admin, folder: Path) -> str:
 
 def _put(admin: Admin, path: Path, name: str, root: str) -> str:
     remote, platform = admin.remote, admin.remote.config.platform
-    md5, _, length = hash_file(path)
+    md5, length = _md5(path), path.stat().st_size
     request = dataproxy_pb2.CreateUploadLocationRequest(
         project=admin.project, domain=admin.domain, content_md5=md5, filename=name, filename_root=root
     )
@@ -59,3 +59,12 @@ def _put(admin: Admin, path: Path, name: str, root: str) -> str:
     if not answer.ok:
         raise ServiceError(f"{path} was not uploaded: {answer.status_code} {answer.reason} {answer.text[:200]}")
     return str(location.native_url)
+
+
+def _md5(path: Path) -> bytes:
+    """The MD5 of a file's content; flytekit's own function remembers it by the path, though the content may change."""
+    digest = hashlib.md5(usedforsecurity=False)
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK_BYTES):
+            digest.update(block)
+    return digest.digest()

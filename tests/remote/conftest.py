@@ -44,7 +44,9 @@ class Flyte:
 def running_sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flyte]:
     root = tmp_path_factory.mktemp("sandbox")
     process = subprocess.Popen(
-        [COMMAND, "sandbox", "--port", "0", "--root", str(root)], stdout=subprocess.PIPE, text=True
+        [COMMAND, "sandbox", "--port=0", "--console-port=0", "--sagemaker-port=0", "--root", str(root)],
+        stdout=subprocess.PIPE,
+        text=True,
     )
     assert process.stdout is not None
     try:
@@ -53,7 +55,7 @@ def running_sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flyte]
             printed.append(line)
             if "Ctrl-C" in line:
                 break
-        urls = re.findall(r"SageMaker\D*?(http://127\.0\.0\.1:\d+)", "".join(printed))
+        urls = re.findall(r"SageMaker +(http://127\.0\.0\.1:\d+)", "".join(printed))
         yield Flyte(root / "config.yaml", urls[0])
         process.send_signal(signal.SIGINT)
         assert process.wait(30) == 0
