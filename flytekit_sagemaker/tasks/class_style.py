@@ -116,7 +116,9 @@ class Declaration:
                 raise InvalidInput(f"the result of {function.__name__}", [Problem("", returned, rule, remedy)])
             if unset := [each.unset_problem() for each in results.values() if not each.is_set]:
                 raise OutputsNotSet(f"the result of {function.__name__}", unset)
-            return result(*(each.value for each in results.values())) if results else None
+            values = [each.value for each in results.values()]
+            # A single value is returned as it is: map_task of flytekit's takes no tuple for one.
+            return result(*values) if len(values) > 1 else next(iter(values), None)
 
         typed: Any = functools.update_wrapper(lambda **given: run(given), function)
         if function.__module__ == "__main__" and isinstance(function, FunctionType):
@@ -192,7 +194,9 @@ def declared(decorated: Any, decorator: str, *, inputs: Any = None, outputs: Any
         if name in known:
             problems.append(Problem(name, None, f"is declared already, as {known[name]!r}"))
         elif name not in declaration.parameters:
-            hint = did_you_mean(name, declaration.parameters) or f"It takes {', '.join(declaration.parameters) or 'none'}."
+            hint = (
+                did_you_mean(name, declaration.parameters) or f"It takes {', '.join(declaration.parameters) or 'none'}."
+            )
             problems.append(Problem(name, None, f"is no parameter of {declaration.function.__name__}", hint))
         elif given["outputs"] and declaration.parameters[name].default is not inspect.Parameter.empty:
             problems.append(Problem(name, None, "is an output, and can have no default"))
@@ -244,6 +248,10 @@ def _declaration_of(decorated: Any, decorator: str) -> Declaration:
     if not inspect.isfunction(decorated):
         rule = "must stand above a function whose parameters have no annotations"
         raise InvalidInput(decorator, [Problem("", getattr(decorated, "name", decorated), rule)])
+    if not is_class_style(decorated) and inspect.signature(decorated).parameters:
+        rule = f"is annotated, and {decorator} is for functions that are not"
+        remedy = "@custom_training_job_task, and flytekit's own @task, take it as it is."
+        raise InvalidInput(decorator, [Problem(decorated.__name__, None, rule, remedy)])
     if problems := list(_function_problems(decorated)):
         raise InvalidInput(decorator, problems)
     return Declaration(decorated)

@@ -71,7 +71,7 @@ def train_tree(
     model.set(tree)
 
 
-tune_tree = SdkSimpleHPOJobTask(train_tree, 4, 2, tunable_parameters=["depth", "kernel", "min_samples_leaf"])
+tune_tree = SdkSimpleHPOJobTask(train_tree, 3, 2, tunable_parameters=["depth", "kernel", "min_samples_leaf"])
 
 
 @custom_training_job_task(CONFIG)
@@ -132,3 +132,10 @@ def scale_numbers(wf_params, numbers, scale, sums, rows):
 def describe_rows(wf_params, rows, model):
     with rows as reader:
         model.set([frame.shape[0] for frame in reader.read(header=None)])
+
+
+@inputs(number=Types.Integer)
+@outputs(written=Types.Blob)
+@python_task
+def write_number(wf_params, number, written):
+    written.set(number)

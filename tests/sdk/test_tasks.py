@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas
 import pytest
-from flytekit import workflow
+from flytekit import map_task, workflow
 from flytekit.configuration import ImageConfig, SerializationSettings
 from flytekit.core.context_manager import FlyteEntities
 from flytekit.tools.translator import get_serializable
@@ -60,6 +60,14 @@ def test_python_tasks_pass_what_they_set_to_each_other() -> None:
     assert result.sums == [0.5, 1.5]
     parts = [pandas.read_csv(each, header=None) for each in sorted(Path(result.rows.download()).iterdir())]
     assert [part.loc[0, 1] for part in parts] == [0.5, 1.0]
+
+
+def test_a_function_is_mapped_over_a_list() -> None:
+    @workflow
+    def each(numbers: list[int]) -> list[FlyteFile]:
+        return map_task(functions.write_number)(number=numbers)
+
+    assert [Path(file.download()).read_text() for file in each(numbers=[1, 2])] == ["1", "2"]
 
 
 def test_a_training_job_says_what_it_takes_and_leaves() -> None:
@@ -231,6 +239,8 @@ def limited(wf_params, stopping_condition):  # type: ignore[no-untyped-def]
         (lambda: python_task(asynchronous), "must not be async"),
         (lambda: custom(generator), "must set its outputs, not yield them"),
         (lambda: python_task(nothing), "must take wf_params"),
+        (lambda: python_task(_typed), "_typed is annotated, and @python_task is for functions that are not"),
+        (lambda: inputs(train=int)(_typed), "@custom_training_job_task, and flytekit's own @task, take it as it is"),
         (lambda: python_task(functions.CONFIG), "must stand above a function"),
         (lambda: inputs(train=int)(custom_training_job_task(functions.CONFIG)(_typed)), "must stand above a function"),
         (lambda: custom(inputs(stopping_condition=Types.Integer)(limited)), "stopping_condition = Types.Integer"),
@@ -297,7 +307,7 @@ if __name__ == "__main__":
     assert times.name == "script.times" and times_in_a_job.name == "script.times_in_a_job", times.name
     assert times_in_a_job.training_job.algorithm_specification.metric_definitions[0].name == "loss"
     print(times_in_a_job(a=5).b, flush=True)
-    load = "import cloudpickle, sys; a, b = cloudpickle.load(sys.stdin.buffer); print(a(a=2).b, b.task_function(a=3).b)"
+    load = "import cloudpickle, sys; a, b = cloudpickle.load(sys.stdin.buffer); print(a(a=2).b, b.task_function(a=3))"
     subprocess.run([sys.executable, "-c", load], input=cloudpickle.dumps((times, times_in_a_job)), check=True)
 """
 
