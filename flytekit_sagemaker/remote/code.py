@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
+import io
+import tarfile
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,17 +14,15 @@ from pathlib import Path
 from typing import Any
 
 from flytekit.configuration import FastSerializationSettings
-from flytekit.constants import CopyFileDetection
 from flytekit.core.python_auto_container import PICKLE_FILE_PATH
-from flytekit.tools.fast_registration import FastPackageOptions, fast_package
-from flytekit.tools.ignore import IgnoreGroup
-from flytekit.tools.script_mode import ls_files
+from flytekit.core.tracker import extract_task_module
 
 from flytekit_sagemaker.errors import UserError
+from flytekit_sagemaker.remote.modules import modules_beside
 from flytekit_sagemaker.tasks import interactive
 from flytekit_sagemaker.tasks.rendering import folder_of_module
 
-_LOADED = CopyFileDetection.LOADED_MODULES
+_ARCHIVE = "code.tar.gz"
 
 
 @dataclass(frozen=True)
@@ -29,44 +30,53 @@ class Code:
     """Code that a job needs beside its image.
 
     Attributes:
-        digest: changes when the code does.
-        pickled: the function, pickled; None where it is in modules.
-        root: folder of the modules; None where it is pickled.
+        content: the file as it is uploaded, the same for the same code.
+        file_name: its name, which tells flytekit how to read it.
     """
 
-    digest: str
-    pickled: bytes | None = None
-    root: Path | None = None
+    content: bytes
+    file_name: str
 
     @classmethod
     def of(cls, task: Any) -> Code | None:
-        """The code of a task's function; None where the task has no function, or the image has it installed.
-
-        Modules are those that are loaded now and lie beside the function's own, installed packages left out.
-        """
+        """The code of a task's function; None where the task has none, or its image has it installed."""
         function_task = getattr(task, "function_task", None)
         if function_task is None:
             return None
         if interactive.is_interactive(function_task):
-            pickled = interactive.pickled(function_task)
-            return cls(hashlib.sha256(pickled).hexdigest(), pickled=pickled)
-        folder = folder_of_module(function_task)
-        if not folder:
+            return cls(interactive.pickled(function_task), PICKLE_FILE_PATH)
+        root = folder_of_module(function_task)
+        if not root:
             raise UserError(f"the code of {function_task.name} is in no file, so no job can import it")
-        files, digest = ls_files(folder, _LOADED, True, IgnoreGroup(folder, []))
-        return cls(digest, root=Path(folder)) if files else None
+        if Path(root).name in ("site-packages", "dist-packages"):
+            return None
+        return cls(_archive(modules_beside(Path(root), extract_task_module(function_task)[1])), _ARCHIVE)
+
+    @property
+    def digest(self) -> str:
+        """Changes when the code does."""
+        return hashlib.sha256(self.content).hexdigest()
 
     @contextmanager
     def as_file(self) -> Iterator[Path]:
-        """The code as one file, for as long as this is open."""
+        """The code as a file, for as long as this is open."""
         with tempfile.TemporaryDirectory() as folder:
-            if self.pickled is not None:
-                path = Path(folder) / PICKLE_FILE_PATH
-                path.write_bytes(self.pickled)
-            else:
-                path = Path(fast_package(self.root, folder, True, FastPackageOptions([], copy_style=_LOADED)))
+            path = Path(folder) / self.file_name
+            path.write_bytes(self.content)
             yield path
 
     def found_at(self, uri: str) -> FastSerializationSettings:
         """flytekit's settings by which a job fetches the code."""
         return FastSerializationSettings(enabled=True, destination_dir=".", distribution_location=uri)
+
+
+def _archive(files: dict[str, Path]) -> bytes:
+    """A tar.gz of files that depends on nothing but their names and contents."""
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w") as tar:
+        for name, path in files.items():
+            member = tarfile.TarInfo(name)
+            content = path.read_bytes()
+            member.size = len(content)
+            tar.addfile(member, io.BytesIO(content))
+    return gzip.compress(archive.getvalue(), mtime=0)

@@ -19,7 +19,7 @@ from flytekit_sagemaker.remote.states import State, state_of
 from flytekit_sagemaker.remote.values import Values
 from flytekit_sagemaker.reporting.deck import progress_fragment
 from flytekit_sagemaker.reporting.live import LiveDisplay
-from flytekit_sagemaker.reporting.progress import progress_line
+from flytekit_sagemaker.reporting.progress import Progress, progress_line
 
 if TYPE_CHECKING:
     import pandas
@@ -77,6 +77,11 @@ class Execution:
     def error(self) -> str:
         """SageMaker's reason when it failed, the cause when it was ended; empty otherwise."""
         return self._known.error
+
+    @property
+    def progress(self) -> Progress | None:
+        """How far the SageMaker job is; None until Flyte passes that on."""
+        return self._known.progress
 
     @property
     def links(self) -> Mapping[str, str]:
@@ -179,7 +184,10 @@ class Execution:
 
     def _repr_html_(self) -> str:
         state = self._known
-        return progress_fragment(*filter(None, [state.progress]), notes=[*self._notes(state), *self._last_words(state)])
+        jobs = [] if state.progress is None else [state.progress]
+        headline = "" if jobs else state.phase.capitalize()
+        alert = self._end_in_words(state) if state.error else ""
+        return progress_fragment(*jobs, headline=headline, alert=alert, notes=self._notes(state))
 
     def _ipython_display_(self) -> None:
         """Show the handle in a cell, unless waiting has shown it there."""
@@ -223,13 +231,8 @@ class Execution:
             notes.append("Taken from the cache: the same task ran with the same inputs before, so nothing ran now.")
         return notes
 
-    def _last_words(self, state: State) -> list[str]:
-        if state.is_done and not state.is_successful:
-            return [self._end_in_words(state)]
-        return [] if state.progress is not None or state.is_cached else [state.phase.capitalize()]
-
     def _end_in_words(self, state: State) -> str:
-        what = {"ABORTED": "was ended", "TIMED_OUT": "took too long"}.get(state.phase, "failed")
+        what = {"ABORTED": "was ended", "ABORTING": "is being ended", "TIMED_OUT": "took too long"}.get(state.phase, "failed")
         return f"{state.task} {what}: {state.error or 'Flyte gives no reason'}"
 
     def _of(self, side: str) -> Values:

@@ -158,14 +158,13 @@ def test_a_failure_is_told_in_sagemakers_words(flyte: Flyte, data: dict[str, str
 def test_termination_stops_the_sagemaker_job(flyte: Flyte, data: dict[str, str]) -> None:
     slow = {**STATIC, "num_round": 100_000}
     execution = train_model.register_and_launch(PROJECT, DOMAIN, inputs={"static_hyperparameters": slow, **data})
-    while not execution.sync().links:
+    while execution.sync().progress is None:
         pass
     execution.terminate("enough seen")
     with pytest.raises(JobFailed, match="enough seen"):
         execution.wait()
-    name = next(
-        job["TrainingJobName"] for job in flyte.sagemaker.list_training_jobs(MaxResults=1)["TrainingJobSummaries"]
-    )
+    assert execution.progress is not None
+    name = execution.progress.name
     while (status := flyte.sagemaker.describe_training_job(TrainingJobName=name)["TrainingJobStatus"]) == "Stopping":
         pass
     assert status == "Stopped"
