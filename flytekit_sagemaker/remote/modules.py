@@ -1,0 +1,59 @@
+"""The modules that a module imports from its own folder, read from their text: those that a job has to be given.
+
+Read, not looked up among the modules that happen to be loaded: what a function imports while it runs is among them, and
+the answer is the same in every process.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+_INSTALLED = ("flytekit_sagemaker",)  # an image for functions has this package
+
+
+def modules_beside(root: Path, name: str) -> dict[str, Path]:
+    """A module and all that it imports, directly or not, as far as it lies under the same folder.
+
+    Args:
+        root: the folder from which the module is imported.
+        name: its full name.
+
+    Returns:
+        The file of each by its name relative to the folder, sorted.
+    """
+    found: dict[str, Path] = {}
+    left = [name]
+    while left:
+        for file in _files_of(root, left.pop()):
+            relative = file.relative_to(root).as_posix()
+            if relative not in found:
+                found[relative] = file
+                package = file.parent.relative_to(root).parts
+                left.extend(_imported(ast.parse(file.read_bytes(), str(file)), package))
+    return dict(sorted(found.items()))
+
+
+def _files_of(root: Path, name: str) -> Iterator[Path]:
+    """The files that an import of a name runs: the packages around it, and its own."""
+    parts = name.split(".")
+    if parts[0] in _INSTALLED:
+        return
+    for depth in range(1, len(parts) + 1):
+        place = root.joinpath(*parts[:depth])
+        file = place / "__init__.py" if place.is_dir() else place.with_suffix(".py")
+        if file.is_file():
+            yield file
+
+
+def _imported(tree: ast.AST, package: tuple[str, ...]) -> Iterator[str]:
+    """The names that a module imports; of `from a import b`, both a and a.b, whichever is a module."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (each.name for each in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            above = package[: len(package) - node.level + 1] if node.level else ()
+            base = ".".join([*above, *([node.module] if node.module else [])])
+            yield base
+            yield from (f"{base}.{each.name}" for each in node.names if each.name != "*")
