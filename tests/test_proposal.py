@@ -33,6 +33,12 @@ LEGACY_HYPERPARAMETERS = {
 }
 
 
+@pytest.fixture(autouse=True)
+def without_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The jobs run, whatever earlier runs of the tests have left."""
+    monkeypatch.setenv("FLYTE_LOCAL_CACHE_ENABLED", "false")
+
+
 @pytest.fixture
 def channels(csv_data: Any) -> dict[str, str]:
     return {"train": str(csv_data.train), "validation": str(csv_data.validation)}
