@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from flytekit_sagemaker.sandbox import children
+from flytekit_sagemaker.sandbox.logs import last_lines
 from flytekit_sagemaker.sandbox.runners import ConnectorRunner
 
 MODULES = ("flytekit_sagemaker.connector.serving",)
@@ -61,7 +61,7 @@ class ConnectorProcess:
         if not opening.done():
             opening.cancel()
             await runner.close()
-            end = children.last_lines(self._log, 1)
+            end = last_lines(self._log, 1)
             raise ConnectorDied(f"The connector service did not start: {end} (its log is {self._log})")
         await opening
         self._keeping = asyncio.ensure_future(self._keep(ended))
@@ -71,13 +71,22 @@ class ConnectorProcess:
         """End the service."""
         if self._keeping is not None:
             self._keeping.cancel()
-        if self._process is not None:
-            await children.end(self._process)
+        if self._process is not None and self._process.stdin is not None:
+            self._process.stdin.close()
+            await self._process.wait()
         shutil.rmtree(self._folder, ignore_errors=True)
 
     async def _start(self) -> asyncio.subprocess.Process:
         command = [sys.executable, "-m", f"{__name__}_service", str(self._socket), *MODULES]
-        self._process = await children.start(command, self._log, self._environment)
+        with self._log.open("ab") as log:
+            self._process = await asyncio.create_subprocess_exec(
+                *command,
+                env=self._environment,
+                stdin=asyncio.subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,  # a Ctrl-C in the terminal is the sandbox's to handle
+            )
         return self._process
 
     async def _keep(self, ended: asyncio.Future[int]) -> None:

@@ -1,13 +1,16 @@
-"""flytekit's connector service on a socket of the file system: ``python -m ... SOCKET MODULE...``.
+"""flytekit's connector service on a socket of the file system: ``python -m ...connector_service SOCKET MODULE...``.
 
-What ``pyflyte serve connector`` serves, but for the owner of the socket's folder alone, and without a port.
+What ``pyflyte serve connector`` serves, but for the owner of the socket's folder alone, without a port, and only as
+long as the process lives that has the other end of standard input.
 """
 
 from __future__ import annotations
 
 import asyncio
 import importlib
+import os
 import sys
+import threading
 from collections.abc import Sequence
 
 import grpc
@@ -15,7 +18,6 @@ from flyteidl.service.agent_pb2_grpc import (
     add_AgentMetadataServiceServicer_to_server,
     add_AsyncAgentServiceServicer_to_server,
 )
-from flytekit.extend.backend.connector_service import AsyncConnectorService, ConnectorMetadataService
 
 
 async def serve(socket: str, modules: Sequence[str]) -> None:
@@ -25,6 +27,8 @@ async def serve(socket: str, modules: Sequence[str]) -> None:
         socket: path of the socket to make.
         modules: modules that register connectors when they are imported.
     """
+    from flytekit.extend.backend.connector_service import AsyncConnectorService, ConnectorMetadataService
+
     for module in modules:
         importlib.import_module(module)
     server = grpc.aio.server()
@@ -35,5 +39,13 @@ async def serve(socket: str, modules: Sequence[str]) -> None:
     await server.wait_for_termination()
 
 
+def _end_with_starter() -> None:
+    """End this process as soon as nobody has the other end of standard input any more, whatever has become of them."""
+    while os.read(0, 1024):
+        pass
+    os._exit(0)
+
+
 if __name__ == "__main__":
+    threading.Thread(target=_end_with_starter, daemon=True).start()
     asyncio.run(serve(sys.argv[1], sys.argv[2:]))

@@ -1,15 +1,16 @@
 """Ordinary tasks, as processes of this machine in place of pods.
 
 The code comes by fast registration, as ``pyflyte run --remote`` and ``pyflyte register`` send it, or pickled from a
-notebook; the libraries are those of the environment that the sandbox runs in.
+notebook; the libraries are those of the environment that the sandbox runs in. The processes are forks of one that has
+flytekit loaded.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import os
+import signal
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -20,13 +21,16 @@ from flyteidl.admin import agent_pb2
 from flyteidl.core import execution_pb2
 from flyteidl.core.execution_pb2 import TaskExecution
 
-from flytekit_sagemaker.sandbox import children
+from flytekit_sagemaker.local.processes import Command, Launcher, LauncherDied, Process
+from flytekit_sagemaker.sandbox import function
+from flytekit_sagemaker.sandbox.function import COMMAND_VARIABLE, EXECUTE, FAST_EXECUTE, LIBRARIES
+from flytekit_sagemaker.sandbox.logs import last_lines
 from flytekit_sagemaker.sandbox.runners import Work
 
-PROGRAMS = ("pyflyte-execute", "pyflyte-fast-execute")
 LOG, FUTURES = "log", "futures.pb"
 _RESULTS = ("outputs.pb", "error.pb", FUTURES)
 _AT_A_TIME = max(4, os.cpu_count() or 1)
+_GRACE_IN_SECONDS = 3.0
 
 
 @dataclass
@@ -34,7 +38,7 @@ class _Run:
     """A process, from the moment that it waits for its turn."""
 
     phase: int = TaskExecution.WAITING_FOR_RESOURCES
-    code: int | None = None
+    reason: str = ""
     task: asyncio.Task[None] | None = field(default=None, repr=False)
 
 
@@ -42,17 +46,19 @@ class ProcessRunner:
     """Runs the tasks whose container is started by flytekit's own programs.
 
     Args:
+        folder: where its processes come from.
         url_of_log: address of the page that shows the log in the folder of an attempt.
     """
 
-    def __init__(self, url_of_log: Callable[[Path], str]) -> None:
+    def __init__(self, folder: Path, url_of_log: Callable[[Path], str]) -> None:
         self._url_of_log = url_of_log
+        self._launcher = Launcher(folder)
         self._runs: dict[bytes, _Run] = {}
         self._turns = asyncio.Semaphore(_AT_A_TIME)
 
     def runs(self, template: Any) -> bool:
         words = [*template.container.command, *template.container.args]
-        return bool(words) and words[0] in PROGRAMS and not template.metadata.is_eager
+        return bool(words) and words[0] in (EXECUTE, FAST_EXECUTE) and not template.metadata.is_eager
 
     async def create(self, work: Work) -> bytes:
         container = work.template.container
@@ -70,27 +76,25 @@ class ProcessRunner:
         folder = Path(json.loads(resource_meta)["folder"])
         run = self._runs.get(resource_meta)
         if run is None and any((folder / name).exists() for name in _RESULTS):  # it had ended under another sandbox
-            run = _Run(TaskExecution.SUCCEEDED, 0)
+            run = _Run(TaskExecution.SUCCEEDED)
         run = run or self._start(resource_meta)
-        resource = agent_pb2.Resource(phase=run.phase)
+        resource = agent_pb2.Resource(phase=run.phase, message=run.reason)
         resource.log_links.append(execution_pb2.TaskLog(name="Log", uri=self._url_of_log(folder)))
         if (folder / FUTURES).exists():
             resource.phase = TaskExecution.FAILED
             resource.message = f"The task {template.id.name} is a dynamic workflow, which this sandbox does not run."
-        elif run.code and not (folder / "error.pb").exists():
-            resource.message = f"The process ended with code {run.code}.\n{children.last_lines(folder / LOG)}"
         return resource
 
     async def delete(self, template: Any, resource_meta: bytes) -> None:
         run = self._runs.pop(resource_meta, None)
         if run is not None and run.task is not None:
             run.task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await run.task
+            await asyncio.wait((run.task,))
 
     async def close(self) -> None:
         """End every process; another runner starts them again."""
         await asyncio.gather(*(self.delete(None, meta) for meta in list(self._runs)))
+        self._launcher.close()
 
     def _start(self, resource_meta: bytes) -> _Run:
         run = self._runs[resource_meta] = _Run()
@@ -99,20 +103,35 @@ class ProcessRunner:
 
     async def _carry_out(self, run: _Run, meta: Any) -> None:
         folder = Path(meta["folder"])
-        work = folder / "work"  # the program unpacks the code here
+        work = folder / "work"
         work.mkdir(parents=True, exist_ok=True)
+        environment = {**_environment(meta["variables"]), COMMAND_VARIABLE: json.dumps(meta["command"])}
+        command = Command(work, environment, function.__name__, LIBRARIES)
         async with self._turns:
-            process = await children.start(meta["command"], folder / LOG, _environment(meta["variables"]), work)
+            with (folder / LOG).open("ab") as log:
+                process = self._launcher.start(command, log.fileno())
             try:
                 run.phase = TaskExecution.RUNNING
-                run.code = await process.wait()
+                code = await asyncio.shield(process.exit)
+            except LauncherDied as died:
+                run.reason, code = f"The process is gone: {died}.", -1
             finally:
-                await children.end(process)
-        run.phase = TaskExecution.RETRYABLE_FAILED if run.code else TaskExecution.SUCCEEDED
+                await _ended(process)
+        if code and not (folder / "error.pb").exists():
+            run.reason = run.reason or f"The process ended with code {code}.\n{last_lines(folder / LOG)}"
+        run.phase = TaskExecution.RETRYABLE_FAILED if code else TaskExecution.SUCCEEDED
+
+
+async def _ended(process: Process) -> None:
+    """End a process that may still be running."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        if not process.exit.done():
+            process.signal(number)
+            await asyncio.wait((process.exit,), timeout=_GRACE_IN_SECONDS)
 
 
 def _environment(variables: dict[str, str]) -> dict[str, str]:
     """The variables of this process, without what would lead to code that a pod did not have."""
     own = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     programs = str(Path(sys.executable).parent)
-    return {**own, "PATH": f"{programs}{os.pathsep}{own.get('PATH', os.defpath)}", "PYTHONUNBUFFERED": "1", **variables}
+    return {**own, "PATH": f"{programs}{os.pathsep}{own.get('PATH', os.defpath)}", **variables}

@@ -155,7 +155,7 @@ class Sandbox:
 
             clock, store = SystemClock(), Store(self._places.database)
             parts.callback(store.close)
-            processes = ProcessRunner(lambda folder: f"{self.console_url}{log_path(self._places, folder)}")
+            processes = ProcessRunner(self.root, lambda folder: f"{self.console_url}{log_path(self._places, folder)}")
             parts.push_async_callback(processes.close)
             tasks = Tasks(store, self._places, clock, [runner, processes])
             engine = Engine(store, tasks, clock)

@@ -14,9 +14,9 @@ from aiohttp import web
 from flyteidl.core import identifier_pb2
 
 from flytekit_sagemaker.sandbox.attempts import DECK
-from flytekit_sagemaker.sandbox.children import last_lines
 from flytekit_sagemaker.sandbox.console import Console, execution_path
 from flytekit_sagemaker.sandbox.dataproxy import DataProxy
+from flytekit_sagemaker.sandbox.logs import last_lines
 from flytekit_sagemaker.sandbox.places import Places
 from flytekit_sagemaker.sandbox.processes import LOG
 from flytekit_sagemaker.sandbox.store import Store
