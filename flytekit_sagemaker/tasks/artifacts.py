@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
@@ -24,6 +25,7 @@ from flytekit_sagemaker.tasks.values import plain, refused
 _MODEL_ENDINGS = {"xgboost": ".ubj", "catboost": ".cbm", "lightgbm": ".txt"}
 
 _FILE = "must be a path, bytes, a text, a file, a data frame, an array, a number, a list, a dictionary or a model"
+_LONGEST_PATH = 4096
 _SAVE_IT = "Save it to a file, and set its path."
 Write = Callable[[Path, Any], object]
 
@@ -140,7 +142,7 @@ def _given(name: str, value: Any, kind: Any) -> Any:
         if isinstance(value, kind):
             return value
         raise refused(name, value, f"is a {other}, and must be a {wanted}")
-    if isinstance(value, str) and "://" in value.partition("\n")[0].partition(" ")[0]:
+    if isinstance(value, str) and re.fullmatch(r"[a-z][a-z0-9+.-]*://\S+", value):
         return kind(value)
     if not isinstance(value, (str, os.PathLike)) or isinstance(value, str) and not _is_path(value):
         return None
@@ -155,7 +157,7 @@ def _given(name: str, value: Any, kind: Any) -> Any:
 
 def _is_path(value: str) -> bool:
     """Whether a text is meant as a path: there is something, or it has the form of one."""
-    if len(value) > 4096 or any(character in value for character in "\n\0"):
+    if not value or len(value) > _LONGEST_PATH or any(character in value for character in "\n\0"):
         return False
     try:
         return Path(value).exists() or (os.sep in value and not any(character.isspace() for character in value))
@@ -165,7 +167,10 @@ def _is_path(value: str) -> bool:
 
 def _format(name: str, value: Any) -> tuple[str, Write]:
     """The ending of the file that a value is written to, and what writes it."""
-    return next(_formats(name, value), None) or _no_format(name, value)
+    found = next(_formats(name, value), None)
+    if found is None:
+        raise refused(name, value, _FILE, _SAVE_IT)
+    return found
 
 
 def _formats(name: str, value: Any) -> Iterator[tuple[str, Write]]:
@@ -181,15 +186,13 @@ def _formats(name: str, value: Any) -> Iterator[tuple[str, Write]]:
         yield ".npy", _write_array
     if value is not None and isinstance(value, (bool, int, float, list, tuple, Mapping)) or hasattr(value, "dtype"):
         yield ".json", partial(_write_json, name)
+    if isinstance(value, type):
+        return  # a model's class is no model
     if hasattr(value, "save_model"):
         library = type(value).__module__.partition(".")[0]
         yield _MODEL_ENDINGS.get(library, ""), lambda path, model: model.save_model(str(path))
-    if not isinstance(value, type) and any(hasattr(value, method) for method in ("predict", "transform")):
+    if hasattr(value, "predict") or hasattr(value, "transform"):
         yield ".joblib", _write_joblib
-
-
-def _no_format(name: str, value: Any) -> tuple[str, Write]:
-    raise refused(name, value, _FILE, _SAVE_IT)
 
 
 def _write_content(path: Path, source: Any) -> None:

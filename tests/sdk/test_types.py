@@ -94,10 +94,9 @@ def test_every_declaration_is_a_type_of_flytekits(declared: Any, carried: Any) -
     assert python_type(declared) == carried
 
 
-def test_csv_says_its_format() -> None:
-    assert python_type(Types.CSV).extension() == python_type(Types.MultiPartCSV).extension() == "csv"
-    assert issubclass(python_type(Types.CSV), FlyteFile)
-    assert issubclass(python_type(Types.MultiPartCSV), FlyteDirectory)
+def test_csv_goes_wherever_a_file_or_a_directory_goes() -> None:
+    assert python_type(Types.CSV) is FlyteFile
+    assert python_type(Types.MultiPartCSV) is FlyteDirectory
 
 
 @pytest.mark.parametrize(
@@ -180,6 +179,7 @@ def test_what_is_not_a_number_survives() -> None:
         ([Types.Integer], [1, "2"], "result[1]"),
         ([Types.Integer], "12", "must be a list"),
         (Types.Blob, object(), "must be a path, bytes"),
+        (Types.Blob, xgboost.XGBModel, "must be a path, bytes"),
         (Types.Blob, Path("nowhere"), "there is none"),
         (Types.Blob, "no/where.txt", "set its bytes"),
         (Types.Blob, Path(), "is a folder, and must be a file"),
@@ -206,6 +206,8 @@ def test_what_an_output_does_not_take_is_one_sentence(kind: Any, value: Any, wor
         (b"\0\1", "", b"\0\1"),
         ("two words", "", b"two words"),
         ("a/b\n", "", b"a/b\n"),
+        ("", "", b""),
+        ("https://example.com is a page", "", b"https://example.com is a page"),
         (io.BytesIO(b"read"), "", b"read"),
         (io.StringIO("ü"), "", "ü".encode()),
         (0.1, ".json", b"0.1"),
