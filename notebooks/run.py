@@ -1,7 +1,7 @@
 """Run notebooks from top to bottom, each in a fresh kernel, against a sandbox of their own, and keep what they show.
 
-    python notebooks/run.py                 # every notebook beside this file
-    python notebooks/run.py A.ipynb ...
+python notebooks/run.py                 # every notebook beside this file
+python notebooks/run.py A.ipynb ...
 """
 
 import os

@@ -63,22 +63,35 @@ def training_page(record: TrainingRecord) -> str:
     )
 
 
-def progress_fragment(*jobs: Progress, notes: Iterable[str] = ()) -> str:
-    """The state of running jobs, and sentences about them, as a piece of HTML for a notebook's cell."""
+def progress_fragment(*jobs: Progress, headline: str = "", alert: str = "", notes: Iterable[str] = ()) -> str:
+    """The state of running jobs, and sentences about them, as a piece of HTML for a notebook's cell.
+
+    Args:
+        headline: how it stands, where no job tells.
+        alert: what went wrong.
+        notes: more to say; a note ``words: URL`` becomes a link.
+    """
+    head = element("b", escape(headline)) if headline else ""
     lines = (element("p", _with_links(note), "kicker") for note in notes)
-    return fragment("cell", *map(_progress, jobs), *lines)
+    return fragment("cell", head, *map(_progress, jobs), _alert(alert), *lines)
 
 
 def _with_links(note: str) -> str:
     """A sentence as HTML, its web addresses as links."""
+    if labelled := re.fullmatch(r"(.*): (https?://\S+)", note):
+        return anchor(*labelled.groups())
     parts = re.split(r"(https?://\S+)", note)
     return "".join(anchor(part, part) if index % 2 else escape(part) for index, part in enumerate(parts))
+
+
+def _alert(words: str) -> str:
+    return element("div", escape(words), "alert") if words else ""
 
 
 def _progress(job: Progress) -> str:
     shares = {kind: getattr(job, kind) / job.total for kind in ("done", "stopped", "failed") if job.total}
     bars = "".join(f'<i class="{kind}" style="width:{100 * share:.1f}%"></i>' for kind, share in shares.items())
-    best, remark = best_words(job), job.remark
+    best, remark = best_words(job), job.remark.partition("\n")[0]
     metrics = {name: number(value) for name, value in job.final_metrics.items()}
     tuned = {name: hyperparameter(value) for name, value in job.best_hyperparameters.items()}
     return "".join(
@@ -97,9 +110,8 @@ def _head(kicker: str, record: TuningRecord | TrainingRecord, secondary: str = "
     detail = f" · {secondary}" if secondary not in ("", record.status) else ""
     badge = element("span", escape(record.status + detail), f"badge {_BADGES.get(record.status, '')}")
     links = element("nav", "".join(anchor(label, url) for label, url in record.links.items()))
-    alert = element("div", escape(record.failure_reason), "alert") if record.failure_reason else ""
     title = element("p", kicker, "kicker") + element("h1", escape(record.name))
-    return element("header", f"{title}{badge}{links}{alert}")
+    return element("header", f"{title}{badge}{links}{_alert(record.failure_reason)}")
 
 
 def _tuning_tiles(record: TuningRecord) -> str:

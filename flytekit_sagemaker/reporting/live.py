@@ -194,7 +194,7 @@ class _Notebook:
 
     def __init__(self, jobs: dict[str, Progress]) -> None:
         display = importlib.import_module("IPython.display")
-        self._html, self._display, self._jobs = display.HTML, display.display, jobs
+        self._display, self._jobs = display.display, jobs
         self._notes: list[str] = []
         self._handle: Any = None
 
@@ -209,11 +209,15 @@ class _Notebook:
         print(line)
 
     def _draw(self) -> None:
-        shown = self._html(progress_fragment(*self._jobs.values(), notes=self._notes))
+        jobs = list(self._jobs.values())
+        shown = {
+            "text/html": progress_fragment(*jobs, notes=self._notes),
+            "text/plain": "\n".join([*map(progress_line, jobs), *self._notes]),
+        }
         if self._handle is None:
-            self._handle = self._display(shown, display_id=True)
+            self._handle = self._display(shown, raw=True, display_id=True)
         else:
-            self._handle.update(shown)
+            self._handle.update(shown, raw=True)
 
     def close(self) -> None:
         pass

@@ -17,7 +17,13 @@ font:15px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,s
 max-width:1120px;margin:0 auto;padding:28px 24px 48px;text-align:left}
 @media(prefers-color-scheme:dark){.smr{--ink:#e6ebf2;--soft:#9aa7b8;--paper:#12171f;--card:#1b222d;--line:#303a48;
 --point:#56b4e9;--best:#f0b432;--bad:#ff8a5c;--good:#3fd0a0;--quiet:#8793a3;--tint:#2b2617}}
-.smr.cell{padding:10px 14px;margin:0;max-width:none;border-radius:8px}.smr.cell .chosen{margin:6px 0;font-size:13px}
+.smr.cell{padding:10px 14px;margin:0;max-width:none;border-radius:8px}
+.smr.cell ul.chosen{margin:6px 0;padding:0;font-size:13px}.smr.cell .alert{margin:8px 0;padding:6px 12px}
+.smr.cell{color:var(--jp-content-font-color1,var(--ink));background:var(--jp-layout-color0,var(--paper))}
+.smr.cell .kicker,.smr.cell .chosen span{color:var(--jp-content-font-color2,var(--soft))}
+.smr.cell .chosen li{border-color:var(--jp-border-color1,var(--line))}
+.smr.cell .alert{background:var(--jp-layout-color2,var(--card))}
+.smr.cell a{color:var(--jp-content-link-color,var(--point))}
 .smr *{box-sizing:border-box}
 .smr .kicker{color:var(--soft);font-size:13px;margin:0}.smr .kicker.above{margin:18px 0 -8px}
 .smr nav{display:inline-flex;flex-wrap:wrap;gap:4px 16px;font-size:14px;overflow-wrap:anywhere}
