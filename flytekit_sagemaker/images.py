@@ -32,7 +32,7 @@ _MPI_KEY = (
 _ECR = re.compile(r"(\d{12}\.dkr\.ecr(-fips)?\.[a-z0-9-]+\.amazonaws\.(com|com\.cn|eu))|public\.ecr\.aws")
 _REGISTRY = re.compile(r"[a-z\d._-]+(:\d{1,5})?(/[\w.-]+)*")
 _NAME = re.compile(r"[a-z0-9]+([._/-][a-z0-9]+)*")
-_PYTHON_VERSION = re.compile(r"3\.\d+")
+_PYTHON_VERSIONS = ("3.10", "3.11", "3.12")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -199,7 +199,9 @@ def _python_problems(base_image: str, base_python: str, python_version: str) -> 
     if base_python and python_version:
         yield Problem("python_version", python_version, "is decided by base_python", "Leave one of the two out")
     elif python_version:
-        yield from _format_problem("python_version", python_version, _PYTHON_VERSION, "must look like 3.11")
+        rule = f"must be one of {', '.join(_PYTHON_VERSIONS)}, for which there is a flytekit"
+        if python_version not in _PYTHON_VERSIONS:
+            yield Problem("python_version", python_version, rule)
 
 
 def _wheel_problems(wheel: str) -> Iterator[Problem]:

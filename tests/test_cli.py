@@ -186,6 +186,10 @@ def test_a_spot_job_is_interrupted_by_name_and_goes_on(tmp_path: Path) -> None:
         assert "spot is interrupted" in done.stdout
         steps = [each["Status"] for each in jobs.ended("spot")["SecondaryStatusTransitions"]]
         again = subprocess.run(command, capture_output=True, text=True)
+        wrong = subprocess.run([*command[:2], "spto", *command[3:]], capture_output=True, text=True)
+    url = server.url
+    unknown = f"has no training job spto; its latest training jobs are spot (at {url})."
+    assert wrong.stderr == f"flytekit-sagemaker: This local SageMaker {unknown}\n"
     assert steps.count("Interrupted") == 1
     assert steps[-1] == "Completed"
     assert again.returncode == 1

@@ -147,6 +147,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"base_image": DEEP_LEARNING_CONTAINER, "base_python": "python3"}, "base_python"),
     ({"base_python": "/opt/conda/bin/python"}, "base_python"),
     ({"python_version": "3"}, "python_version"),
+    ({"python_version": "3.13"}, "python_version"),
     ({"this_package": "/tmp/this.whl"}, "this_package"),
     ({"this_package": "../dist/this.whl"}, "this_package"),
 ]

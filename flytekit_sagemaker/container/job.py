@@ -14,12 +14,14 @@ class Job:
     Attributes:
         contract: what SageMaker tells it.
         distributed: its place among the hosts.
+        metrics: names of the metrics that SageMaker looks for in the log; None where nobody here knows them.
         error: what ended the function, as the task saw it; None as long as nothing has.
     """
 
     def __init__(self, contract: Contract) -> None:
         self.contract = contract
         self.distributed = DistributedContext.of(contract)
+        self.metrics: set[str] | None = None
         self.error: BaseException | None = None
 
 

@@ -12,6 +12,7 @@ import re
 import sys
 import textwrap
 
+from flytekit_sagemaker.container import job
 from flytekit_sagemaker.container.contract import Contract
 from flytekit_sagemaker.container.distributed import DistributedContext
 from flytekit_sagemaker.errors import InvalidInput, Problem
@@ -54,6 +55,10 @@ def report_metric(name: str, value: float, step: int | None = None) -> None:
     source = "" if context.is_first else f"of {context.current_host} "
     sys.stdout.write(f"{_beginning(name, source)}{number!r}{ending}\n")  # one write: lines of threads stay whole
     sys.stdout.flush()
+    if context.is_first and (known := job.current().metrics) is not None and name not in known:
+        known.add(name)  # is told once
+        remedy = f"Give the task metrics=[{json.dumps(name, ensure_ascii=False)}]"
+        print(f"The metric {name} has no definition, so that SageMaker does not keep it. {remedy}.", file=sys.stderr)
 
 
 def metric_definition(name: str) -> tuple[str, str]:

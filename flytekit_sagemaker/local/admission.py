@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import functools
 import re
+import shlex
+import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -78,10 +80,23 @@ def check_training(definition: Mapping[str, Any], images: Mapping[str, Sequence[
             "local_images), or a ContainerEntrypoint, or train with a function of your own (custom_training_job_task), "
             "or use a built-in algorithm that it has a program for (XGBoost, K-Means).",
         )
+    if sentence := _missing_program(specification.get("TrainingImage", ""), images):
+        raise Refused("ValidationException", sentence)
     if sentence := containers.missing_libraries_of(runs):
         raise Refused("ValidationException", sentence)
     _refuse([*_local_problems(definition), *_channel_problems(definition, runs)])
     return runs
+
+
+def _missing_program(image: str, images: Mapping[str, Sequence[str]]) -> str:
+    """One sentence on a command that stands for an image and has no program, or an empty string."""
+    stand_in = images.get(image)
+    if not stand_in or shutil.which(stand_in[0]):
+        return ""
+    return (
+        f"There is no program {stand_in[0]!r} on this machine: mend the command {shlex.join(stand_in)!r}, which stands "
+        f"for the image {image} (in the setting local_images, or flytekit-sagemaker serve --image)."
+    )
 
 
 def check_search(request: Mapping[str, Any], find: Callable[[Kind, str], Job | None]) -> None:

@@ -127,7 +127,11 @@ class Api:
     async def _interrupt_training_job(self, request: Mapping[str, Any], region: str) -> Answer:
         if not isinstance(request.get("TrainingJobName"), str):
             raise Refused("ValidationException", "TrainingJobName is needed, a text.")
-        job = self._training_job(request)
+        store = self._engine.store
+        job = store.find(Kind.TRAINING, request["TrainingJobName"])
+        if job is None:
+            latest, _ = store.page(Page(Kind.TRAINING, descending=True, limit=5))
+            raise Refused("ValidationException", interruption.unknown(request["TrainingJobName"], latest))
         if sentence := interruption.problem(job):
             raise Refused("ValidationException", sentence)
         self._engine.interrupt(job)

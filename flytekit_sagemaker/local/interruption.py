@@ -11,7 +11,7 @@ import contextlib
 import json
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from flytekit_sagemaker.errors import UserError
@@ -46,7 +46,8 @@ def interrupt(url: str, job: str, access_key: str = "local") -> None:
         with urllib.request.urlopen(urllib.request.Request(url, body, headers), timeout=_ANSWER_SECONDS):
             return
     except urllib.error.HTTPError as refusal:
-        raise NotInterrupted(_message(refusal) or f"{url} does not interrupt jobs: {refusal}") from None
+        message = _message(refusal) or f"It does not interrupt jobs: {refusal}"
+        raise NotInterrupted(f"{message.rstrip('.')} (at {url}).") from None
     except (OSError, ValueError) as fault:
         raise NotInterrupted(f"No local SageMaker answers at {url}: {getattr(fault, 'reason', fault)}") from None
 
@@ -56,6 +57,13 @@ def _message(refusal: urllib.error.HTTPError) -> str:
         answer: Mapping[str, Any] = json.loads(refusal.read())
         return str(answer.get("message") or answer.get("Message") or "")
     return ""
+
+
+def unknown(name: str, latest: Iterable[Job]) -> str:
+    """What to say of a training job that there is not: which there are."""
+    names = ", ".join(job.name for job in latest)
+    others = f"; its latest training jobs are {names}" if names else ", nor any other"
+    return f"This local SageMaker has no training job {name}{others}."
 
 
 def problem(job: Job) -> str:

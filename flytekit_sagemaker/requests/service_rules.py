@@ -116,7 +116,8 @@ def _stopping(job: Request, path: str) -> Iterator[Problem]:
         limit = f"must be at most {MAX_RUNTIME_IN_SECONDS} (28 days)"
         yield Problem(f"{path}StoppingCondition.MaxRuntimeInSeconds", runtime, limit)
     if wait is None and spot:
-        yield Problem(field, None, "is required with managed spot training", "Give at least MaxRuntimeInSeconds.")
+        remedy = "Give at least MaxRuntimeInSeconds; in a stopping_condition it is max_wait_time_in_seconds."
+        yield Problem(field, None, "is required with managed spot training", remedy)
     if wait is not None and not spot:
         yield Problem(field, wait, "is for managed spot training only", "Leave it out, or enable spot training.")
     if wait is not None and _number(wait) < _number(runtime):

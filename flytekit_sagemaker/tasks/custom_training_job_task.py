@@ -23,6 +23,7 @@ from flytekit.types.file import FlyteFile
 
 from flytekit_sagemaker.arguments import explain_arguments
 from flytekit_sagemaker.container import job
+from flytekit_sagemaker.container.contract import OBJECTIVE_METRIC_HYPERPARAMETER
 from flytekit_sagemaker.container.distributed import DistributedContext
 from flytekit_sagemaker.container.inputs import EVERY_OTHER, HYPERPARAMETERS, Parameters, inputs_of_this_job
 from flytekit_sagemaker.container.metrics import metric_definition, reported_names
@@ -51,7 +52,7 @@ from flytekit_sagemaker.tasks.declared_types import (
 from flytekit_sagemaker.tasks.descriptions import describe_function
 from flytekit_sagemaker.tasks.inputs import declared_channels
 from flytekit_sagemaker.tasks.options import TaskOptions
-from flytekit_sagemaker.tasks.sagemaker_task import DEFAULT_STOPPING_CONDITION
+from flytekit_sagemaker.tasks.sagemaker_task import default_stopping_condition
 from flytekit_sagemaker.tasks.through_connector import RunsThroughConnector
 from flytekit_sagemaker.types import AlgorithmName, InputMode
 
@@ -169,7 +170,8 @@ class CustomTrainingJobTask(RunsThroughConnector, PythonFunctionTask[None]):  # 
         interface = self.python_interface
         inputs: dict[str, Any] = dict(interface.inputs_with_defaults)
         if inputs.get(STOPPING_CONDITION, (None, None))[1] is None:
-            inputs[STOPPING_CONDITION] = (StoppingCondition, DEFAULT_STOPPING_CONDITION)
+            default = default_stopping_condition(self.training_job.training_job_config)
+            inputs[STOPPING_CONDITION] = (StoppingCondition, default)
         channels = [channel.name for channel in self.training_job.channels]
         summary = f"Runs {self.task_function.__name__} as a SageMaker training job."
         docs = describe_function(interface.docstring, summary, inputs, channels, interface.outputs)
@@ -201,6 +203,9 @@ class CustomTrainingJobTask(RunsThroughConnector, PythonFunctionTask[None]):  # 
         if ctx.execution_state.is_local_execution():
             return super().dispatch_execute(ctx, input_literal_map)
         current = job.current()
+        defined = self.training_job.algorithm_specification.metric_definitions or ()
+        objective = current.contract.hyperparameters.get(OBJECTIVE_METRIC_HYPERPARAMETER)
+        current.metrics = {*(each.name for each in defined), *([objective] if objective else ())}
         try:
             with _told_as_the_users():
                 own = inputs_of_this_job(input_literal_map, self._parameters(), current.contract)

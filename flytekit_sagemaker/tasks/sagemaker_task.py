@@ -11,14 +11,20 @@ from flytekit.core.base_task import PythonTask
 from flytekit.core.interface import Interface
 
 from flytekit_sagemaker.models.codec import Model, to_wire
-from flytekit_sagemaker.models.training_job import StoppingCondition, TrainingJob
+from flytekit_sagemaker.models.training_job import StoppingCondition, TrainingJob, TrainingJobConfig
 from flytekit_sagemaker.tasks import mapping  # noqa: F401  (lets flytekit map over functions that are training jobs)
 from flytekit_sagemaker.tasks.descriptions import describe
 from flytekit_sagemaker.tasks.naming import defining_namespace, variable_name
 from flytekit_sagemaker.tasks.options import TaskOptions
 from flytekit_sagemaker.tasks.through_connector import RunsThroughConnector
 
-DEFAULT_STOPPING_CONDITION = StoppingCondition(max_runtime_in_seconds=24 * 3600)
+_DAY_IN_SECONDS = 24 * 3600
+
+
+def default_stopping_condition(config: TrainingJobConfig) -> StoppingCondition:
+    """A day of training; with spot instances, up to another day of waiting for them."""
+    wait = 2 * _DAY_IN_SECONDS if config.enable_managed_spot_training else None
+    return StoppingCondition(max_runtime_in_seconds=_DAY_IN_SECONDS, max_wait_time_in_seconds=wait)
 
 
 class SageMakerTask(RunsThroughConnector, PythonTask):  # type: ignore[misc]

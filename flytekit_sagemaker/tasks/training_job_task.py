@@ -16,7 +16,7 @@ from flytekit_sagemaker.models.training_job import (
 )
 from flytekit_sagemaker.tasks.inputs import channel_inputs, declared_channels, distinct_inputs
 from flytekit_sagemaker.tasks.options import TaskOptions
-from flytekit_sagemaker.tasks.sagemaker_task import DEFAULT_STOPPING_CONDITION, SageMakerTask
+from flytekit_sagemaker.tasks.sagemaker_task import SageMakerTask, default_stopping_condition
 
 __all__ = ["SdkSimpleTrainingJobTask"]
 
@@ -61,6 +61,7 @@ class SdkSimpleTrainingJobTask(SageMakerTask):
             training_job_config=training_job_config,
             channels=declared_channels(channels),
         )
+        config = self.training_job.training_job_config
         super().__init__(
             self.TASK_TYPE,
             self.training_job,
@@ -69,7 +70,7 @@ class SdkSimpleTrainingJobTask(SageMakerTask):
             inputs=distinct_inputs(
                 ("static_hyperparameters", {"static_hyperparameters": dict}),
                 ("channels", channel_inputs(self.training_job.channels)),
-                ("channels", {"stopping_condition": (StoppingCondition, DEFAULT_STOPPING_CONDITION)}),
+                ("channels", {"stopping_condition": (StoppingCondition, default_stopping_condition(config))}),
             ),
             outputs={"model": FlyteFile, "training_job_name": str, "final_metrics": dict},
             options=TaskOptions(name, retries, cacheable, cache_version, interruptible),

@@ -127,6 +127,13 @@ def test_an_image_that_nothing_runs_is_refused_with_all_that_would_run_it(jobs: 
         assert way in str(refusal.value)
 
 
+def test_a_command_without_a_program_is_refused_by_name(tmp_path: Path) -> None:
+    with LocalSageMaker(tmp_path / "root", images={"own": ["pyhton", "train.py"]}) as server:
+        jobs = Jobs(server, tmp_path)
+        with pytest.raises(jobs.client.exceptions.ClientError, match="no program 'pyhton'.*'pyhton train.py'.*own"):
+            jobs.train("typo", AlgorithmSpecification={"TrainingImage": "own", "TrainingInputMode": "File"})
+
+
 SHARED = """
 import os, sys
 from flytekit_sagemaker.local.server import shared

@@ -218,7 +218,7 @@ def test_only_spot_jobs_that_train_can_be_interrupted(spot_jobs: Jobs, tmp_path:
     for name, why in (
         ("on-demand", "does no managed spot training"),
         ("done", "cannot be interrupted in status Completed"),
-        ("unknown", "not found"),
+        ("unknown", "no training job unknown; its latest training jobs are on-demand, done"),
     ):
         with pytest.raises(NotInterrupted, match=why):
             spot_jobs.server.interrupt(name)
@@ -298,7 +298,7 @@ def test_anybody_who_speaks_http_can_interrupt(spot_jobs: Jobs, tmp_path: Path) 
 
 def test_where_nobody_answers_nothing_is_interrupted(tmp_path: Path) -> None:
     with LocalSageMaker(tmp_path / "root", access_key="mine") as server:
-        with pytest.raises(NotInterrupted, match="not found"):
+        with pytest.raises(NotInterrupted, match="no training job unknown, nor any other"):
             interrupt(server.url, "unknown", "mine")
         with pytest.raises(NotInterrupted, match="security token"):
             interrupt(server.url, "unknown", "theirs")

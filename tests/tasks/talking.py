@@ -9,7 +9,7 @@ from pathlib import Path
 
 from flytekit import current_context
 
-from flytekit_sagemaker import custom_training_job_task
+from flytekit_sagemaker import custom_training_job_task, report_metric
 from flytekit_sagemaker.models.training_job import TrainingJobConfig
 
 ONE = TrainingJobConfig(instance_type="ml.m5.xlarge", volume_size_in_gb=10)
@@ -49,3 +49,11 @@ def on_two_hosts() -> None:
 def careless() -> None:
     """Print a secret."""
     print("connecting with", os.environ["DB_PASSWORD"])
+
+
+@custom_training_job_task(training_job_config=ONE)
+def measure(name: str) -> None:
+    """Report a metric whose name nobody can read from here, and one that everybody can."""
+    for step in range(2):
+        report_metric(name, 1.0, step=step)
+    report_metric("known", 2.0)

@@ -65,3 +65,11 @@ def test_secrets_stay_out_of_it(capsys: pytest.CaptureFixture[str]) -> None:
     told = capsys.readouterr().err
     assert "hunter2-and-more" not in told
     assert "hunter2-and-more" not in "\n".join(kept(told))
+
+
+def test_a_metric_that_is_lost_is_told_once(capsys: pytest.CaptureFixture[str]) -> None:
+    talking.measure(name="computed")
+    told = capsys.readouterr().err
+    assert told.count("The metric computed has no definition, so that SageMaker does not keep it.") == 1
+    assert 'Give the task metrics=["computed"].' in told
+    assert "The metric known" not in told

@@ -80,7 +80,7 @@ def test_the_predefined_inputs_and_outputs() -> None:
         "eta",
     ]
     blob = template(train_model).interface.inputs["train"].type.blob
-    assert (blob.format, blob.dimensionality) == ("csv", blob.BlobDimensionality.MULTIPART)
+    assert (blob.format, blob.dimensionality) == ("", blob.BlobDimensionality.MULTIPART)
 
 
 def test_channels_are_the_authors() -> None:
@@ -133,3 +133,12 @@ def test_the_example_is_packaged_for_a_cluster(tmp_path: Path) -> None:
         spec = task_pb2.TaskSpec.FromString(archive.extractfile(names[0]).read())
     assert spec.template.id.name == "examples.xgboost_tuning.tune_xgboost"
     assert spec.template.type == "sagemaker_hyperparameter_tuning_job_task"
+
+
+@pytest.mark.parametrize(("spot", "wait"), [(False, None), (True, 172800)])
+def test_a_job_may_train_for_a_day_unless_somebody_says_otherwise(spot: bool, wait: int | None) -> None:
+    config = TrainingJobConfig(instance_type="ml.m5.large", volume_size_in_gb=1, enable_managed_spot_training=spot)
+    algorithm = AlgorithmSpecification(algorithm_name="XGBOOST", algorithm_version="1.7-1")
+    task = SdkSimpleTrainingJobTask(config, algorithm, name="train")
+    default = task.python_interface.default_inputs_as_kwargs["stopping_condition"]
+    assert (default.max_runtime_in_seconds, default.max_wait_time_in_seconds) == (86400, wait)
