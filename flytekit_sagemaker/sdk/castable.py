@@ -13,7 +13,7 @@ from flytekit.models.types import LiteralType, SimpleType
 def is_castable(upstream: LiteralType, downstream: LiteralType) -> bool:
     """Whether a value of one type may be given where the other is expected.
 
-    Formats of files and directories are not compared when one of them is unsaid, and columns of tables not at all.
+    Formats of files and directories must be the same, also where one is unsaid; columns of tables are not compared.
     """
     if _is_none(upstream):
         return _is_none(downstream) or any(map(_is_none, _variants(downstream)))
@@ -26,8 +26,8 @@ def is_castable(upstream: LiteralType, downstream: LiteralType) -> bool:
         if any(inner):
             return all(inner) and (_is_none(inner[1]) or is_castable(inner[1], inner[0]))
     if upstream.blob is not None and downstream.blob is not None:
-        formats = {upstream.blob.format, downstream.blob.format} - {""}
-        return upstream.blob.dimensionality == downstream.blob.dimensionality and len(formats) <= 1
+        kinds = [(each.blob.dimensionality, each.blob.format) for each in (upstream, downstream)]
+        return kinds[0] == kinds[1]
     if _is_table(upstream) and _is_table(downstream):
         return True
     text = SimpleType.STRING

@@ -25,8 +25,8 @@ class Types:
     Generic        dict                           the value
     Blob           FlyteFile                      a reader: ``with blob as file``
     MultiPartBlob  FlyteDirectory                 a reader: ``with blob as files``
-    CSV            FlyteFile["csv"]               a reader: ``with csv as reader: reader.read()``
-    MultiPartCSV   FlyteDirectory["csv"]          a reader: ``... reader.read(concat=True)``
+    CSV            FlyteFile                      a reader: ``with csv as reader: reader.read()``
+    MultiPartCSV   FlyteDirectory                 a reader: ``... reader.read(concat=True)``
     Schema         StructuredDataset              a reader: ``... reader.read(concat=True)``
     ============== ============================== =================================================
 

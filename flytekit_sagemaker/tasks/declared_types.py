@@ -16,8 +16,6 @@ from flytekit.types.structured import StructuredDataset
 from flytekit_sagemaker.errors import InvalidInput, Problem, did_you_mean
 from flytekit_sagemaker.tasks import artifacts, readers, values
 
-CSV_FORMAT = "csv"
-
 
 def _as_it_is(name: str, value: Any) -> Any:
     return value
@@ -81,8 +79,9 @@ TIMEDELTA = DeclaredType("Types.Timedelta", timedelta, taken=values.duration)
 GENERIC = DeclaredType("Types.Generic", dict, taken=values.dictionary)
 BLOB = DeclaredType("Types.Blob", FlyteFile, readers.Blob, artifacts.file)
 MULTI_PART_BLOB = DeclaredType("Types.MultiPartBlob", FlyteDirectory, readers.MultiPartBlob, artifacts.folder)
-CSV = DeclaredType("Types.CSV", FlyteFile[CSV_FORMAT], readers.Table, artifacts.table_file)
-MULTI_PART_CSV = DeclaredType("Types.MultiPartCSV", FlyteDirectory[CSV_FORMAT], readers.Table, artifacts.table_folder)
+# Without a format, too: Flyte's compiler would keep a directory of one format from a parameter of another or of none.
+CSV = DeclaredType("Types.CSV", FlyteFile, readers.Table, artifacts.table_file)
+MULTI_PART_CSV = DeclaredType("Types.MultiPartCSV", FlyteDirectory, readers.Table, artifacts.table_folder)
 SCHEMA = SchemaType("Types.Schema", StructuredDataset, readers.Schema, artifacts.table)
 
 _PLAIN = {each.python_type: each for each in (INTEGER, FLOAT, STRING, BOOLEAN, DATETIME, TIMEDELTA, GENERIC)}

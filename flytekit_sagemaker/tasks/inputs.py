@@ -21,14 +21,15 @@ from flytekit_sagemaker.models.codec import Model
 from flytekit_sagemaker.models.training_job import Channel
 from flytekit_sagemaker.uris import local_path
 
-CSV = "csv"
-CSV_DIRECTORY = FlyteDirectory[CSV]
-
 
 def channel_inputs(channels: Sequence[Channel]) -> dict[str, Any]:
-    """The inputs of a task for its channels: a directory each, optional ones with None for default."""
+    """The inputs of a task for its channels: a directory each, optional ones with None for default.
+
+    The directories have no format: Flyte's compiler lets a directory only be given where the same format is declared,
+    and what other tasks return is a plain FlyteDirectory nearly always.
+    """
     return {
-        channel.name: CSV_DIRECTORY if channel.required else (typing.Optional[CSV_DIRECTORY], None)  # noqa: UP045
+        channel.name: FlyteDirectory if channel.required else (typing.Optional[FlyteDirectory], None)  # noqa: UP045
         for channel in channels
     }
 
