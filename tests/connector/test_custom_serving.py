@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 from flyteidl.core.execution_pb2 import TaskExecution
 from flyteidl.service.agent_pb2_grpc import AsyncAgentServiceStub
 
-from examples import custom_xgboost
+from examples import custom_xgboost, proposal
 from tests.test_cli import serving
 
 from .conftest import Flyte
@@ -59,3 +60,15 @@ async def test_the_custom_example_is_trained_and_tuned(propeller: Flyte, csv_dat
     assert 2 <= int(tuned["best_hyperparameters"]["max_depth"]) <= 6
     assert tuned["best_hyperparameters"]["min_child_weight"] == "0.5"
     assert Path(tuned["model"]).name == "model.json"
+
+
+async def test_the_proposals_own_function_is_trained(propeller: Flyte) -> None:
+    train = proposal.custom_xgboost_training_job_task
+    meta = await propeller.create(train, proposal.custom_inputs)
+    resource = await propeller.end(train, meta)
+    assert resource.phase == TaskExecution.SUCCEEDED, resource.message
+    trained = plain_outputs(propeller, meta)
+    assert set(trained) == {"model", "custom_output1"}
+    assert Path(trained["model"]).name == "model.ubj"
+    history = json.loads(Path(trained["custom_output1"]).read_text())["validation_0"]["sample_eval_function"]
+    assert len(history) == proposal.custom_inputs["hyperparameters"]["n_estimators"]
