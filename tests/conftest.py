@@ -11,6 +11,7 @@ import pytest
 from sklearn.datasets import load_breast_cancer
 
 from flytekit_sagemaker.local.server import LocalSageMaker
+from flytekit_sagemaker.sandbox import Sandbox
 
 
 @dataclass(frozen=True)
@@ -45,3 +46,17 @@ def use_sagemaker(sagemaker: LocalSageMaker, monkeypatch: pytest.MonkeyPatch) ->
     """Sends everything that asks the settings to the local SageMaker of the tests."""
     monkeypatch.setenv("FLYTEKIT_SAGEMAKER_ENDPOINT_URL", sagemaker.url)
     return sagemaker
+
+
+@pytest.fixture(scope="session")
+def running_flyte(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    """A Flyte that outlives the single test; names of tasks have to be a test's own."""
+    with Sandbox(tmp_path_factory.mktemp("flyte")) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def flyte(running_flyte: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
+    """Makes the Flyte of the tests the configured one."""
+    monkeypatch.setenv("FLYTECTL_CONFIG", str(running_flyte.config_file))
+    return running_flyte

@@ -10,9 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from flytekit_sagemaker.sandbox import Sandbox
+
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
-SNIPPETS = re.findall(r"```python\n(.*?)```", README, re.S)
+SNIPPETS = re.findall(r"```python\n(?!# )(.*?)```", README, re.S)
+LAUNCH = re.findall(r"```python\n# launch.py\n(.*?)```", README, re.S)[0]
 # Each begins with the name of its file, by which others import it.
 GUIDES = [(ROOT / "docs" / name).read_text() for name in ("custom_training.md", "class_style.md")]
 GUIDE = dict(found for guide in GUIDES for found in re.findall(r"```python\n# ([^\n]*)\n(.*?)```", guide, re.S))
@@ -25,6 +28,16 @@ def test_a_snippet_of_the_readme_runs(snippet: str, tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "snippet.py"], cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip()
+
+
+def test_the_readmes_launch_runs(flyte: Sandbox, tmp_path: Path) -> None:
+    for name, snippet in {"workflow.py": SNIPPETS[0], "launch.py": LAUNCH}.items():
+        (tmp_path / name).write_text(snippet)
+        done = subprocess.run([sys.executable, name], cwd=tmp_path, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+    assert "/model.tar.gz" in done.stdout
+    assert "[6 rows x " in done.stdout
+    assert "validation:auc" in (tmp_path / "report.html").read_text()
 
 
 @pytest.mark.parametrize("name", GUIDE)

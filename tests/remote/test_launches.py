@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 from flytekit.configuration import Config
 from flytekit.models.common import NamedEntityIdentifier
@@ -14,10 +15,11 @@ from flytekit.remote import FlyteRemote
 from flytekit_sagemaker import SdkSimpleHPOJobTask, SdkSimpleTrainingJobTask, fetch_execution
 from flytekit_sagemaker.errors import InvalidInput, JobFailed, TransientError, UserError
 from flytekit_sagemaker.models.training_job import AlgorithmSpecification, TrainingJobConfig
+from flytekit_sagemaker.sandbox import Sandbox
 from flytekit_sagemaker.types import AlgorithmName
-from tests.remote.conftest import DOMAIN, PROJECT, Flyte
 from tests.tasks import functions
 
+PROJECT, DOMAIN = "flyteexamples", "development"
 XGBOOST = AlgorithmSpecification(algorithm_name=AlgorithmName.XGBOOST, algorithm_version="1.7-1")
 CONFIG = TrainingJobConfig(instance_type="ml.m5.xlarge", volume_size_in_gb=10)
 STATIC = {"num_round": 3, "objective": "binary:logistic"}
@@ -37,12 +39,22 @@ def data(csv_data: Any) -> dict[str, str]:
     return {"train": str(csv_data.train), "validation": str(csv_data.validation)}
 
 
-def versions(flyte: Flyte, name: str) -> list[str]:
-    tasks, _ = flyte.remote.client.list_tasks_paginated(NamedEntityIdentifier(PROJECT, DOMAIN, name), limit=100)
+def sagemaker(flyte: Sandbox) -> Any:
+    keys = {"aws_access_key_id": "local", "aws_secret_access_key": "local"}
+    return boto3.client("sagemaker", region_name="us-east-1", endpoint_url=flyte.sagemaker_url, **keys)
+
+
+def training_jobs(flyte: Sandbox) -> int:
+    return len(sagemaker(flyte).list_training_jobs(MaxResults=100)["TrainingJobSummaries"])
+
+
+def versions(flyte: Sandbox, name: str) -> list[str]:
+    remote = FlyteRemote(flyte.config(), PROJECT, DOMAIN, interactive_mode_enabled=False)
+    tasks, _ = remote.client.list_tasks_paginated(NamedEntityIdentifier(PROJECT, DOMAIN, name), limit=100)
     return [task.id.version for task in tasks]
 
 
-def test_a_training_job_from_launch_to_outputs(flyte: Flyte, data: dict[str, str]) -> None:
+def test_a_training_job_from_launch_to_outputs(flyte: Sandbox, data: dict[str, str]) -> None:
     execution = train_model.register_and_launch(PROJECT, DOMAIN, inputs={"static_hyperparameters": STATIC, **data})
     assert (execution.id.project, execution.id.domain) == (PROJECT, DOMAIN)
     assert execution.console_url.endswith(
@@ -58,13 +70,13 @@ def test_a_training_job_from_launch_to_outputs(flyte: Flyte, data: dict[str, str
     assert Path(outputs["model"].download()).stat().st_size > 0
     assert 0.5 < outputs["final_metrics"]["validation:logloss"] < 1 or outputs["final_metrics"]
     name = outputs["training_job_name"]
-    assert flyte.sagemaker.describe_training_job(TrainingJobName=name)["TrainingJobStatus"] == "Completed"
+    assert sagemaker(flyte).describe_training_job(TrainingJobName=name)["TrainingJobStatus"] == "Completed"
     assert name in execution.report().html
     with pytest.raises(KeyError, match="Did you mean 'model'"):
         outputs["modle"]
 
 
-def test_tuning_and_its_trials(flyte: Flyte, data: dict[str, str]) -> None:
+def test_tuning_and_its_trials(flyte: Sandbox, data: dict[str, str]) -> None:
     inputs = {"static_hyperparameters": STATIC, "hyperparameter_tuning_job_config": SEARCH, "eta": ETA, **data}
     execution = tune_model.register_and_launch(PROJECT, DOMAIN, inputs=inputs)
     with pytest.raises(UserError, match="when the execution ends"):
@@ -75,7 +87,7 @@ def test_tuning_and_its_trials(flyte: Flyte, data: dict[str, str]) -> None:
     assert execution.outputs["best_job_name"] in set(trials["training_job_name"])
 
 
-def test_an_unchanged_task_is_registered_once_and_a_changed_one_again(flyte: Flyte, data: dict[str, str]) -> None:
+def test_an_unchanged_task_is_registered_once_and_a_changed_one_again(flyte: Sandbox, data: dict[str, str]) -> None:
     inputs = {"static_hyperparameters": STATIC, **data}
 
     def launch(volume: int) -> None:
@@ -90,7 +102,7 @@ def test_an_unchanged_task_is_registered_once_and_a_changed_one_again(flyte: Fly
     assert len(versions(flyte, "tests.changing")) == 2
 
 
-def test_a_version_given_by_hand_hides_no_change(flyte: Flyte, data: dict[str, str]) -> None:
+def test_a_version_given_by_hand_hides_no_change(flyte: Sandbox, data: dict[str, str]) -> None:
     inputs = {"static_hyperparameters": STATIC, **data}
     train_model.register_and_launch(PROJECT, DOMAIN, "tests.mine", "v1", inputs).terminate()
     train_model.register_and_launch(PROJECT, DOMAIN, "tests.mine", "v1", inputs).terminate()
@@ -98,18 +110,18 @@ def test_a_version_given_by_hand_hides_no_change(flyte: Flyte, data: dict[str, s
         train_once.register_and_launch(PROJECT, DOMAIN, "tests.mine", "v1", inputs)
 
 
-def test_the_second_launch_comes_from_the_cache(flyte: Flyte, csv_data: Any, tmp_path: Path) -> None:
+def test_the_second_launch_comes_from_the_cache(flyte: Sandbox, csv_data: Any, tmp_path: Path) -> None:
     folder = tmp_path / "train"
     shutil.copytree(csv_data.train, folder)
     inputs = {"static_hyperparameters": STATIC, "train": str(folder), "validation": str(csv_data.validation)}
     first = train_once.register_and_launch(PROJECT, DOMAIN, inputs=inputs).wait()
-    before = flyte.training_jobs()
+    before = training_jobs(flyte)
 
     again = train_once.register_and_launch(PROJECT, DOMAIN, inputs=inputs).wait()
     assert again.is_cached
     assert "cache" in again._repr_html_()
     assert again.outputs["model"].uri == first.outputs["model"].uri
-    assert flyte.training_jobs() == before
+    assert training_jobs(flyte) == before
 
     anew = train_once.register_and_launch(PROJECT, DOMAIN, inputs=inputs, overwrite_cache=True).wait()
     assert not anew.is_cached
@@ -119,7 +131,7 @@ def test_the_second_launch_comes_from_the_cache(flyte: Flyte, csv_data: Any, tmp
     assert not train_once.register_and_launch(PROJECT, DOMAIN, inputs=inputs).wait().is_cached
 
 
-def test_a_function_of_a_module_travels_with_its_modules(flyte: Flyte, csv_data: Any) -> None:
+def test_a_function_of_a_module_travels_with_its_modules(flyte: Sandbox, csv_data: Any) -> None:
     inputs = {"train": str(csv_data.train), "validation": None, "hyperparameters": {"target": 0.25}, "depth": 3}
     execution = functions.train_model.register_and_launch(PROJECT, DOMAIN, inputs=inputs).wait()
     assert execution.outputs["seen"]["depth"] == 3
@@ -142,7 +154,7 @@ def test_a_function_of_a_module_travels_with_its_modules(flyte: Flyte, csv_data:
     assert tuned.outputs["error"] == pytest.approx(tuned.outputs["best_objective"])
 
 
-def test_a_failure_is_told_in_sagemakers_words(flyte: Flyte, data: dict[str, str]) -> None:
+def test_a_failure_is_told_in_sagemakers_words(flyte: Sandbox, data: dict[str, str]) -> None:
     wrong = {**STATIC, "num_round": 3, "objective": "no:such"}
     execution = train_model.register_and_launch(PROJECT, DOMAIN, inputs={"static_hyperparameters": wrong, **data})
     with pytest.raises(JobFailed, match="objective") as raised:
@@ -155,7 +167,7 @@ def test_a_failure_is_told_in_sagemakers_words(flyte: Flyte, data: dict[str, str
         execution.outputs  # noqa: B018
 
 
-def test_termination_stops_the_sagemaker_job(flyte: Flyte, data: dict[str, str]) -> None:
+def test_termination_stops_the_sagemaker_job(flyte: Sandbox, data: dict[str, str]) -> None:
     slow = {**STATIC, "num_round": 100_000}
     execution = train_model.register_and_launch(PROJECT, DOMAIN, inputs={"static_hyperparameters": slow, **data})
     while execution.sync().progress is None:
@@ -165,13 +177,13 @@ def test_termination_stops_the_sagemaker_job(flyte: Flyte, data: dict[str, str])
         execution.wait()
     assert execution.progress is not None
     name = execution.progress.name
-    while (status := flyte.sagemaker.describe_training_job(TrainingJobName=name)["TrainingJobStatus"]) == "Stopping":
+    while (status := sagemaker(flyte).describe_training_job(TrainingJobName=name)["TrainingJobStatus"]) == "Stopping":
         pass
     assert status == "Stopped"
     execution.terminate()  # once more does no harm
 
 
-def test_everything_wrong_is_told_before_anything_is_registered(flyte: Flyte, csv_data: Any) -> None:
+def test_everything_wrong_is_told_before_anything_is_registered(flyte: Sandbox, csv_data: Any) -> None:
     inputs = {
         "static_hyperparameter": STATIC,
         "train": "/no/such",
@@ -187,7 +199,7 @@ def test_everything_wrong_is_told_before_anything_is_registered(flyte: Flyte, cs
     assert versions(flyte, "tests.wrong") == []
 
 
-def test_a_handle_is_found_again_by_its_id(flyte: Flyte, data: dict[str, str]) -> None:
+def test_a_handle_is_found_again_by_its_id(flyte: Sandbox, data: dict[str, str]) -> None:
     launched = train_model.register_and_launch(PROJECT, DOMAIN, inputs={"static_hyperparameters": STATIC, **data})
     ids = [launched.id, f"{PROJECT}:{DOMAIN}:{launched.id.name}"]
     found = [fetch_execution(each) for each in ids] + [fetch_execution(launched.id.name, PROJECT, DOMAIN)]
