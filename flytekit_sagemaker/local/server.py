@@ -315,7 +315,7 @@ def serve(port: int, root: Path, images: Mapping[str, Sequence[str]] | None = No
     """
     signals: queue.SimpleQueue[int] = queue.SimpleQueue()  # unlike an event, it may be set while it is waited for
     try:
-        commands = {**_images_of_settings(), **(images or {})}  # imports flytekit, which handles signals, too
+        commands = {**images_of_settings(), **(images or {})}  # imports flytekit, which handles signals, too
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda received, _: signals.put(received))
         server = LocalSageMaker(root, port=port, images=commands).start()
@@ -328,7 +328,12 @@ def serve(port: int, root: Path, images: Mapping[str, Sequence[str]] | None = No
     print("The local SageMaker has ended. Unfinished jobs are taken up when it is started on the same folder.")
 
 
-def _images_of_settings() -> Mapping[str, Sequence[str]]:
+def images_of_settings() -> Mapping[str, Sequence[str]]:
+    """The commands of the setting ``local_images``.
+
+    Raises:
+        CannotStart: the setting cannot be read.
+    """
     found = settings.current()
     for problem in found.problems():
         if problem.field == _IMAGES_SETTING:

@@ -7,7 +7,6 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
 
 from flytekit_sagemaker.sandbox.logs import last_lines
@@ -27,48 +26,43 @@ class ConnectorProcess:
     Args:
         sagemaker_url: the SageMaker that its connectors use.
         log: file for what it prints.
-        variables: further environment variables.
+
+    Attributes:
+        runner: runs tasks through the service.
     """
 
-    def __init__(self, sagemaker_url: str, log: Path, variables: Mapping[str, str]) -> None:
+    def __init__(self, sagemaker_url: str, log: Path) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="flyte-sandbox-"))
         self._socket = self._folder / "connector"
         self._log = log
+        self.runner = ConnectorRunner(f"unix:{self._socket}")
         self._environment = {
             **os.environ,
-            **variables,
             "FLYTEKIT_SAGEMAKER_ENDPOINT_URL": sagemaker_url,
             "AWS_EC2_METADATA_DISABLED": "true",
         }
         self._process: asyncio.subprocess.Process | None = None
         self._keeping: asyncio.Task[None] | None = None
 
-    @property
-    def address(self) -> str:
-        """What gRPC connects to."""
-        return f"unix:{self._socket}"
-
-    async def open(self) -> ConnectorRunner:
+    async def open(self) -> None:
         """Start the service and wait until it answers.
 
         Raises:
             ConnectorDied: it did not come up.
         """
         process = await self._start()
-        runner = ConnectorRunner(self.address)
-        opening, ended = asyncio.ensure_future(runner.open()), asyncio.ensure_future(process.wait())
+        opening, ended = asyncio.ensure_future(self.runner.open()), asyncio.ensure_future(process.wait())
         await asyncio.wait((opening, ended), return_when=asyncio.FIRST_COMPLETED)
         if not opening.done():
             opening.cancel()
-            await runner.close()
             end = last_lines(self._log, 1)
             raise ConnectorDied(f"The connector service did not start: {end} (its log is {self._log})")
         await opening
         self._keeping = asyncio.ensure_future(self._keep(ended))
-        return runner
 
     async def close(self) -> None:
         """End the service."""
+        await self.runner.close()
         if self._keeping is not None:
             self._keeping.cancel()
         if self._process is not None and self._process.stdin is not None:

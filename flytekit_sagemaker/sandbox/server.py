@@ -7,6 +7,7 @@ import concurrent.futures
 import contextlib
 import fcntl
 import json
+import socket
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -138,66 +139,63 @@ class Sandbox:
         self._loop, self._over = asyncio.get_running_loop(), asyncio.Event()
         async with contextlib.AsyncExitStack() as parts:
             parts.enter_context(_lock(self.root))
-            ports = self._last_ports()
+            store = Store(self._places.database)
+            parts.callback(store.close)
+            ports = self._choose_ports(store)
+
             sagemaker = LocalSageMaker(self._places.sagemaker, port=ports["sagemaker"], images=self._images)
             await asyncio.to_thread(sagemaker.start)
             parts.push_async_callback(asyncio.to_thread, sagemaker.stop)
-            self.sagemaker_url = sagemaker.url
-
-            connector = ConnectorProcess(sagemaker.url, self._places.connector_log, {})
+            connector = ConnectorProcess(sagemaker.url, self._places.connector_log)
             parts.push_async_callback(connector.close)
-            try:
-                runner = await connector.open()
-            except ConnectorDied as died:
-                raise CannotStart(str(died)) from None
-            parts.push_async_callback(runner.close)
-            self.task_types = runner.task_types
-
-            clock, store = SystemClock(), Store(self._places.database)
-            parts.callback(store.close)
             processes = ProcessRunner(self.root, lambda folder: f"{self.console_url}{log_path(self._places, folder)}")
             parts.push_async_callback(processes.close)
-            tasks = Tasks(store, self._places, clock, [runner, processes])
+
+            clock = SystemClock()
+            tasks = Tasks(store, self._places, clock, [connector.runner, processes])
             engine = Engine(store, tasks, clock)
             parts.push_async_callback(engine.close)
             registry = Registry(store, tasks, clock)
             executions = Executions(store, registry, engine, self._places, clock)
             proxy, console = DataProxy(executions, self._places), Console(store)
-            app = application(proxy, console, store, self._places)
-            self.console_url = await self._serve_http(parts, app, ports["console"])
-            proxy.url = console.url = self.console_url
-            services = (
+            handlers = [
                 service(admin_pb2.DESCRIPTOR.services_by_name["AdminService"], Admin(store, registry, executions)),
                 service(dataproxy_pb2.DESCRIPTOR.services_by_name["DataProxyService"], proxy),
                 service(auth_pb2.DESCRIPTOR.services_by_name["AuthMetadataService"], AuthMetadata()),
                 service(identity_pb2.DESCRIPTOR.services_by_name["IdentityService"], Identity()),
-                service(health_pb2.DESCRIPTOR.services_by_name["Health"], Health()),
                 service(signal_pb2.DESCRIPTOR.services_by_name["SignalService"], None),
-            )
-            self.endpoint = await _serve_grpc(parts, services, ports["flyte"])
+                service(health_pb2.DESCRIPTOR.services_by_name["Health"], Health()),
+            ]
+            app = application(proxy, console, store, self._places)
+            self.sagemaker_url = sagemaker.url
+            self.console_url = proxy.url = console.url = await _serve_http(parts, app, ports["console"])
+            server, self.endpoint = _bound(handlers, ports["flyte"])
+            try:
+                await connector.open()
+            except ConnectorDied as died:
+                raise CannotStart(str(died)) from None
+            self.task_types = connector.runner.task_types
             self._keep_addresses()
             self.resumed = executions.resume()
+            await server.start()
+            parts.push_async_callback(server.stop, 0.5)
             started.set_result(None)
             await self._over.wait()
 
-    async def _serve_http(self, parts: contextlib.AsyncExitStack, app: web.Application, port: int) -> str:
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
-        await runner.setup()
-        parts.push_async_callback(runner.cleanup)
-        try:
-            await web.TCPSite(runner, LOOPBACK, port).start()
-        except OSError as fault:
-            raise _taken(port, fault.strerror or str(fault)) from None
-        host, bound = runner.addresses[0][:2]
-        return f"http://{host}:{bound}"
-
-    def _last_ports(self) -> dict[str, int]:
-        """The ports to listen on: those that were asked for, else those that clients know from the last time."""
+    def _choose_ports(self, store: Store) -> dict[str, int]:
+        """The ports to listen on: those that were asked for, else those of the last time, which clients know."""
         try:
             last = json.loads(self._places.ports.read_text())
         except (OSError, ValueError):
             last = {}
-        return {name: port or int(last.get(name, 0)) for name, port in self._ports.items()}
+        usable = {name: int(port) for name, port in last.items() if _is_free(int(port))}
+        chosen = {name: port or usable.get(name, 0) for name, port in self._ports.items()}
+        if chosen["sagemaker"] != last.get("sagemaker", chosen["sagemaker"]) and store.unfinished():
+            raise CannotStart(
+                f"Port {last['sagemaker']} of {LOOPBACK} has to be free and the local SageMaker's again: there are the "
+                f"jobs of the unfinished executions of {self.root}."
+            )
+        return chosen
 
     def _keep_addresses(self) -> None:
         urls = {"flyte": self.endpoint, "console": self.console_url, "sagemaker": self.sagemaker_url}
@@ -206,7 +204,21 @@ class Sandbox:
         self._places.config.write_text(_CONFIG.format(endpoint=self.endpoint, console=self.console_url))
 
 
-async def _serve_grpc(parts: contextlib.AsyncExitStack, services: Sequence[grpc.GenericRpcHandler], port: int) -> str:
+async def _serve_http(parts: contextlib.AsyncExitStack, app: web.Application, port: int) -> str:
+    """Serve HTTP as long as the stack is open; the URL."""
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
+    await runner.setup()
+    parts.push_async_callback(runner.cleanup)
+    try:
+        await web.TCPSite(runner, LOOPBACK, port).start()
+    except OSError as fault:
+        raise _taken(port, fault.strerror or str(fault)) from None
+    host, bound = runner.addresses[0][:2]
+    return f"http://{host}:{bound}"
+
+
+def _bound(handlers: Sequence[grpc.GenericRpcHandler], port: int) -> tuple[Any, str]:
+    """A gRPC server that has its port, and that address."""
     options = [
         ("grpc.max_receive_message_length", LARGEST_MESSAGE_BYTES),
         ("grpc.so_reuseport", 0),  # else a second server takes half of the calls of a port that is in use
@@ -214,14 +226,21 @@ async def _serve_grpc(parts: contextlib.AsyncExitStack, services: Sequence[grpc.
         ("grpc.http2.min_ping_interval_without_data_ms", 5000),
     ]
     server = grpc.aio.server(options=options)
-    server.add_generic_rpc_handlers(tuple(services))
+    server.add_generic_rpc_handlers(tuple(handlers))
     try:
-        bound = server.add_insecure_port(f"{LOOPBACK}:{port}")
+        return server, f"{LOOPBACK}:{server.add_insecure_port(f'{LOOPBACK}:{port}')}"
     except RuntimeError:
         raise _taken(port, "Address already in use") from None
-    await server.start()
-    parts.push_async_callback(server.stop, 0.5)
-    return f"{LOOPBACK}:{bound}"
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, port))
+        except OSError:
+            return False
+    return True
 
 
 def _taken(port: int, why: str) -> CannotStart:

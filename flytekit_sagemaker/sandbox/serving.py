@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from flytekit_sagemaker.local.server import CannotStart
+from flytekit_sagemaker.local.server import CannotStart, images_of_settings
 from flytekit_sagemaker.sandbox.server import Sandbox
 
 _WELCOME = """\
@@ -34,13 +34,14 @@ def serve(root: Path, ports: Mapping[str, int], images: Mapping[str, Sequence[st
     Args:
         root: folder for everything that it keeps.
         ports: ``port``, ``console_port`` and ``sagemaker_port`` of :class:`Sandbox`.
-        images: commands that stand for container images, by image URI.
+        images: commands that stand for images, beside those of the setting ``local_images``, which they win over.
     """
     signals: queue.SimpleQueue[int] = queue.SimpleQueue()  # unlike an event, it may be set while it is waited for
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda received, _: signals.put(received))
     try:
-        sandbox = Sandbox(root, **ports, images=images).start()
+        commands = {**images_of_settings(), **(images or {})}  # imports flytekit, which handles signals, too
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda received, _: signals.put(received))
+        sandbox = Sandbox(root, **ports, images=commands).start()
     except CannotStart as fault:
         print(fault, file=sys.stderr)
         raise SystemExit(1) from None

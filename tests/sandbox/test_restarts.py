@@ -49,37 +49,50 @@ def tune(client: Client, go: Path) -> Any:
 
 
 @on_linux
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT], ids=lambda each: each.name)
-def test_an_execution_goes_on_after_its_sandbox_has_ended(
-    tmp_path: Path, images: dict[str, list[str]], signal_file: Path, number: signal.Signals
+def test_an_execution_goes_on_after_its_sandbox_was_killed(
+    tmp_path: Path, images: dict[str, list[str]], signal_file: Path
 ) -> None:
-    with served(tmp_path / "root", images) as sandbox:
-        name = tune(sandbox.client(), signal_file).id.name
+    with served(tmp_path / "root", images) as process:
+        name = tune(process.client(), signal_file).id.name
         eventually(lambda: list(tmp_path.glob("go.*")), bool)
-        children = sandbox.children()
-        assert len(children) >= 3  # the connector service, the launcher, the trial
-        code = sandbox.end(number)
-        assert code == (-9 if number == signal.SIGKILL else 0)
+        children = process.children()
+        assert len(children) >= 3  # the connector service, the parent of the trials, the trial
+        process.end(signal.SIGKILL)
         gone(children)
     signal_file.touch()
-    with served(tmp_path / "root", images) as sandbox:
-        client = sandbox.client()
+    with Sandbox(tmp_path / "root", images=images) as sandbox:
+        assert sandbox.resumed == 1
+        client = Client(remote_for(sandbox))
         execution = client.ended(client.fetched(name))
         assert phase(execution) == "SUCCEEDED", execution.error
         assert len(attempts(execution)) == 1
         assert execution.outputs["hpo_job_name"]
 
 
+@on_linux
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda each: each.name)
+def test_it_ends_with_all_it_has_started_when_it_is_told_to(
+    tmp_path: Path, images: dict[str, list[str]], signal_file: Path, number: signal.Signals
+) -> None:
+    with served(tmp_path / "root", images) as process:
+        tune(process.client(), signal_file)
+        eventually(lambda: list(tmp_path.glob("go.*")), bool)
+        children = process.children()
+        assert process.end(number) == 0
+        gone(children)
+
+
 def test_what_was_to_be_ended_is_ended_by_the_next_sandbox(
     tmp_path: Path, images: dict[str, list[str]], signal_file: Path
 ) -> None:
-    with served(tmp_path / "root", images) as sandbox:
-        execution = tune(sandbox.client(), signal_file)
+    with served(tmp_path / "root", images) as process:
+        client = process.client()
+        execution = tune(client, signal_file)
         eventually(lambda: list(tmp_path.glob("go.*")), bool)
-        sandbox.client().remote.terminate(execution, "no longer needed")
-        sandbox.end(signal.SIGKILL)
-    with served(tmp_path / "root", images) as sandbox:
-        client = sandbox.client()
+        client.remote.terminate(execution, "no longer needed")
+        process.end(signal.SIGKILL)
+    with Sandbox(tmp_path / "root", images=images) as sandbox:
+        client = Client(remote_for(sandbox))
         ended = client.ended(client.remote.fetch_execution(name=execution.id.name))
         assert phase(ended) == "ABORTED"
         assert ended.closure.abort_metadata.cause == "no longer needed"
@@ -127,6 +140,7 @@ def test_a_root_or_port_in_use_is_told_in_a_sentence(tmp_path: Path) -> None:
         console = int(sandbox.console_url.rpartition(":")[2])
         with pytest.raises(CannotStart, match=f"Port {console} .* cannot be used"):
             Sandbox(tmp_path / "second", console_port=console).start()
+
     with pytest.raises(CannotStart, match="no file URI"):
         Sandbox(tmp_path / "50%").start()
 
