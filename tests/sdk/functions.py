@@ -139,3 +139,11 @@ def describe_rows(wf_params, rows, model):
 @python_task
 def write_number(wf_params, number, written):
     written.set(number)
+
+
+@inputs(trials=Types.Schema)
+@outputs(best=Types.Float)
+@python_task
+def best_of(wf_params, trials, best):
+    with trials as reader:
+        best.set(min(frame["objective"].min() for frame in reader.iter_chunks()))

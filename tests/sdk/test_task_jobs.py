@@ -76,6 +76,7 @@ def test_inputs_and_hyperparameters_are_tuned(use_sagemaker: Any, data: dict[str
     assert (result.seen["depth"], result.seen["kernel"]) == (best["depth"], best["kernel"])
     assert result.seen["hyperparameters"] == {"ccp_alpha": 0.0, "min_samples_leaf": best["min_samples_leaf"]}
     assert joblib.load(result.model.download()).get_depth() <= best["depth"]
+    assert functions.best_of(trials=result.trials).best == pytest.approx(result.best_objective)
 
 
 def test_a_range_has_to_suit_the_declared_type(use_sagemaker: Any, data: dict[str, str]) -> None:
