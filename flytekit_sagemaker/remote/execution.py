@@ -30,6 +30,7 @@ _FIRST_LOOK_IN_SECONDS = 0.1
 _LONGEST_WAIT_IN_SECONDS = 3.0
 _SLOWDOWN = 1.3
 _PATIENCE_IN_SECONDS = 300.0
+_ENDINGS = {"ABORTED": "was ended", "ABORTING": "is being ended", "TIMED_OUT": "took too long"}
 
 
 class Execution:
@@ -232,8 +233,7 @@ class Execution:
         return notes
 
     def _end_in_words(self, state: State) -> str:
-        what = {"ABORTED": "was ended", "ABORTING": "is being ended", "TIMED_OUT": "took too long"}.get(state.phase, "failed")
-        return f"{state.task} {what}: {state.error or 'Flyte gives no reason'}"
+        return f"{state.task} {_ENDINGS.get(state.phase, 'failed')}: {state.error or 'Flyte gives no reason'}"
 
     def _of(self, side: str) -> Values:
         if side not in self._values:
