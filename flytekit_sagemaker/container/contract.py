@@ -23,6 +23,9 @@ BASE_DIR_VARIABLE = "SAGEMAKER_BASE_DIR"
 OBJECTIVE_METRIC_HYPERPARAMETER = "_tuning_objective_metric"
 """The hyperparameter that a tuning job adds to those of its trials: the name of the objective metric."""
 
+MPI_ENABLED = "sagemaker_mpi_enabled"
+"""The hyperparameter by which the sagemaker-training toolkit, and so we, knows a job under MPI."""
+
 
 class Contract:
     """One host of a training job, as its files describe it; outside a job, a single host without any input.

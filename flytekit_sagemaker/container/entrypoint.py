@@ -13,7 +13,7 @@ from pathlib import Path
 
 from flytekit_sagemaker.container import checkpoints, job, mpi
 from flytekit_sagemaker.container.command import JOB_NAME, TRAINING_MODULE, Command
-from flytekit_sagemaker.container.contract import BASE_DIR_VARIABLE, Contract
+from flytekit_sagemaker.container.contract import BASE_DIR_VARIABLE, MPI_ENABLED, Contract
 from flytekit_sagemaker.container.distributed import rendezvous
 from flytekit_sagemaker.container.failure import failure_text
 from flytekit_sagemaker.errors import SageMakerError, UserError
@@ -25,8 +25,6 @@ _FAST_EXECUTE = "pyflyte-fast-execute"
 _PATH = "PYTHONPATH"
 # Else flytekit wraps its log lines at 80 columns, where neither secrets nor metrics are found any more.
 _LOG = {"FLYTE_SDK_RICH_TRACEBACKS": "0"}
-# The hyperparameter by which the toolkit, too, knows a job under MPI.
-_MPI = "sagemaker_mpi_enabled"
 
 
 class TrainingFailed(Exception):
@@ -73,7 +71,7 @@ def _run(current: job.Job) -> int:
     path = os.pathsep.join(filter(None, (each.get(_PATH) for each in (command.environment, os.environ))))
     os.environ.update({**_LOG, **os.environ, **command.environment, _PATH: path})
     os.environ.update(rendezvous(current.distributed, os.environ))
-    if current.contract.hyperparameters.get(_MPI) == "true" and not mpi.is_rank(os.environ):
+    if current.contract.hyperparameters.get(MPI_ENABLED) == "true" and not mpi.is_rank(os.environ):
         return mpi.run(current.distributed, current.contract, [sys.executable, "-m", TRAINING_MODULE.partition(":")[0]])
     for folder in reversed(path.split(os.pathsep)):
         _import_from(folder)

@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from flytekit_sagemaker.container import mpi, toolkit_variables
-from flytekit_sagemaker.container.contract import Contract
+from flytekit_sagemaker.container.contract import MPI_ENABLED, Contract
 from flytekit_sagemaker.container.distributed import DistributedContext, wait_for_hosts
 from flytekit_sagemaker.container.failure import failure_text
 from flytekit_sagemaker.container.programs import run_program
@@ -58,7 +58,7 @@ def run(contract: Contract) -> int:
 def _execute(contract: Contract, program: str, environment: Mapping[str, str]) -> tuple[int, str]:
     """Run the program; its exit code and, if that is not 0, the reason."""
     context = DistributedContext.of(contract)
-    with_mpi = bool(toolkit_variables.decoded(contract.hyperparameters).get(toolkit_variables.MPI_ENABLED))
+    with_mpi = bool(toolkit_variables.decoded(contract.hyperparameters).get(MPI_ENABLED))
     command = _command(contract, program, _PYTHON_RANK if with_mpi else ())
     if with_mpi:
         os.environ.update(environment)

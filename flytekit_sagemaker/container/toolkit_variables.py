@@ -14,11 +14,10 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from flytekit_sagemaker.container.contract import OBJECTIVE_METRIC_HYPERPARAMETER, Contract
+from flytekit_sagemaker.container.contract import MPI_ENABLED, OBJECTIVE_METRIC_HYPERPARAMETER, Contract
 
 PROGRAM = "sagemaker_program"
 SUBMIT_DIRECTORY = "sagemaker_submit_directory"
-MPI_ENABLED = "sagemaker_mpi_enabled"
 
 _LOG_LEVEL = "sagemaker_container_log_level"
 _KNOWN = frozenset(

@@ -6,11 +6,11 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from flytekit_sagemaker.container.contract import OBJECTIVE_METRIC_HYPERPARAMETER
 from flytekit_sagemaker.local.store import Job, Kind
 from flytekit_sagemaker.local.workspace import model_uri
 
 ACCOUNT = "000000000000"
-OBJECTIVE_HYPERPARAMETER = "_tuning_objective_metric"
 _A_DAY = 24 * 60 * 60
 _ARN_RESOURCES = {Kind.TRAINING: "training-job", Kind.TUNING: "hyper-parameter-tuning-job"}
 _RETRYABLE = ("InternalServerError", "CapacityError")
@@ -85,7 +85,7 @@ def new_tuning_job(
             },
             "StaticHyperParameters": {
                 **definition.get("StaticHyperParameters", {}),
-                OBJECTIVE_HYPERPARAMETER: config["HyperParameterTuningJobObjective"]["MetricName"],
+                OBJECTIVE_METRIC_HYPERPARAMETER: config["HyperParameterTuningJobObjective"]["MetricName"],
             },
         },
         "HyperParameterTuningJobStatus": "InProgress",
@@ -131,7 +131,7 @@ def new_trial(tuning_job: Job, number: int, tuned: Mapping[str, str], now: float
     job = new_training_job(request, region_of(tuning_job), now, ())
     job.description["TuningJobArn"] = tuning_job.arn
     job.tuning_job, job.number = tuning_job.name, number
-    job.memory = {"tuned": dict(tuned), "objective": static[OBJECTIVE_HYPERPARAMETER]}
+    job.memory = {"tuned": dict(tuned), "objective": static[OBJECTIVE_METRIC_HYPERPARAMETER]}
     return job
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from flytekit_sagemaker.algorithms import identify_image, image_uri
+from flytekit_sagemaker.container.contract import MPI_ENABLED
 from flytekit_sagemaker.errors import InvalidInput, Problem
 from flytekit_sagemaker.models.text import text_of
 from flytekit_sagemaker.models.training_job import (
@@ -209,7 +210,7 @@ def job_hyperparameters(job: TrainingJob, values: Mapping[str, Any]) -> tuple[di
     texts, problems = hyperparameter_texts(values)
     custom = job.algorithm_specification.algorithm_name is AlgorithmName.CUSTOM
     if custom and job.training_job_config.distributed_protocol is DistributedProtocol.MPI:
-        texts.setdefault("sagemaker_mpi_enabled", "true")
+        texts.setdefault(MPI_ENABLED, "true")
     return texts, problems
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any
 
+from flytekit_sagemaker.container.contract import OBJECTIVE_METRIC_HYPERPARAMETER
 from flytekit_sagemaker.local.descriptions import resources, trial_name
 from flytekit_sagemaker.local.workspace import model_uri
 from flytekit_sagemaker.testing.lives import Life, Plan
@@ -244,7 +245,7 @@ class TuningJob:
         hyperparameters = {
             **definition.pop("StaticHyperParameters", {}),
             **chosen,
-            "_tuning_objective_metric": self.objective["MetricName"],
+            OBJECTIVE_METRIC_HYPERPARAMETER: self.objective["MetricName"],
         }
         definition["ResourceConfig"] = resources(definition)
         definition.pop("HyperParameterTuningResourceConfig", None)

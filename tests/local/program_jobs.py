@@ -76,8 +76,9 @@ class Job:
         return self
 
     def configure(self, hyperparameters: Mapping[str, str], **documents: Any) -> None:
+        for folder in ("input/config", "model", "output/data", "checkpoints"):
+            (self.base / folder).mkdir(parents=True, exist_ok=True)
         config = self.base / "input" / "config"
-        config.mkdir(parents=True, exist_ok=True)
         documents = {
             "resourceconfig": {"current_host": "algo-1", "hosts": ["algo-1"]},
             **documents,

@@ -266,7 +266,7 @@ def test_checkpoints_are_resumed(cancer: Job) -> None:
 
 def test_sigterm_saves_the_model_of_the_last_round(cancer: Job, tmp_path: Path) -> None:
     cancer.configure({**BINARY, "num_round": "1000000", "save_model_on_termination": "true"})
-    (cancer.base / "model").mkdir()
+    (cancer.base / "model").mkdir(exist_ok=True)
     (cancer.base / "model" / "scratch").write_text("")
     process = subprocess.Popen(
         [sys.executable, "-m", PROGRAM], env={**os.environ, **cancer.environment("")}, stdout=subprocess.PIPE, text=True

@@ -6,7 +6,6 @@ Source: https://docs.aws.amazon.com/sagemaker/latest/dg/your-algorithms-training
 from __future__ import annotations
 
 import functools
-import json
 import os
 import re
 import signal
@@ -18,10 +17,9 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from flytekit_sagemaker.container.contract import Contract
 from flytekit_sagemaker.errors import Problem, UserError
 
-DEFAULT_BASE_DIR = "/opt/ml"
-BASE_DIR_VARIABLE = "SAGEMAKER_BASE_DIR"
 VERSION_VARIABLE = "FLYTEKIT_SAGEMAKER_ALGORITHM_VERSION"
 FAILURE_CHARACTERS = 1024
 """So much of ``output/failure`` becomes the job's FailureReason."""
@@ -35,72 +33,31 @@ class _Terminated(BaseException):
     """SageMaker stops the job and the program has saved what it has."""
 
 
-class Container:
-    """The directory tree and the configuration of one host of a training job.
+class Container(Contract):
+    """One host of a training job of a built-in algorithm.
 
     Attributes:
-        base: what ``/opt/ml`` is for this job.
         version: the image's version, empty for the newest.
     """
 
     def __init__(self, base: Path, version: str = "") -> None:
-        self.base = base
+        super().__init__(base)
         self.version = version
 
     @classmethod
     def from_environment(cls) -> Container:
-        """The container of this process, from ``SAGEMAKER_BASE_DIR`` and the version that the server names."""
-        return cls(Path(os.environ.get(BASE_DIR_VARIABLE) or DEFAULT_BASE_DIR), os.environ.get(VERSION_VARIABLE, ""))
+        """The container of this process, with the version that the server names."""
+        return cls(Contract.here().base, os.environ.get(VERSION_VARIABLE, ""))
 
     @functools.cached_property
-    def hyperparameters(self) -> dict[str, str]:
-        """Name and value of every hyperparameter, all text."""
-        return {name: str(value) for name, value in self._config("hyperparameters").items()}
-
-    @functools.cached_property
-    def channels(self) -> dict[str, dict[str, Any]]:
+    def channel_configs(self) -> dict[str, dict[str, Any]]:
         """The configuration of every channel: ``ContentType``, ``TrainingInputMode``, ``S3DistributionType``."""
-        return self._config("inputdataconfig")
-
-    @functools.cached_property
-    def hosts(self) -> list[str]:
-        """The names of all hosts of the job; the first one is the master."""
-        return list(self._config("resourceconfig").get("hosts", ["algo-1"]))
-
-    @functools.cached_property
-    def current_host(self) -> str:
-        """The name of the host that this process is."""
-        return str(self._config("resourceconfig").get("current_host", self.hosts[0]))
+        return self.config("inputdataconfig")
 
     @property
     def is_master(self) -> bool:
         """Whether this host saves the model."""
         return self.current_host == self.hosts[0]
-
-    def data(self, channel: str) -> Path:
-        """Where the files of a channel are."""
-        return self.base / "input" / "data" / channel
-
-    @property
-    def model_dir(self) -> Path:
-        """What lies here becomes ``model.tar.gz``."""
-        return _created(self.base / "model")
-
-    @property
-    def output_data_dir(self) -> Path:
-        """What lies here becomes ``output.tar.gz``."""
-        return _created(self.base / "output" / "data")
-
-    @property
-    def checkpoint_dir(self) -> Path | None:
-        """The directory that SageMaker keeps in step with the job's checkpoint URI, when it has one."""
-        local_path = self._config("checkpointconfig").get("LocalPath")
-        if not local_path:
-            return None
-        path = Path(local_path)
-        if path.is_relative_to(DEFAULT_BASE_DIR):
-            path = self.base / path.relative_to(DEFAULT_BASE_DIR)
-        return _created(path)
 
     @property
     def threads(self) -> int | None:
@@ -110,15 +67,7 @@ class Container:
 
     def report_failure(self, message: str) -> None:
         """Leave the text that becomes the job's FailureReason, in which the exit code follows it after a comma."""
-        failure = _created(self.base / "output") / "failure"
-        failure.write_text(message[:FAILURE_CHARACTERS].rstrip(". \n"), encoding="utf-8")
-
-    def _config(self, name: str) -> dict[str, Any]:
-        file = self.base / "input" / "config" / f"{name}.json"
-        if not file.is_file():
-            return {}
-        document = json.loads(file.read_text(encoding="utf-8"))
-        return dict(document)
+        self.fail(message[:FAILURE_CHARACTERS].rstrip(". \n"))
 
 
 def log(message: str, level: str = "INFO") -> None:
@@ -177,8 +126,3 @@ def _fail(container: Container, message: str) -> int:
     log(message, "ERROR")
     container.report_failure(re.sub(r"\n+", "\n", message))
     return 1
-
-
-def _created(directory: Path) -> Path:
-    directory.mkdir(parents=True, exist_ok=True)
-    return directory

@@ -18,6 +18,7 @@ from sklearn.cluster import KMeans, MiniBatchKMeans
 from sklearn.metrics import pairwise_distances_argmin_min
 
 from flytekit_sagemaker.algorithms import algorithm
+from flytekit_sagemaker.container.contract import OBJECTIVE_METRIC_HYPERPARAMETER
 from flytekit_sagemaker.local.programs import data
 from flytekit_sagemaker.local.programs.container import Container, TrainingError, log, refuse, run
 from flytekit_sagemaker.types import AlgorithmName
@@ -35,17 +36,17 @@ Array = np.ndarray[Any, Any]
 
 def _read(container: Container, channel: str, feature_dim: int) -> Array:
     content_type = (
-        container.channels[channel].get("ContentType") or algorithm(AlgorithmName.KMEANS).default_content_type
+        container.channel_configs[channel].get("ContentType") or algorithm(AlgorithmName.KMEANS).default_content_type
     )
     kind, _, parameters = content_type.partition(";")
     if kind != "text/csv":
         raise TrainingError(
             f"The local container does not read {content_type} (channel {channel}). Use text/csv;label_size=0."
         )
-    if container.channels[channel].get("TrainingInputMode") == "Pipe":
+    if container.channel_configs[channel].get("TrainingInputMode") == "Pipe":
         raise TrainingError(f"Pipe mode is not supported (channel {channel}). Use File or FastFile.")
     label_columns = int(parameters.partition("label_size=")[2] or _DEFAULT_LABEL_COLUMNS)
-    rows, files = data.read_csv(container.data(channel), channel, label_first=label_columns > 0)
+    rows, files = data.read_csv(container.data_dir / channel, channel, label_first=label_columns > 0)
     features = rows[:, label_columns:]
     if features.shape[1] != feature_dim:
         raise TrainingError(
@@ -102,8 +103,8 @@ def _train(container: Container) -> None:
     rules = algorithm(AlgorithmName.KMEANS)
     refuse(rules.check_hyperparameters(container.hyperparameters))
     given = rules.parse_hyperparameters(container.hyperparameters)
-    objective = given.get("_tuning_objective_metric")
-    content_types = {name: config.get("ContentType") for name, config in container.channels.items()}
+    objective = given.get(OBJECTIVE_METRIC_HYPERPARAMETER)
+    content_types = {name: config.get("ContentType") for name, config in container.channel_configs.items()}
     refuse(rules.check_channels(content_types, objective_metric=objective))
     if not container.is_master:
         log(f"Host {container.current_host} takes no part: {container.hosts[0]} trains and saves the model.")

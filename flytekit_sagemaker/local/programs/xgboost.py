@@ -16,6 +16,7 @@ import numpy as np
 from xgboost.callback import TrainingCallback
 
 from flytekit_sagemaker.algorithms import algorithm
+from flytekit_sagemaker.container.contract import OBJECTIVE_METRIC_HYPERPARAMETER
 from flytekit_sagemaker.local.programs import data
 from flytekit_sagemaker.local.programs.container import Container, TrainingError, log, on_sigterm, refuse, run
 from flytekit_sagemaker.local.programs.xgboost_kfold import cross_validate
@@ -55,15 +56,15 @@ def _check_labels(training: Training, table: data.Table, channel: str) -> None:
 
 def _tables(container: Container, training: Training) -> dict[str, data.Table]:
     content_type = (
-        container.channels["train"].get("ContentType") or algorithm(AlgorithmName.XGBOOST).default_content_type
+        container.channel_configs["train"].get("ContentType") or algorithm(AlgorithmName.XGBOOST).default_content_type
     )
     weights = training.given.get("csv_weights") == 1
     tables = {}
     for channel in _DATA_CHANNELS:
-        if channel in container.channels:
-            if container.channels[channel].get("TrainingInputMode") == "Pipe":
+        if channel in container.channel_configs:
+            if container.channel_configs[channel].get("TrainingInputMode") == "Pipe":
                 raise TrainingError(f"Pipe mode is not supported (channel {channel}). Use File or FastFile.")
-            tables[channel] = data.read(container.data(channel), content_type, channel, weights=weights)
+            tables[channel] = data.read(container.data_dir / channel, content_type, channel, weights=weights)
             _check_labels(training, tables[channel], channel)
     _align(tables)
     return tables
@@ -101,13 +102,13 @@ def _checkpoint_saver(directory: Path) -> Callable[[Any, int], None]:
 def _train(container: Container) -> None:
     rules = algorithm(AlgorithmName.XGBOOST)
     training = Training(container)
-    content_types = {name: config.get("ContentType") for name, config in container.channels.items()}
-    refuse(rules.check_channels(content_types, objective_metric=training.given.get("_tuning_objective_metric")))
+    content_types = {name: config.get("ContentType") for name, config in container.channel_configs.items()}
+    refuse(rules.check_channels(content_types, objective_metric=training.given.get(OBJECTIVE_METRIC_HYPERPARAMETER)))
     if len(container.hosts) > 1:
         if not container.is_master:
             log(f"Host {container.current_host} takes no part: {container.hosts[0]} trains and saves the model.")
             return
-        if container.channels["train"].get("S3DistributionType") == "ShardedByS3Key":
+        if container.channel_configs["train"].get("S3DistributionType") == "ShardedByS3Key":
             log("The train channel is sharded and only this host trains: it sees its own share of the data.", "WARNING")
     tables = _tables(container, training)
     for channel, table in tables.items():
@@ -124,7 +125,7 @@ def _fit_one(container: Container, training: Training, tables: Mapping[str, data
     evals = [(matrix(table, threads), channel) for channel, table in tables.items()]
     callbacks: list[TrainingCallback] = []
     start, first_round = None, 0
-    if container.checkpoint_dir is not None:
+    if container.checkpoints_are_kept:
         for number, file in _checkpoints(container.checkpoint_dir)[-1:]:
             log(f"Checkpoint loaded from {file}")
             log(f"Resuming from iteration {number + 1}")

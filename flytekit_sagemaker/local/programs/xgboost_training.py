@@ -22,6 +22,7 @@ from xgboost.callback import EarlyStopping, TrainingCallback
 
 from flytekit_sagemaker.algorithms import algorithm
 from flytekit_sagemaker.algorithms.images import resolve_version
+from flytekit_sagemaker.container.contract import OBJECTIVE_METRIC_HYPERPARAMETER
 from flytekit_sagemaker.local.programs import data
 from flytekit_sagemaker.local.programs.container import Container, TrainingError, log, refuse
 from flytekit_sagemaker.local.programs.xgboost_metrics import COMPUTED_HERE, CustomMetric, custom_metric
@@ -39,7 +40,7 @@ _FOR_THE_CONTAINER = frozenset(
         "save_model_on_termination",
         "_kfold",
         "_num_cv_round",
-        "_tuning_objective_metric",
+        OBJECTIVE_METRIC_HYPERPARAMETER,
     }
 )
 """Hyperparameters that the container acts on itself and keeps from the library."""
@@ -191,14 +192,14 @@ class Training:
 
 
 def _metric_names(given: Mapping[str, Any]) -> list[str]:
-    objective_metric = str(given.get("_tuning_objective_metric", "")).rpartition(":")[2]
+    objective_metric = str(given.get(OBJECTIVE_METRIC_HYPERPARAMETER, "")).rpartition(":")[2]
     asked = list(given.get("eval_metric", []))
     return sorted({*asked, objective_metric}) if objective_metric else asked
 
 
 def _watched_metric(given: Mapping[str, Any]) -> str | None:
-    if "_tuning_objective_metric" in given:
-        return str(given["_tuning_objective_metric"]).rpartition(":")[2]
+    if OBJECTIVE_METRIC_HYPERPARAMETER in given:
+        return str(given[OBJECTIVE_METRIC_HYPERPARAMETER]).rpartition(":")[2]
     return str(given["eval_metric"][-1]) if given.get("eval_metric") else None
 
 
