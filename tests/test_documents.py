@@ -17,7 +17,7 @@ README = (ROOT / "README.md").read_text()
 SNIPPETS = re.findall(r"```python\n(?!# )(.*?)```", README, re.S)
 LAUNCH = re.findall(r"```python\n# launch.py\n(.*?)```", README, re.S)[0]
 # Each begins with the name of its file, by which others import it.
-GUIDES = [(ROOT / "docs" / name).read_text() for name in ("custom_training.md", "class_style.md")]
+GUIDES = [(ROOT / "docs" / name).read_text() for name in ("custom_training.md", "class_style.md", "sandbox.md")]
 GUIDE = dict(found for guide in GUIDES for found in re.findall(r"```python\n# ([^\n]*)\n(.*?)```", guide, re.S))
 DOCUMENTS = [path for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")) if path.name != "LICENSE"]
 
