@@ -14,6 +14,7 @@ from flytekit_sagemaker._generated import parameter_ranges_pb2 as pb
 from flytekit_sagemaker.errors import InvalidInput, Problem
 from flytekit_sagemaker.models.codec import Model
 from flytekit_sagemaker.models.limits import rule
+from flytekit_sagemaker.models.scalars import refused
 from flytekit_sagemaker.models.text import text_of
 from flytekit_sagemaker.types import HyperparameterScalingType
 
@@ -102,7 +103,13 @@ class ParameterRangeOneOf(Model, message=pb.ParameterRangeOneOf, oneof="param"):
         kinds = (ContinuousParameterRange, IntegerParameterRange, CategoricalParameterRange)
         messages = tuple(kind.MESSAGE.DESCRIPTOR.full_name for kind in kinds)
         bare = isinstance(value, kinds) or getattr(getattr(value, "DESCRIPTOR", None), "full_name", None) in messages
-        return cls(param=value) if bare else super().of(value)
+        if bare:
+            return cls(param=value)
+        if isinstance(value, (bool, int, float, str, list, tuple)):
+            remedy = "Give a fixed value among the static hyperparameters, or leave the name out of tunable_parameters."
+            rule_ = "must be a range: ContinuousParameterRange, IntegerParameterRange or CategoricalParameterRange"
+            raise refused(value, rule_, remedy)
+        return super().of(value)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:

@@ -41,22 +41,23 @@ class SideBySide:
 
     Attributes:
         display: shows the jobs of all of them.
+        stopped: whether they have been told to stop.
     """
 
     def __init__(self) -> None:
         self.display = LiveDisplay()
         self._runs: list[_LocalRun] = []
-        self._stopped = False
+        self.stopped = False
 
     def add(self, run: _LocalRun) -> None:
         """Take a run in, which is about to begin; it does not get far when the others have been stopped."""
         self._runs.append(run)
-        if self._stopped:
+        if self.stopped:
             run.stop()
 
     def stop(self) -> None:
         """Stop every run, and those that begin from now on; safe to call from any thread."""
-        self._stopped = True
+        self.stopped = True
         for run in list(self._runs):
             run.stop()
 

@@ -110,6 +110,8 @@ class MappedTrainingJobs(ArrayNodeMapTask):  # type: ignore[misc]
         required = self.min_successes or math.ceil(count * ratio)
 
         def run(index: int) -> Any:
+            if jobs.stopped:
+                raise KeyboardInterrupt
             promises = {name: Promise(name, each) for name, each in self._element(inputs, index).literals.items()}
             try:
                 return self._run_task.local_execute(ctx, **promises)

@@ -257,3 +257,11 @@ def test_json_that_is_no_object_is_refused(text: str) -> None:
 def test_what_is_no_message_is_refused_on_the_wire(wire: dict[str, Any]) -> None:
     with pytest.raises(InvalidInput, match="protobuf JSON"):
         from_wire(training_job.StoppingCondition, wire)
+
+
+@pytest.mark.parametrize("value", [0.3, 3, "linear", ["a", "b"], (0.1, 0.4)])
+def test_a_value_is_no_range(value: object) -> None:
+    with pytest.raises(
+        InvalidInput, match="must be a range: ContinuousParameterRange.*Give a fixed value among the static"
+    ):
+        parameter_ranges.ParameterRangeOneOf.of(value)

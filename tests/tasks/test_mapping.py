@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import functools
 import shlex
+import signal
+import subprocess
+import sys
 from collections import OrderedDict
 from pathlib import Path
 from typing import Any
@@ -25,6 +28,7 @@ from flytekit_sagemaker.errors import InvalidInput, JobFailed, UserError
 from flytekit_sagemaker.models.training_job import AlgorithmSpecification
 
 from ..container.support import Tree
+from ..local.support import eventually
 from . import mapped
 
 SETTINGS = SerializationSettings(
@@ -93,6 +97,26 @@ def test_a_failure_stops_the_other_jobs(boto: Any, tmp_path: Path) -> None:
             name=["long", "short"], fails=[False, True]
         )
     assert {job["TrainingJobStatus"] for job in jobs_of(boto, "last_long")} <= {"Failed", "Stopped", "Stopping"}
+
+
+INTERRUPTED = """
+import functools, sys
+from flytekit import map_task
+from tests.tasks import mapped
+
+map_task(functools.partial(mapped.last_long, folder=sys.argv[1]), concurrency=2)(name=list("abc"), fails=[False] * 3)
+"""
+
+
+def test_ctrl_c_stops_the_jobs_that_run_and_begins_no_others(boto: Any, tmp_path: Path) -> None:
+    before = {job["TrainingJobName"] for job in jobs_of(boto, "last_long")}
+    program = subprocess.Popen([sys.executable, "-c", INTERRUPTED, str(tmp_path)], cwd=Path(__file__).parents[2])
+    eventually(lambda: sorted(path.name for path in tmp_path.iterdir()), lambda found: found == ["a", "b"])
+    program.send_signal(signal.SIGINT)
+    assert program.wait(60) != 0
+    jobs = [job for job in jobs_of(boto, "last_long") if job["TrainingJobName"] not in before]
+    assert len(jobs) == 2
+    assert {job["TrainingJobStatus"] for job in jobs} <= {"Stopped", "Stopping"}
 
 
 def test_failures_that_are_allowed_leave_nothing_in_their_place(boto: Any) -> None:
