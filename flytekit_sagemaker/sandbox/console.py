@@ -20,7 +20,7 @@ from flytekit_sagemaker.reporting.page import anchor, element, facts, page, sect
 from flytekit_sagemaker.reporting.progress import Progress
 from flytekit_sagemaker.reporting.wording import duration, moment
 from flytekit_sagemaker.sandbox.literals import shown
-from flytekit_sagemaker.sandbox.store import ExecutionRecord, NodeRecord, Store, key_of
+from flytekit_sagemaker.sandbox.store import ExecutionRecord, NodeRecord, Store, execution_key
 
 _BADGES = {"SUCCEEDED": "done", "FAILED": "failed", "TIMED_OUT": "failed", "RUNNING": "running", "QUEUED": "running"}
 _NOTE = "A sandbox for development: not Flyte itself."
@@ -61,7 +61,7 @@ class Console:
             "Runs": f"{escape(spec.launch_plan.name)} <code>{escape(spec.launch_plan.version)}</code>",
             "In": escape(f"{key[0]} / {key[1]}"),
             "Started": moment(_time(closure, "started_at")),
-            "Took": duration(closure.duration.ToMilliseconds() / 1000),
+            "Took": _took(closure),
             "Ended because": escape(closure.abort_metadata.cause),
         }
         nodes = self._store.all_nodes(record.message.id)
@@ -96,7 +96,7 @@ class Console:
             (escape(record.message.spec.launch_plan.name), ""),
             (escape(phase), "failed" if _BADGES.get(phase) == "failed" else ""),
             (moment(_time(closure, "created_at")), ""),
-            (duration(closure.duration.ToMilliseconds() / 1000), "number"),
+            (_took(closure), "number"),
         ]
         return element("tr", "".join(element("td", content, css) for content, css in cells))
 
@@ -106,11 +106,11 @@ class Console:
         source = closure.task_node_metadata.catalog_key.source_task_execution.node_execution_id.execution_id
         cache = CatalogCacheStatus.Name(status).replace("_", " ").lower() if status else ""
         if status == CatalogCacheStatus.CACHE_HIT:
-            cache += f", from {anchor(source.name, self.url + execution_path(*key_of(source)))}"
-        base = f"{self.url}{execution_path(*key_of(identifier.execution_id))}/nodes/{quote(identifier.node_id)}"
+            cache += f", from {anchor(source.name, self.url + execution_path(*execution_key(source)))}"
+        base = f"{self.url}{execution_path(*execution_key(identifier.execution_id))}/nodes/{quote(identifier.node_id)}"
         about = {
             "Phase": escape(NodeExecution.Phase.Name(closure.phase)),
-            "Took": duration(closure.duration.ToMilliseconds() / 1000),
+            "Took": _took(closure),
             "Cache": cache,
             "Report": anchor("Open", f"{base}/deck") if closure.deck_uri else "",
         }
@@ -151,6 +151,10 @@ def _progress(custom_info: Any) -> str:
         return progress_fragment(Progress.from_dict(said))
     except InvalidInput:
         return element("pre", escape(json.dumps(said, indent=2)))
+
+
+def _took(closure: Any) -> str:
+    return escape(duration(closure.duration.ToMilliseconds() / 1000))
 
 
 def _time(closure: Any, name: str) -> datetime | None:

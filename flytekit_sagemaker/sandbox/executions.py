@@ -17,7 +17,7 @@ from flytekit_sagemaker.sandbox.literals import check_inputs
 from flytekit_sagemaker.sandbox.places import Places
 from flytekit_sagemaker.sandbox.refusals import Refused, invalid, not_found
 from flytekit_sagemaker.sandbox.registry import Registry
-from flytekit_sagemaker.sandbox.store import ExecutionRecord, Store, key_of
+from flytekit_sagemaker.sandbox.store import ExecutionRecord, Store, execution_key
 
 
 class Executions:
@@ -48,8 +48,8 @@ class Executions:
         identifier = identifier_pb2.WorkflowExecutionIdentifier(
             project=request.project, domain=request.domain, name=request.name or new_execution_name()
         )
-        check_execution(*key_of(identifier))
-        if self._store.execution(key_of(identifier)) is not None:
+        check_execution(*execution_key(identifier))
+        if self._store.execution(execution_key(identifier)) is not None:
             place = f"{identifier.project}/{identifier.domain}"
             sentence = f"The execution {identifier.name} of {place} exists already: choose another name."
             raise Refused(grpc.StatusCode.ALREADY_EXISTS, sentence)
@@ -154,7 +154,7 @@ class Executions:
         return inputs
 
     def _record(self, identifier: Any) -> ExecutionRecord:
-        record = self._store.execution(key_of(identifier))
+        record = self._store.execution(execution_key(identifier))
         if record is None:
             raise not_found(f"execution {identifier.name} of {identifier.project}/{identifier.domain}")
         return record

@@ -15,7 +15,7 @@ from flytekit_sagemaker.sandbox.refusals import invalid, not_here, refuse_all
 Key = tuple[str, str, str, str]
 
 
-def key_of(identifier: Any) -> Key:
+def entity_key(identifier: Any) -> Key:
     """An identifier of an entity as a key."""
     return identifier.project, identifier.domain, identifier.name, identifier.version
 
@@ -26,7 +26,7 @@ class Graph:
 
     Attributes:
         template: its ``WorkflowTemplate``.
-        tasks: templates of the tasks, by :func:`key_of` their identifiers.
+        tasks: templates of the tasks, by :func:`entity_key` their identifiers.
         sub_workflows: templates of the workflows inside, likewise.
     """
 
@@ -53,15 +53,15 @@ class Graph:
         )
         outputs = [_through(each, name) for each in task.interface.outputs.variables]
         template = workflow_pb2.WorkflowTemplate(id=identifier, interface=task.interface, nodes=[node], outputs=outputs)
-        return cls(template, {key_of(task.id): task})
+        return cls(template, {entity_key(task.id): task})
 
     @classmethod
     def of_closure(cls, closure: Any) -> Graph:
         """The workflow of a ``CompiledWorkflowClosure``."""
         return cls(
             closure.primary.template,
-            {key_of(each.template.id): each.template for each in closure.tasks},
-            {key_of(each.template.id): each.template for each in closure.sub_workflows},
+            {entity_key(each.template.id): each.template for each in closure.tasks},
+            {entity_key(each.template.id): each.template for each in closure.sub_workflows},
         )
 
 
@@ -77,7 +77,7 @@ def compiled(spec: Any, identifier: Any, find_task: Callable[[Any], Any]) -> Any
     primary = workflow_pb2.WorkflowTemplate()
     primary.CopyFrom(spec.template)
     primary.id.CopyFrom(identifier)
-    known = {key_of(each.id): each for each in spec.sub_workflows}
+    known = {entity_key(each.id): each for each in spec.sub_workflows}
     tasks: dict[Key, Any] = {}
     problems: list[str] = []
     for template in (primary, *spec.sub_workflows):
@@ -91,7 +91,7 @@ def compiled(spec: Any, identifier: Any, find_task: Callable[[Any], Any]) -> Any
                 if task is None:
                     problems.append(f"its node {node.id} runs the {words(reference)}, which is not registered")
                 else:
-                    tasks[key_of(reference)] = task
+                    tasks[entity_key(reference)] = task
         problems += _problems(template)
     refuse_all(f"The workflow {identifier.name} cannot run", problems)
     return compiler_pb2.CompiledWorkflowClosure(
@@ -135,7 +135,7 @@ def _check_node(node: Any, template: Any, known: Mapping[Key, Any]) -> None:
     if target == "workflow_node":
         if node.workflow_node.WhichOneof("reference") != "sub_workflow_ref":
             raise not_here(f"A launch plan as a node, such as {where},")
-        if key_of(node.workflow_node.sub_workflow_ref) not in known:
+        if entity_key(node.workflow_node.sub_workflow_ref) not in known:
             raise invalid(f"The {words(node.workflow_node.sub_workflow_ref)}, of {where}, was not sent along.")
     elif target not in ("task_node", "branch_node"):
         kinds = {"gate_node": "A gate", "array_node": "A map task"}

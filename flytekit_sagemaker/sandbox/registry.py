@@ -130,11 +130,13 @@ class Registry:
             Refused: there is no such entity, or the sandbox cannot run it.
         """
         if identifier.resource_type == identifier_pb2.TASK:
-            template = self.GetTask(identifier).closure.compiled_task.template
+            graph = Graph.of_task(self.GetTask(identifier).closure.compiled_task.template)
+        else:
+            workflow = self.GetWorkflow(self.GetLaunchPlan(identifier).spec.workflow_id)
+            graph = Graph.of_closure(workflow.closure.compiled_workflow)
+        for template in graph.tasks.values():
             self._tasks.runner(template)
-            return Graph.of_task(template)
-        workflow = self.GetWorkflow(self.GetLaunchPlan(identifier).spec.workflow_id)
-        return Graph.of_closure(workflow.closure.compiled_workflow)
+        return graph
 
     def _template(self, identifier: Any) -> Any:
         found = self._store.entity(_typed(identifier, identifier_pb2.TASK))

@@ -35,7 +35,7 @@ class Caching:
         )
 
 
-def key_of(template: Any, version: str, inputs: Any) -> bytes:
+def result_key(template: Any, version: str, inputs: Any) -> bytes:
     """What two runs have in common of which the second may take over the result of the first."""
     task = template.id
     digest = hashlib.sha256()

@@ -77,7 +77,7 @@ class ExecutionRecord:
 
     @property
     def key(self) -> tuple[str, str, str]:
-        return key_of(self.message.id)
+        return execution_key(self.message.id)
 
     @property
     def ended(self) -> bool:
@@ -106,7 +106,7 @@ class AttemptRecord:
     resource_meta: bytes = b""
 
 
-def key_of(execution: Any) -> tuple[str, str, str]:
+def execution_key(execution: Any) -> tuple[str, str, str]:
     """Project, domain and name of the identifier of an execution."""
     return execution.project, execution.domain, execution.name
 
@@ -194,7 +194,7 @@ class Store:
     def save_node(self, record: NodeRecord) -> None:
         identifier, closure = record.message.id, record.message.closure
         row = (
-            *key_of(identifier.execution_id),
+            *execution_key(identifier.execution_id),
             identifier.node_id,
             record.parent,
             phases.NodeExecution.Phase.Name(closure.phase),
@@ -204,7 +204,7 @@ class Store:
         self._db.execute(f"INSERT OR REPLACE INTO nodes VALUES ({_marks(11)})", row)
 
     def node(self, identifier: Any) -> NodeRecord | None:
-        key = (*key_of(identifier.execution_id), identifier.node_id)
+        key = (*execution_key(identifier.execution_id), identifier.node_id)
         return next(self._nodes("WHERE project = ? AND domain = ? AND execution = ? AND node = ?", key), None)
 
     def nodes(self, request: Any) -> tuple[list[NodeRecord], str]:
@@ -217,7 +217,7 @@ class Store:
     def all_nodes(self, execution: Any) -> list[NodeRecord]:
         """Every node of an execution, whatever it is inside of."""
         where = "WHERE project = ? AND domain = ? AND execution = ? ORDER BY created, rowid"
-        return list(self._nodes(where, key_of(execution)))
+        return list(self._nodes(where, execution_key(execution)))
 
     def _nodes(self, clause: str, values: tuple[object, ...]) -> Iterator[NodeRecord]:
         for message, parent, inputs, outputs in self._all(
@@ -231,7 +231,7 @@ class Store:
     def save_attempt(self, record: AttemptRecord) -> None:
         identifier, closure = record.message.id, record.message.closure
         row = (
-            *key_of(identifier.node_execution_id.execution_id),
+            *execution_key(identifier.node_execution_id.execution_id),
             identifier.node_execution_id.node_id,
             identifier.retry_attempt,
             phases.TaskExecution.Phase.Name(closure.phase),
@@ -244,7 +244,7 @@ class Store:
     def attempts(self, node: Any) -> list[AttemptRecord]:
         """The attempts of a node, the first first."""
         where = "WHERE project = ? AND domain = ? AND execution = ? AND node = ? ORDER BY number"
-        return list(self._attempts(where, (*key_of(node.execution_id), node.node_id)))
+        return list(self._attempts(where, (*execution_key(node.execution_id), node.node_id)))
 
     def page_of_attempts(self, request: Any) -> tuple[list[AttemptRecord], str]:
         """A page of the attempts of a node and the token of the next page."""
@@ -283,7 +283,7 @@ def _entity_key(identifier: Any) -> tuple[object, ...]:
 
 
 def _execution_scope(execution: Any) -> Mapping[str, object]:
-    return dict(zip(("project", "domain", "execution"), key_of(execution), strict=True))
+    return dict(zip(("project", "domain", "execution"), execution_key(execution), strict=True))
 
 
 def _times(closure: Any) -> tuple[float, float]:

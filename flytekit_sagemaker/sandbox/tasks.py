@@ -15,12 +15,11 @@ from flyteidl.core.catalog_pb2 import CatalogCacheStatus
 from flytekit_sagemaker.clock import Clock
 from flytekit_sagemaker.sandbox import messages, results
 from flytekit_sagemaker.sandbox.attempts import DECK, INPUTS, OUTPUTS, Attempt
-from flytekit_sagemaker.sandbox.graph import Key
-from flytekit_sagemaker.sandbox.graph import key_of as entity_key
+from flytekit_sagemaker.sandbox.graph import Key, entity_key
 from flytekit_sagemaker.sandbox.places import Places, uri_of
 from flytekit_sagemaker.sandbox.refusals import not_here
 from flytekit_sagemaker.sandbox.runners import Runner
-from flytekit_sagemaker.sandbox.store import ExecutionRecord, NodeRecord, Store, key_of
+from flytekit_sagemaker.sandbox.store import ExecutionRecord, NodeRecord, Store, execution_key
 
 
 class Failed(Exception):
@@ -78,7 +77,7 @@ class Tasks:
             self._tell(node, results.told(CatalogCacheStatus.CACHE_DISABLED, template))
             outputs, _ = await self._attempted(execution, node, template, settings)
             return outputs
-        key = results.key_of(template, caching.version, node.inputs)
+        key = results.result_key(template, caching.version, node.inputs)
         overwrite = execution.message.spec.overwrite_cache
         async with self._turn(key, caching.serialized):
             found = None if overwrite else self.store.result(key)
@@ -132,10 +131,11 @@ class Tasks:
     def _attempt(
         self, execution: ExecutionRecord, node: NodeRecord, template: Any, settings: Any, number: int
     ) -> Attempt:
-        retries = settings.retries.retries if settings.HasField("retries") else template.metadata.retries.retries
-        timeout = settings.timeout if settings.HasField("timeout") else template.metadata.timeout
+        # A node that says zero says nothing.
+        retries = settings.retries.retries or template.metadata.retries.retries
+        timeout = settings.timeout.ToMilliseconds() or template.metadata.timeout.ToMilliseconds()
         identifier = node.message.id
-        folder = self.places.execution(*key_of(identifier.execution_id)) / identifier.node_id
+        folder = self.places.execution(*execution_key(identifier.execution_id)) / identifier.node_id
         folder.mkdir(parents=True, exist_ok=True)
         (folder / INPUTS).write_bytes(node.inputs.SerializeToString())
         return Attempt(
@@ -147,13 +147,13 @@ class Tasks:
             template,
             number,
             max_attempts=retries + 1,
-            timeout=timeout.ToMilliseconds() / 1000,
+            timeout=timeout / 1000,
             folder=folder,
         )
 
     def _attempt_folder(self, attempt: Any) -> Any:
         node = attempt.node_execution_id
-        return self.places.execution(*key_of(node.execution_id)) / node.node_id / str(attempt.retry_attempt)
+        return self.places.execution(*execution_key(node.execution_id)) / node.node_id / str(attempt.retry_attempt)
 
     def _tell(self, node: NodeRecord, metadata: Any) -> None:
         node.message.closure.task_node_metadata.CopyFrom(metadata)

@@ -13,7 +13,7 @@ from flyteidl.core.execution_pb2 import NodeExecution
 from flytekit_sagemaker.clock import Clock
 from flytekit_sagemaker.sandbox import messages
 from flytekit_sagemaker.sandbox.bindings import END, START, Unbound, bound, holds
-from flytekit_sagemaker.sandbox.graph import Graph, inside_of, key_of, needs
+from flytekit_sagemaker.sandbox.graph import Graph, entity_key, inside_of, needs
 from flytekit_sagemaker.sandbox.store import ExecutionRecord, NodeRecord, Store
 from flytekit_sagemaker.sandbox.tasks import Failed, Tasks
 
@@ -81,10 +81,10 @@ class WorkflowRun:
     async def _target(self, node: Any, record: NodeRecord, outputs: Mapping[str, Any]) -> Any:
         target = node.WhichOneof("target")
         if target == "task_node":
-            template = self._graph.tasks[key_of(node.task_node.reference_id)]
+            template = self._graph.tasks[entity_key(node.task_node.reference_id)]
             return await self._tasks.run(self._execution, record, template, node.metadata)
         if target == "workflow_node":
-            template = self._graph.sub_workflows[key_of(node.workflow_node.sub_workflow_ref)]
+            template = self._graph.sub_workflows[entity_key(node.workflow_node.sub_workflow_ref)]
             return await self._workflow(template, record.inputs, record.message.id.node_id)
         chosen = _chosen(node, record.inputs)
         for other in inside_of(node):

@@ -44,6 +44,11 @@ def wait_for(marker: str) -> str:
 
 
 @workflow
+def lucky(marker: str) -> str:
+    return second_time_lucky(marker=marker)
+
+
+@workflow
 def inner(number: int) -> int:
     return double(number=double(number=number))
 

@@ -114,8 +114,7 @@ def test_a_failure_ends_what_runs_beside_it(registered: Client, signal_file: Pat
 
 
 def test_a_recoverable_failure_is_tried_again(registered: Client, tmp_path: Path) -> None:
-    task = registered.remote.fetch_task(name="flows.second_time_lucky", version=VERSION)
-    execution = registered.ended(registered.remote.execute(task, inputs={"marker": str(tmp_path / "marker")}))
+    execution = registered.ended(execute(registered, "flows.lucky", marker=str(tmp_path / "marker")))
     assert execution.outputs["o0"] == "lucky"
     assert [attempt.closure.phase for attempt in attempts(execution)] == [5, 3]
 
