@@ -43,7 +43,7 @@ protos: setup ## Make flytekit_sagemaker/_generated from protos/
 bench: setup ## Measure: each benchmark prints a table
 	@for each in benchmarks/*.py; do echo; echo "== $$each"; $(BIN)/python $$each || exit 1; done
 
-notebooks: setup ## Run the notebooks from top to bottom and keep what they show
+notebooks: .venv/.tests ## Run the notebooks from top to bottom and keep what they show
 	@$(BIN)/python notebooks/run.py
 
 clean: ## Remove what the other commands made

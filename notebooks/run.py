@@ -38,7 +38,7 @@ def run(path: Path, flyte_config: Path) -> nbformat.NotebookNode:
             resources={"metadata": {"path": folder}},
             extra_arguments=["--log-level=ERROR"],  # a kernel that listens on TCP says so in a warning
         )
-        client.execute(env={**os.environ, "PYTHONPATH": ""})
+        client.execute()
     notebook.metadata = {
         "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
         "language_info": {"name": "python"},
