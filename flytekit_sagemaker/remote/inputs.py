@@ -14,7 +14,7 @@ from flytekit.types.file import FlyteFile
 from flytekit_sagemaker.errors import InvalidInput, Problem, SageMakerError
 from flytekit_sagemaker.remote.admin import Admin
 from flytekit_sagemaker.remote.uploads import upload
-from flytekit_sagemaker.tasks.inputs import path_here
+from flytekit_sagemaker.tasks.inputs import at_uri, path_here
 
 
 def to_literals(admin: Admin, task: Any, inputs: dict[str, Any]) -> literals_pb2.LiteralMap:
@@ -47,8 +47,7 @@ def to_literals(admin: Admin, task: Any, inputs: dict[str, Any]) -> literals_pb2
 
 
 def _uploaded(admin: Admin, path: Path) -> FlyteFile | FlyteDirectory:
-    uri = upload(admin, path)
-    return FlyteDirectory(uri, remote_directory=False) if path.is_dir() else FlyteFile(uri, remote_path=False)
+    return at_uri(FlyteDirectory if path.is_dir() else FlyteFile, upload(admin, path))
 
 
 def _local_path(value: Any) -> Path | None:

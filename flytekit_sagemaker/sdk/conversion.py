@@ -17,6 +17,7 @@ from flytekit.types.file import FlyteFile
 
 from flytekit_sagemaker.errors import InvalidInput, Problem
 from flytekit_sagemaker.models.codec import Model
+from flytekit_sagemaker.tasks.inputs import at_uri
 
 
 def shown_type(python_type: Any) -> str:
@@ -70,12 +71,16 @@ def container_type(container: type, elements: Sequence[Any]) -> Any:
 def adapted(value: Any, python_type: Any) -> Any:
     """A constant in the form that flytekit takes: whole numbers as floats, tuples as lists, models of any form as such.
 
+    A URI of a file is taken for a place, as other URIs are.
+
     Raises:
         InvalidInput: when a model cannot be made of it.
     """
     members = [each for each in typing.get_args(python_type) if each is not NoneType]
     if accepts_none(python_type) and len(members) == 1:
         return None if value is None else adapted(value, members[0])
+    if isinstance(value, str) and value.startswith("file://") and is_data(python_type):
+        return at_uri(python_type, value)
     if python_type is float and type(value) is int:
         return float(value)
     if isinstance(python_type, type) and issubclass(python_type, Model) and not isinstance(value, Promise):

@@ -19,7 +19,6 @@ from flytekit.types.file import FlyteFile
 from flytekit_sagemaker.errors import InvalidInput, Problem, did_you_mean
 from flytekit_sagemaker.models.codec import Model
 from flytekit_sagemaker.models.training_job import Channel
-from flytekit_sagemaker.uris import local_path
 
 
 def channel_inputs(channels: Sequence[Channel]) -> dict[str, Any]:
@@ -207,19 +206,26 @@ def _data(value: Any, kind: Any, in_place: bool) -> Any:
         word = "file" if kind is FlyteFile else "directory"
         rule = f"must be a {word}: a path, a URI or a {kind.__name__}"
         raise InvalidInput("value", [Problem("", value, rule)])
+    if "://" in str(path):
+        return at_uri(kind, str(path))
     if FlyteContextManager.current_context().compilation_state is not None:
         return value if isinstance(value, kind) else str(path)
-    place = str(path) if "://" in str(path) else os.path.abspath(path)  # a job has another current directory
-    if not in_place:
-        if (local := path_here(place)) is not None and (rule := _rule_of_data(local, kind)):
+    place = os.path.abspath(path)  # a job has another current directory
+    if not in_place and (local := path_here(place)) is not None:
+        if rule := _rule_of_data(local, kind):
             raise InvalidInput("value", [Problem("", place, rule)])
         return kind(place)
-    return kind(place, remote_path=False) if kind is FlyteFile else kind(place, remote_directory=False)
+    return at_uri(kind, place)
+
+
+def at_uri(kind: Any, uri: str) -> Any:
+    """A FlyteFile or FlyteDirectory, whichever the kind is, that stays where it is; flytekit copies others."""
+    return kind(uri, remote_path=False) if issubclass(kind, FlyteFile) else kind(uri, remote_directory=False)
 
 
 def path_here(place: str) -> Path | None:
-    """Where on this machine a path or a URI points to; None where it points to elsewhere."""
-    return local_path(place) if "://" in place else Path(place)
+    """The path that a text is; None for a URI, be it of a file, which names a place that others know, too."""
+    return None if "://" in place else Path(place)
 
 
 def _rule_of_data(path: Path, kind: Any) -> str:
