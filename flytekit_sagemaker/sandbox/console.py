@@ -20,11 +20,18 @@ from flytekit_sagemaker.reporting.page import anchor, element, facts, page, sect
 from flytekit_sagemaker.reporting.progress import Progress
 from flytekit_sagemaker.reporting.wording import duration, moment
 from flytekit_sagemaker.sandbox.literals import shown
+from flytekit_sagemaker.sandbox.logs import last_lines
+from flytekit_sagemaker.sandbox.places import Places
 from flytekit_sagemaker.sandbox.store import ExecutionRecord, NodeRecord, Store, execution_key
 
 _BADGES = {"SUCCEEDED": "done", "FAILED": "failed", "TIMED_OUT": "failed", "RUNNING": "running", "QUEUED": "running"}
 _NOTE = "A sandbox for development: not Flyte itself."
 _SHOWN = 200
+
+
+def job_path(name: str) -> str:
+    """The path of the page with the logs of a job of the local SageMaker."""
+    return f"/console/jobs/{quote(name)}"
 
 
 def execution_path(project: str, domain: str, name: str) -> str:
@@ -39,9 +46,9 @@ class Console:
         url: where they are served.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, places: Places) -> None:
         self.url = ""
-        self._store = store
+        self._store, self._places = store, places
 
     def executions(self) -> str:
         """The latest executions."""
@@ -84,6 +91,15 @@ class Console:
         title = f"{message.id.name} {message.id.version}"
         return page(title, kicker, element("h1", escape(title)), section("Registered", element("pre", escape(content))))
 
+    def job(self, name: str) -> str | None:
+        """The logs of a training job, or of the trials of a tuning job; None when there are none."""
+        jobs = self._places.sagemaker / "training-jobs"
+        logs = [path for path in sorted(jobs.glob("*/*/log")) if f"{path.parts[-3]}-".startswith(f"{name}-")]
+        parts = (
+            section(f"{log.parts[-3]} on {log.parts[-2]}", element("pre", escape(last_lines(log)))) for log in logs
+        )
+        return page(f"Logs of {name}", _kicker(), element("h1", escape(name)), *parts) if logs else None
+
     def text(self, title: str, content: str) -> str:
         """A page of plain text, such as a log."""
         return page(title, _kicker(), element("h1", escape(title)), element("pre", escape(content)))
@@ -120,13 +136,27 @@ class Console:
 
     def _attempt(self, attempt: Any) -> str:
         closure = attempt.closure
+        said = json_format.MessageToDict(closure.custom_info)
+        progress = _progress(said)
+        links = [anchor(log.name, log.uri) for log in closure.logs]
+        if progress is not None:
+            links.append(anchor("Local SageMaker's log", self.url + job_path(progress.name)))
         about = {
             f"Attempt {attempt.id.retry_attempt + 1}": escape(TaskExecution.Phase.Name(closure.phase)),
-            "Links": " ".join(anchor(log.name, log.uri) for log in closure.logs),
-            "Says": escape(closure.reason),
+            "Links": " · ".join(links),
+            "Says": escape(closure.reason) if closure.reason != closure.error.message else "",
             "Error": element("pre", escape(closure.error.message)) if closure.error.message else "",
+            "Tells": escape(json.dumps(said)) if said and progress is None else "",
         }
-        return _progress(closure.custom_info) + facts(about)
+        return (progress_fragment(progress) if progress is not None else "") + facts(about)
+
+
+def _progress(said: Mapping[str, Any]) -> Progress | None:
+    """What a job of SageMaker is at; other tasks say what they like."""
+    try:
+        return Progress.from_dict(said) if said else None
+    except InvalidInput:
+        return None
 
 
 def _literals(literal_map: Any) -> str:
@@ -140,17 +170,6 @@ def _badge(phase: str) -> str:
 
 def _kicker(*links: str) -> str:
     return element("p", " · ".join([*links, escape(_NOTE)]), "kicker")
-
-
-def _progress(custom_info: Any) -> str:
-    """What a job of SageMaker is at; what other tasks say of themselves as it is."""
-    if not custom_info.fields:
-        return ""
-    said = json_format.MessageToDict(custom_info)
-    try:
-        return progress_fragment(Progress.from_dict(said))
-    except InvalidInput:
-        return element("pre", escape(json.dumps(said, indent=2)))
 
 
 def _took(closure: Any) -> str:

@@ -161,7 +161,7 @@ class Sandbox:
             parts.push_async_callback(engine.close)
             registry = Registry(store, tasks, clock)
             executions = Executions(store, registry, engine, self._places, clock)
-            proxy, console = DataProxy(executions, self._places), Console(store)
+            proxy, console = DataProxy(executions, self._places), Console(store, self._places)
             handlers = [
                 service(admin_pb2.DESCRIPTOR.services_by_name["AdminService"], Admin(store, registry, executions)),
                 service(dataproxy_pb2.DESCRIPTOR.services_by_name["DataProxyService"], proxy),

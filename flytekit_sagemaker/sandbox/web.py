@@ -86,6 +86,9 @@ def application(proxy: DataProxy, console: Console, store: Store, places: Places
             return _page(None)
         return _page(console.text(f"Log of {node}", last_lines(path, _LOG_LINES, _LOG_CHARACTERS)))
 
+    async def job(request: web.Request) -> web.Response:
+        return _page(console.job(request.match_info["name"]))
+
     async def entity(request: web.Request) -> web.Response:
         given = dict(request.match_info)
         kind = _KINDS.get(given.pop("kind"))
@@ -105,6 +108,7 @@ def application(proxy: DataProxy, console: Console, store: Store, places: Places
         f"{_EXECUTION}/nodes/{{node}}/deck": deck,
         f"{_EXECUTION}/nodes/{{node}}/{{attempt}}/log": log,
         _ENTITY: entity,
+        "/console/jobs/{name}": job,
     }.items():
         app.router.add_get(path, handler)
     return app

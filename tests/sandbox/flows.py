@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import time
+from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
-from flytekit import conditional, dynamic, task, workflow
+from flytekit import LaunchPlan, conditional, dynamic, task, workflow
 from flytekit.exceptions.user import FlyteRecoverableException
 
 
@@ -36,11 +39,54 @@ def second_time_lucky(marker: str) -> str:
 
 
 @task
+def fail_beside(marker: str) -> int:
+    waiting = Path(marker + ".waiting")
+    while not (waiting.exists() and waiting.read_text()):
+        time.sleep(0.01)
+    return fail(reason="it is broken")
+
+
+@task
 def wait_for(marker: str) -> str:
-    Path(marker + ".waiting").touch()
+    Path(marker + ".waiting").write_text(str(os.getpid()))
     while not Path(marker).exists():
         time.sleep(0.01)
     return marker
+
+
+@task(timeout=timedelta(seconds=0.5), retries=1)
+def too_long() -> int:
+    time.sleep(600)
+    return 0
+
+
+@task(cache=True, cache_version="1", cache_serialize=True)
+def note(path: str) -> int:
+    with Path(path).open("a") as file:
+        file.write("computed\n")
+    return 1
+
+
+@dataclass
+class Shape:
+    sides: int
+    names: list[str]
+
+
+@task
+def shape() -> tuple[dict[str, int], Shape]:
+    return {"a": 4}, Shape(5, ["x", "y"])
+
+
+@task
+def length(name: str, optional: int | None = None) -> int:
+    return len(name) + (optional or 0)
+
+
+@workflow
+def parts() -> tuple[int, int, int]:
+    sizes, found = shape()
+    return double(number=sizes["a"]), double(number=found.sides), length(name=found.names[1], optional=sizes["a"])
 
 
 @workflow
@@ -60,6 +106,9 @@ def adding(number: int = 3) -> int:
     return total(numbers=[left, right, 1], names={"left": left})
 
 
+adding_five = LaunchPlan.get_or_create(adding, "flows.adding_five", fixed_inputs={"number": 5})
+
+
 @workflow
 def choosing(number: int) -> int:
     return (
@@ -75,7 +124,7 @@ def choosing(number: int) -> int:
 
 @workflow
 def failing(marker: str) -> tuple[str, int]:
-    return wait_for(marker=marker), fail(reason="it is broken")
+    return wait_for(marker=marker), fail_beside(marker=marker)
 
 
 @dynamic

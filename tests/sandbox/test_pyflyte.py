@@ -8,10 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from flyteidl.core.catalog_pb2 import CatalogCacheStatus
+from flyteidl.core.execution_pb2 import NodeExecution, TaskExecution
+from flytekit.exceptions.user import FlyteInvalidInputException
 
 from flytekit_sagemaker.sandbox import Sandbox
 
-from .process import pyflyte
+from .process import gone, pyflyte
 from .support import DOMAIN, HOUR, PROJECT, Client, attempts, phase, remote_for
 
 HERE = Path(__file__).parent
@@ -110,13 +113,52 @@ def test_a_failure_ends_what_runs_beside_it(registered: Client, signal_file: Pat
     assert phase(execution) == "FAILED"
     assert "it is broken" in execution.error.message
     phases = {name: node.closure.phase for name, node in execution.node_executions.items()}
-    assert sorted(phases.values()) == [5, 6]  # failed, aborted
+    assert sorted(phases.values()) == [NodeExecution.FAILED, NodeExecution.ABORTED]
+    gone([int(signal_file.with_name("go.waiting").read_text())])
 
 
 def test_a_recoverable_failure_is_tried_again(registered: Client, tmp_path: Path) -> None:
     execution = registered.ended(execute(registered, "flows.lucky", marker=str(tmp_path / "marker")))
     assert execution.outputs["o0"] == "lucky"
-    assert [attempt.closure.phase for attempt in attempts(execution)] == [5, 3]
+    (node,) = execution.node_executions.values()
+    phases = [attempt.closure.phase for attempt in node.task_executions]
+    assert phases == [TaskExecution.FAILED, TaskExecution.SUCCEEDED]
+
+
+def test_an_attempt_that_takes_too_long_is_ended(registered: Client) -> None:
+    task = registered.remote.fetch_task(name="flows.too_long", version=VERSION)
+    execution = registered.ended(registered.remote.execute(task, inputs={}))
+    assert phase(execution) == "FAILED"
+    assert "longer than the 0.5 s" in execution.error.message
+    assert len(attempts(execution)) == 2
+
+
+def test_parts_of_outputs_are_inputs(registered: Client) -> None:
+    execution = registered.ended(execute(registered, "flows.parts"))
+    assert phase(execution) == "SUCCEEDED", execution.error
+    assert [execution.outputs[name] for name in ("o0", "o1", "o2")] == [8, 10, 5]
+
+
+def test_what_a_launch_plan_fixes_cannot_be_given(registered: Client) -> None:
+    execution = registered.ended(execute(registered, "flows.adding_five"))
+    assert execution.outputs["o0"] == 10 + 20 + 1 + 10
+    with pytest.raises(FlyteInvalidInputException) as raised:
+        execute(registered, "flows.adding_five", number=6)
+    assert "no input 'number'" in raised.value.__cause__.details()
+
+
+def test_a_serialized_cache_computes_once_and_anew_when_asked(registered: Client, tmp_path: Path) -> None:
+    task = registered.remote.fetch_task(name="flows.note", version=VERSION)
+    path = tmp_path / "computed"
+
+    def launch(**options: Any) -> Any:
+        return registered.remote.execute(task, inputs={"path": str(path)}, **options)
+
+    for execution in [launch() for _ in range(3)]:
+        assert registered.ended(execution).outputs["o0"] == 1
+    assert path.read_text().split() == ["computed"]
+    registered.ended(launch(overwrite_cache=True))
+    assert path.read_text().split() == ["computed"] * 2
 
 
 def test_a_dynamic_workflow_is_refused_in_a_sentence(registered: Client) -> None:
@@ -132,6 +174,6 @@ def test_a_workflow_takes_over_what_a_task_alone_has_computed(registered: Client
     within = registered.ended(execute(registered, "jobs.fitting", depth=5, limit=HOUR))
     assert phase(within) == "SUCCEEDED", within.error
     node = within.node_executions["n0"]
-    assert node.closure.task_node_metadata.cache_status == 2
+    assert node.closure.task_node_metadata.cache_status == CatalogCacheStatus.CACHE_HIT
     assert node.task_executions == []
     assert within.outputs["o0"] == pytest.approx(0.5)

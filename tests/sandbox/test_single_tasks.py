@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from flyteidl.core.catalog_pb2 import CatalogCacheStatus
 from flyteidl.core.execution_pb2 import TaskExecution
 from flytekit.exceptions.user import FlyteInvalidInputException
 
@@ -32,7 +33,7 @@ def test_the_second_launch_with_the_same_inputs_runs_nothing(client: Client, san
     assert second.outputs["training_job_name"] == first.outputs["training_job_name"]
     assert attempts(second) == []
     (node,) = second.node_executions.values()
-    assert node.closure.task_node_metadata.cache_status == 2
+    assert node.closure.task_node_metadata.cache_status == CatalogCacheStatus.CACHE_HIT
     other = client.ended(client.train(task, write="model/m=2"))
     assert other.outputs["training_job_name"] != first.outputs["training_job_name"]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import http.client
+import re
 from base64 import b64encode
 from pathlib import Path
 
@@ -74,6 +75,8 @@ def test_the_console_shows_an_execution(sandbox: Sandbox, client: Client) -> Non
     assert "w.shown" in page
     assert "&lt;b&gt;bold&lt;/b&gt;" in page
     assert "<b>bold</b>" not in page
+    log = re.findall(r'href="([^"]*/console/jobs/[^"]*)"', page)[0]
+    assert "&lt;b&gt;bold&lt;/b&gt;" in requests.get(log).text
     listed = requests.get(f"{sandbox.console_url}/console").text
     assert url in listed
     task = client.remote.register_task(scripted("w.task"), settings("v7"), "v7")
