@@ -19,6 +19,7 @@ from flytekit_sagemaker.reporting.deck import progress_fragment
 from flytekit_sagemaker.reporting.page import anchor, element, facts, page, section, table
 from flytekit_sagemaker.reporting.progress import Progress
 from flytekit_sagemaker.reporting.wording import duration, moment
+from flytekit_sagemaker.sandbox.identifiers import KINDS
 from flytekit_sagemaker.sandbox.literals import shown
 from flytekit_sagemaker.sandbox.logs import last_lines
 from flytekit_sagemaker.sandbox.places import Places
@@ -56,7 +57,8 @@ class Console:
         records, _ = self._store.executions(request)
         columns = [("Execution", ""), ("Runs", ""), ("Phase", ""), ("Started", ""), ("Took", "number")]
         rows = (self._row(record) for record in records)
-        return page("Executions", _kicker(), element("h1", "Executions"), table(columns, rows) or "<p>None yet.</p>")
+        shown_rows = table(columns, rows) or "<p>There are none yet.</p>"
+        return page("Executions", _kicker(), element("h1", "Executions"), section("The latest", shown_rows))
 
     def execution(self, key: tuple[str, str, str]) -> str | None:
         """The page of an execution; None when there is none."""
@@ -65,10 +67,10 @@ class Console:
             return None
         closure, spec = record.message.closure, record.message.spec
         about = {
-            "Runs": f"{escape(spec.launch_plan.name)} <code>{escape(spec.launch_plan.version)}</code>",
+            "Runs": _entity_link(self.url, spec.launch_plan),
             "In": escape(f"{key[0]} / {key[1]}"),
             "Started": moment(_time(closure, "started_at")),
-            "Took": _took(closure),
+            "Took": _took(closure, ended=record.ended),
             "Ended because": escape(closure.abort_metadata.cause),
         }
         nodes = self._store.all_nodes(record.message.id)
@@ -112,7 +114,7 @@ class Console:
             (escape(record.message.spec.launch_plan.name), ""),
             (escape(phase), "failed" if _BADGES.get(phase) == "failed" else ""),
             (moment(_time(closure, "created_at")), ""),
-            (_took(closure), "number"),
+            (_took(closure, ended=record.ended), "number"),
         ]
         return element("tr", "".join(element("td", content, css) for content, css in cells))
 
@@ -126,7 +128,7 @@ class Console:
         base = f"{self.url}{execution_path(*execution_key(identifier.execution_id))}/nodes/{quote(identifier.node_id)}"
         about = {
             "Phase": escape(NodeExecution.Phase.Name(closure.phase)),
-            "Took": _took(closure),
+            "Took": _took(closure, ended=closure.phase not in (NodeExecution.QUEUED, NodeExecution.RUNNING)),
             "Cache": cache,
             "Report": anchor("Open", f"{base}/deck") if closure.deck_uri else "",
         }
@@ -172,8 +174,20 @@ def _kicker(*links: str) -> str:
     return element("p", " · ".join([*links, escape(_NOTE)]), "kicker")
 
 
-def _took(closure: Any) -> str:
-    return escape(duration(closure.duration.ToMilliseconds() / 1000))
+def _took(closure: Any, *, ended: bool) -> str:
+    """How long it has taken, or takes so far."""
+    begun = _time(closure, "started_at")
+    if ended or begun is None:
+        return escape(duration(closure.duration.ToMilliseconds() / 1000))
+    return f"{escape(duration((datetime.now(timezone.utc) - begun).total_seconds()))} so far"
+
+
+def _entity_link(url: str, identifier: Any) -> str:
+    """A link to what an execution runs, at the address that flytekit makes for it."""
+    kind = KINDS[identifier.resource_type].replace(" ", "_")
+    place = f"/console/projects/{quote(identifier.project)}/domains/{quote(identifier.domain)}"
+    address = f"{url}{place}/{kind}/{quote(identifier.name)}/version/{quote(identifier.version)}"
+    return f"{anchor(identifier.name, address)} <code>{escape(identifier.version)}</code>"
 
 
 def _time(closure: Any, name: str) -> datetime | None:

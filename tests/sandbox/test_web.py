@@ -80,6 +80,7 @@ def test_the_console_shows_an_execution(sandbox: Sandbox, client: Client) -> Non
     listed = requests.get(f"{sandbox.console_url}/console").text
     assert url in listed
     task = client.remote.register_task(scripted("w.task"), settings("v7"), "v7")
+    assert client.remote.generate_console_url(client.remote.fetch_task(name="w.shown", version="v1")) in page
     assert "sagemaker_training_job_task" in requests.get(client.remote.generate_console_url(task)).text
     assert requests.get(f"{url}x").status_code == 404
     assert requests.get(f"{url}/nodes/wshown/deck").status_code == 200
