@@ -30,25 +30,33 @@ def modules_beside(root: Path, name: str) -> dict[str, Path]:
             relative = file.relative_to(root).as_posix()
             if relative not in found:
                 found[relative] = file
-                package = file.parent.relative_to(root).parts
-                left.extend(_imported(ast.parse(file.read_bytes(), str(file)), package))
+                left.extend(_imported(file, file.parent.relative_to(root).parts))
     return dict(sorted(found.items()))
 
 
 def _files_of(root: Path, name: str) -> Iterator[Path]:
     """The files that an import of a name runs: the packages around it, and its own."""
     parts = name.split(".")
-    if parts[0] in _INSTALLED:
+    if parts[0] in ("", *_INSTALLED):  # "": a relative import outside of any package, which fails anyway
         return
     for depth in range(1, len(parts) + 1):
         place = root.joinpath(*parts[:depth])
-        file = place / "__init__.py" if place.is_dir() else place.with_suffix(".py")
-        if file.is_file():
-            yield file
+        # As Python looks: a folder without __init__.py, of data perhaps, does not hide a module of its name.
+        for file in (place / "__init__.py", place.with_name(f"{place.name}.py")):
+            if file.is_file():
+                yield file
+                break
 
 
-def _imported(tree: ast.AST, package: tuple[str, ...]) -> Iterator[str]:
-    """The names that a module imports; of `from a import b`, both a and a.b, whichever is a module."""
+def _imported(file: Path, package: tuple[str, ...]) -> Iterator[str]:
+    """The names that a module imports; of `from a import b`, both a and a.b, whichever is a module.
+
+    A file that is no Python, or that of another version, imports nothing: whoever imports it has to expect that.
+    """
+    try:
+        tree = ast.parse(file.read_bytes(), str(file))
+    except (SyntaxError, ValueError):
+        return
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (each.name for each in node.names)

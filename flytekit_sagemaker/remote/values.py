@@ -8,7 +8,9 @@ from typing import Any
 from flytekit.core.type_engine import TypeEngine
 from flytekit.models.core.identifier import WorkflowExecutionIdentifier
 from flytekit.models.interface import TypedInterface
-from flytekit.models.literals import Blob, Literal, LiteralMap, Scalar
+from flytekit.models.literals import Blob, Literal, LiteralCollection, LiteralMap, Scalar, Union
+from flytekit.types.directory import FlyteDirectory
+from flytekit.types.file import FlyteFile
 
 from flytekit_sagemaker.errors import UserError, did_you_mean
 from flytekit_sagemaker.remote.admin import Admin
@@ -65,27 +67,40 @@ class Values(Mapping[str, Any]):
 
     def _value(self, name: str) -> Any:
         literal = self._literals[name]
-        blob = _blob(literal)
-        if blob is None:
-            return self._converted(literal, name)
-        if (path := local_path(blob.uri)) is None:
-            value = self._converted(literal, name)
-        else:  # flytekit takes no file:// URI for a directory
-            value = self._converted(Literal(scalar=Scalar(blob=Blob(blob.metadata, str(path)))), name)
-            value._remote_source = blob.uri  # what the next task is given: not uploaded again
-        value.uri = blob.uri
-        return value
+        return _with_uris(self._converted(_at_paths(literal), name), literal)
 
     def _converted(self, literal: Literal, name: str) -> Any:
         with self._admin.remote.remote_context() as context:
             return TypeEngine.to_python_value(context, literal, self._kinds[name])
 
 
-def _blob(literal: Literal) -> Blob | None:
+def _at_paths(literal: Literal) -> Literal:
+    """A literal with paths in place of ``file://`` URIs, of which flytekit takes none; however deep they are."""
+    if literal.collection is not None:
+        return Literal(collection=LiteralCollection([_at_paths(each) for each in literal.collection.literals]))
+    if literal.map is not None:
+        return Literal(map=LiteralMap({name: _at_paths(each) for name, each in literal.map.literals.items()}))
     scalar = literal.scalar
     if scalar is not None and scalar.union is not None:
-        scalar = scalar.union.value.scalar
-    return None if scalar is None else scalar.blob
+        return Literal(scalar=Scalar(union=Union(_at_paths(scalar.union.value), scalar.union.stored_type)))
+    if scalar is None or scalar.blob is None or (path := local_path(scalar.blob.uri)) is None:
+        return literal
+    return Literal(scalar=Scalar(blob=Blob(scalar.blob.metadata, str(path))))
+
+
+def _with_uris(value: Any, literal: Literal) -> Any:
+    """A value whose files and directories have the ``uri`` of their literal."""
+    if isinstance(value, list) and literal.collection is not None:
+        return [_with_uris(each, one) for each, one in zip(value, literal.collection.literals, strict=True)]
+    if isinstance(value, dict) and literal.map is not None:
+        return {name: _with_uris(each, literal.map.literals[name]) for name, each in value.items()}
+    scalar = literal.scalar
+    if scalar is not None and scalar.union is not None:
+        return _with_uris(value, scalar.union.value)
+    if isinstance(value, (FlyteFile, FlyteDirectory)) and scalar is not None and scalar.blob is not None:
+        value._remote_source = scalar.blob.uri  # what the next task is given: not uploaded again
+        value.uri = scalar.blob.uri
+    return value
 
 
 class UnknownName(UserError, KeyError):
