@@ -107,9 +107,13 @@ class Attempt:
         creating = asyncio.ensure_future(self.runner.create(work))
         try:
             await asyncio.shield(creating)
-        finally:  # even when it is cancelled: who ends the attempt has to know what was created
-            self._record.resource_meta = await creating
-            self.store.save_attempt(self._record)
+        except asyncio.CancelledError:  # who ends the attempt has to know what is created nevertheless
+            await asyncio.wait((creating,))
+            raise
+        finally:
+            if creating.done() and not creating.exception():
+                self._record.resource_meta = creating.result()
+                self.store.save_attempt(self._record)
 
     async def _followed(self) -> Any:
         """The report of the end."""

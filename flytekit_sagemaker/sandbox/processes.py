@@ -78,6 +78,8 @@ class ProcessRunner:
         if run is None and any((folder / name).exists() for name in _RESULTS):  # it had ended under another sandbox
             run = _Run(TaskExecution.SUCCEEDED)
         run = run or self._start(resource_meta)
+        if run.phase in (TaskExecution.SUCCEEDED, TaskExecution.RETRYABLE_FAILED):
+            self._runs.pop(resource_meta, None)
         resource = agent_pb2.Resource(phase=run.phase, message=run.reason)
         resource.log_links.append(execution_pb2.TaskLog(name="Log", uri=self._url_of_log(folder)))
         if (folder / FUTURES).exists():

@@ -80,7 +80,8 @@ class Tasks:
         key = results.result_key(template, caching.version, node.inputs)
         overwrite = execution.message.spec.overwrite_cache
         async with self._turn(key, caching.serialized):
-            found = None if overwrite else self.store.result(key)
+            begun = bool(self.store.attempts(node.message.id))  # under an earlier sandbox
+            found = None if overwrite or begun else self.store.result(key)
             if found is not None:
                 outputs, source = found
                 self._tell(node, results.told(CatalogCacheStatus.CACHE_HIT, template, caching.version, key, source))

@@ -43,8 +43,8 @@ class SandboxProcess:
         return self.process.wait(DEADLINE_IN_SECONDS)
 
     def children(self) -> list[int]:
-        """The processes that this one has started, and those that they have."""
-        return _below(self.process.pid)
+        """The processes that belong to this one."""
+        return below(self.process.pid)
 
 
 @contextmanager
@@ -95,7 +95,8 @@ def gone(pids: Sequence[int]) -> None:
     eventually(lambda: [pid for pid in pids if is_running(pid)], lambda running: not running)
 
 
-def _below(pid: int) -> list[int]:
+def below(pid: int) -> list[int]:
+    """The processes that a process has started, and those that they have."""
     found = []
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
@@ -104,5 +105,5 @@ def _below(pid: int) -> list[int]:
             continue
         if parent == pid:
             child = int(stat.parent.name)
-            found += [child, *_below(child)]
+            found += [child, *below(child)]
     return found

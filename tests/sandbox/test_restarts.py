@@ -19,7 +19,7 @@ from flytekit_sagemaker.sandbox import Sandbox
 from flytekit_sagemaker.types import HyperparameterTuningObjectiveType, HyperparameterTuningStrategy
 from tests.local.support import eventually
 
-from .process import gone, served
+from .process import below, gone, served
 from .support import HOUR, Client, attempts, phase, remote_for, scripted
 
 on_linux = pytest.mark.skipif(sys.platform != "linux", reason="the tests find processes in /proc")
@@ -70,15 +70,14 @@ def test_an_execution_goes_on_after_its_sandbox_was_killed(
 
 
 @on_linux
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda each: each.name)
 def test_it_ends_with_all_it_has_started_when_it_is_told_to(
-    tmp_path: Path, images: dict[str, list[str]], signal_file: Path, number: signal.Signals
+    tmp_path: Path, images: dict[str, list[str]], signal_file: Path
 ) -> None:
     with served(tmp_path / "root", images) as process:
         tune(process.client(), signal_file)
         eventually(lambda: list(tmp_path.glob("go.*")), bool)
         children = process.children()
-        assert process.end(number) == 0
+        assert process.end(signal.SIGTERM) == 0
         gone(children)
 
 
@@ -117,13 +116,12 @@ def test_what_has_ended_is_still_there(tmp_path: Path, images: dict[str, list[st
 def test_the_connector_service_is_started_again_when_it_dies(
     tmp_path: Path, images: dict[str, list[str]], signal_file: Path
 ) -> None:
-    with served(tmp_path / "root", images) as sandbox:
-        client = sandbox.client()
+    with Sandbox(tmp_path / "root", images=images) as sandbox:
+        client = Client(remote_for(sandbox))
         execution = client.train(scripted("m.on"), wait_for=str(signal_file), write="model/m=1")
         eventually(lambda: list(tmp_path.glob("go.*")), bool)
-        for pid in sandbox.children():
-            command = Path(f"/proc/{pid}/cmdline").read_bytes()
-            if b"sandbox.connector_service" in command:
+        for pid in below(os.getpid()):
+            if b"sandbox.connector_service" in Path(f"/proc/{pid}/cmdline").read_bytes():
                 os.kill(pid, signal.SIGKILL)
         signal_file.touch()
         ended = client.ended(execution)
@@ -152,3 +150,4 @@ def test_it_says_what_runs_where_and_what_it_is_for(tmp_path: Path) -> None:
         assert f"export FLYTECTL_CONFIG={sandbox.config_file}" in sandbox.said
         for line in sandbox.config_file.read_text().splitlines():
             assert line in sandbox.said
+        assert sandbox.end(signal.SIGINT) == 0
