@@ -7,6 +7,7 @@ long as the process lives that has the other end of standard input.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import importlib
 import os
 import sys
@@ -39,13 +40,16 @@ async def serve(socket: str, modules: Sequence[str]) -> None:
     await server.wait_for_termination()
 
 
-def _end_with_starter() -> None:
+def _end_with_starter(socket: str) -> None:
     """End this process as soon as nobody has the other end of standard input any more, whatever has become of them."""
     while os.read(0, 1024):
         pass
+    with contextlib.suppress(OSError):  # the starter may have done so
+        os.unlink(socket)
+        os.rmdir(os.path.dirname(socket))
     os._exit(0)
 
 
 if __name__ == "__main__":
-    threading.Thread(target=_end_with_starter, daemon=True).start()
+    threading.Thread(target=_end_with_starter, args=(sys.argv[1],), daemon=True).start()
     asyncio.run(serve(sys.argv[1], sys.argv[2:]))

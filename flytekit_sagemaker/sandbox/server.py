@@ -193,6 +193,9 @@ class Sandbox:
         except (OSError, ValueError):
             last = {}
         usable = {name: int(port) for name, port in last.items() if _is_free(int(port))}
+        for port in filter(None, self._ports.values()):
+            if not _is_free(port):  # gRPC would say so in a log line of its own
+                raise _taken(port, "something else has it")
         chosen = {name: port or usable.get(name, 0) for name, port in self._ports.items()}
         if chosen["sagemaker"] != last.get("sagemaker", chosen["sagemaker"]) and store.unfinished():
             raise CannotStart(
