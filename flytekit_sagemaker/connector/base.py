@@ -205,7 +205,7 @@ class JobConnector(AsyncConnectorBase):  # type: ignore[misc]
         self, template: Any, output_prefix: str, inputs: Any, execution: Any
     ) -> tuple[JobMetadata, Mapping[str, Any] | None]:
         """The job to be and the request for it; no request when there can be none."""
-        identity = identity_of(template, execution)
+        identity = identity_of(template, execution, output_prefix)
         prefix = self.kind.name_prefix(settings.current().text("job_name_prefix"))
         meta = JobMetadata(
             name=identity.job_name(self.kind.name_length, prefix),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import uuid
 from typing import Any
 
@@ -12,13 +13,15 @@ from flytekit_sagemaker.requests.names import JobIdentity
 _ROLE_ANNOTATIONS = ("eks.amazonaws.com/role-arn", "iam.amazonaws.com/role")
 
 
-def identity_of(template: Any, execution_metadata: Any) -> JobIdentity:
+def identity_of(template: Any, execution_metadata: Any, output_prefix: str) -> JobIdentity:
     """The attempt that a job is made for.
 
     Args:
         template: the task template.
         execution_metadata: flytekit's ``TaskExecutionMetadata``; None or empty outside a Flyte cluster, where nobody
             else knows the job, so that any unique name will do.
+        output_prefix: where the outputs of the attempt go; Flyte gives each attempt a place of its own, and the same
+            again when it repeats a call.
     """
     task = template.id.name if template.id else ""
     version = template.id.version if template.id else ""
@@ -35,6 +38,7 @@ def identity_of(template: Any, execution_metadata: Any) -> JobIdentity:
         task=(attempt.task_id and attempt.task_id.name) or task,
         version=(attempt.task_id and attempt.task_id.version) or version,
         attempt=attempt.retry_attempt,
+        place=hashlib.sha256(output_prefix.encode()).hexdigest()[:16],
     )
 
 

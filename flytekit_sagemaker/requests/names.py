@@ -16,7 +16,7 @@ TUNING_JOB_NAME_LENGTH = 32
 DEFAULT_PREFIX = "flyte"
 _HASH_LENGTH = 8
 _TAG_PREFIX = "flyte-"
-_TAG_NAMES = ("project", "domain", "execution", "node", "task", "version", "attempt")
+_TAG_NAMES = ("project", "domain", "execution", "node", "task", "version", "attempt", "place")
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,8 @@ class JobIdentity:
         task: full name of the task.
         version: version of the task.
         attempt: number of the attempt, from 0.
+        place: made of where its outputs go. Nodes of sub-workflows, dynamic tasks and map tasks may share an id within
+            one execution; no two attempts share a place.
     """
 
     project: str
@@ -38,6 +40,7 @@ class JobIdentity:
     task: str = ""
     version: str = ""
     attempt: int = 0
+    place: str = ""
 
     def job_name(self, length: int, prefix: str = DEFAULT_PREFIX) -> str:
         """A legal job name of at most ``length`` characters, unique to this attempt.
@@ -46,7 +49,8 @@ class JobIdentity:
         lists jobs); then what is readable; then a hash.
         """
         readable = "-".join(part for part in (self.execution, self.node, str(self.attempt)) if part)
-        attempt = (self.project, self.domain, self.execution, self.node, str(self.attempt))
+        attempt = [self.project, self.domain, self.execution, self.node, str(self.attempt)]
+        attempt += [self.place] if self.place else []
         digest = hashlib.sha256("\0".join(attempt).encode()).hexdigest()[:_HASH_LENGTH]
         slug = re.sub(r"[^a-zA-Z0-9]+", "-", readable)[: length - len(prefix) - _HASH_LENGTH - 2].strip("-")
         return "-".join(part for part in (prefix, slug, digest) if part)

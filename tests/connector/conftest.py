@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import uuid
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -88,7 +89,9 @@ class Flyte:
         literals = literals.to_flyte_idl()
         for name, literal in (replaced or {}).items():
             literals.literals[name].CopyFrom(literal)
-        prefix = prefix or self.folder / uuid.uuid4().hex
+        who = who or execution()
+        attempt = hashlib.sha256(who.task_execution_id.SerializeToString(deterministic=True)).hexdigest()
+        prefix = prefix or self.folder / attempt  # the same place again when a call is repeated, as in Flyte
         if without_container:
             template.ClearField("container")
         if template.HasField("container"):
@@ -97,7 +100,7 @@ class Flyte:
             template=template,
             inputs=literals,
             output_prefix=str(prefix),
-            task_execution_metadata=who or execution(),
+            task_execution_metadata=who,
         )
         meta = (await self.stub.CreateTask(request)).resource_meta
         self.prefixes[meta] = prefix

@@ -40,13 +40,23 @@ def metadata(identity: str = "", eks: str = "", kube2iam: str = "") -> TaskExecu
 
 
 def test_a_job_is_of_the_attempt_that_flyte_names() -> None:
-    found = identity_of(template(), TaskExecutionMetadata.from_flyte_idl(execution("f00d", attempt=2)))
-    assert found == JobIdentity("p", "d", "f00d", "n0", "m.task", "v1", 2)
+    metadata = TaskExecutionMetadata.from_flyte_idl(execution("f00d", attempt=2))
+    found = identity_of(template(), metadata, "s3://bucket/f00d/n0/2")
+    assert found == JobIdentity("p", "d", "f00d", "n0", "m.task", "v1", 2, found.place)
+
+
+def test_nodes_of_one_id_in_several_parts_of_a_workflow_have_jobs_of_their_own() -> None:
+    metadata = TaskExecutionMetadata.from_flyte_idl(execution("f00d"))
+    places = ["s3://bucket/f00d/n0-dn0/0", "s3://bucket/f00d/n1-dn0/0", "s3://bucket/f00d/n1-dn0/0"]
+    one, other, again = (identity_of(template(), metadata, place) for place in places)
+    for length in (32, 63):
+        assert one.job_name(length) != other.job_name(length) == again.job_name(length)
+    assert one.tags() != other.tags() == again.tags()
 
 
 @pytest.mark.parametrize("nobody", [None, TaskExecutionMetadata.from_flyte_idl(Message())])
 def test_outside_a_cluster_every_job_is_its_own(nobody: Any) -> None:
-    one, other = (identity_of(template(), nobody) for _ in range(2))
+    one, other = (identity_of(template(), nobody, "s3://bucket/place") for _ in range(2))
     assert one.job_name(63) != other.job_name(63)
     assert one.task == TRAIN.name
 
