@@ -126,8 +126,15 @@ class MappedTrainingJobs(ArrayNodeMapTask):  # type: ignore[misc]
                 threads.shutdown(wait=False, cancel_futures=True)
                 jobs.stop()
                 raise
-        ended = [_NOTHING if each.exception() else getattr(each.result(), "val", _NOTHING) for each in begun]
+        ended = [_NOTHING if each.exception() else _literal(each.result()) for each in begun]
         return LiteralMap({name: Literal(collection=LiteralCollection(ended)) for name in self.interface.outputs})
+
+
+def _literal(result: Any) -> Any:
+    """The one output of an element; flytekit puts one that has a name into a tuple."""
+    if isinstance(result, tuple):
+        (result,) = result
+    return getattr(result, "val", _NOTHING)
 
 
 def _wait(begun: list[Future[Any]], failures_allowed: int, to_the_end: bool) -> None:

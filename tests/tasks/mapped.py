@@ -50,6 +50,11 @@ def alone(folder: str, name: str) -> bool:
 
 
 @custom_training_job_task(training_job_config=CONFIG)
+def named_root(square: int) -> NamedTuple("Root", root=float):  # type: ignore[valid-type]
+    return (square**0.5,)
+
+
+@custom_training_job_task(training_job_config=CONFIG)
 def root(square: int) -> float:
     """The square root, if there is one."""
     if square < 0:

@@ -86,6 +86,10 @@ def test_no_more_jobs_run_at_a_time_than_concurrency_says(boto: Any, tmp_path: P
     assert one_by_one(name=["a", "b", "c"]) == [True, True, True]
 
 
+def test_an_output_may_have_a_name(boto: Any) -> None:
+    assert map_task(mapped.named_root)(square=[4, 9]) == [2, 3]
+
+
 def test_a_failure_says_which_element_it_was_and_why(boto: Any) -> None:
     with pytest.raises(JobFailed, match=r"(?s)Element 1 of 2: .*-4 has no root"):
         map_task(mapped.root)(square=[4, -4])
