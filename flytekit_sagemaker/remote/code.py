@@ -19,6 +19,7 @@ from flytekit.core.tracker import extract_task_module
 
 from flytekit_sagemaker.errors import UserError
 from flytekit_sagemaker.remote.modules import modules_beside
+from flytekit_sagemaker.remote.pickles import digest_of_pickle
 from flytekit_sagemaker.tasks import interactive
 from flytekit_sagemaker.tasks.rendering import folder_of_module
 
@@ -30,12 +31,14 @@ class Code:
     """Code that a job needs beside its image.
 
     Attributes:
-        content: the file as it is uploaded, the same for the same code.
+        content: the file as it is uploaded.
         file_name: its name, which tells flytekit how to read it.
+        digest: changes when the code does.
     """
 
     content: bytes
     file_name: str
+    digest: str
 
     @classmethod
     def of(cls, task: Any) -> Code | None:
@@ -44,18 +47,15 @@ class Code:
         if function_task is None:
             return None
         if interactive.is_interactive(function_task):
-            return cls(interactive.pickled(function_task), PICKLE_FILE_PATH)
+            pickled = interactive.pickled(function_task)
+            return cls(pickled, PICKLE_FILE_PATH, digest_of_pickle(pickled))
         root = folder_of_module(function_task)
         if not root:
             raise UserError(f"the code of {function_task.name} is in no file, so no job can import it")
         if Path(root).name in ("site-packages", "dist-packages"):
             return None
-        return cls(_archive(modules_beside(Path(root), extract_task_module(function_task)[1])), _ARCHIVE)
-
-    @property
-    def digest(self) -> str:
-        """Changes when the code does."""
-        return hashlib.sha256(self.content).hexdigest()
+        archive = _archive(modules_beside(Path(root), extract_task_module(function_task)[1]))
+        return cls(archive, _ARCHIVE, hashlib.sha256(archive).hexdigest())
 
     @contextmanager
     def as_file(self) -> Iterator[Path]:

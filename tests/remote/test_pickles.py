@@ -1,0 +1,68 @@
+"""Functions that were typed into a notebook: the same code has the same digest, in whichever kernel and cell."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+pytest.importorskip("IPython")
+
+KERNEL = """
+import sys
+from IPython.core.interactiveshell import InteractiveShell
+
+shell = InteractiveShell.instance()
+shell.user_module = sys.modules["__main__"]
+for cell in {cells!r}:
+    shell.run_cell(cell, store_history=True).raise_error()
+"""
+IMPORTS = """
+from typing import NamedTuple
+from flytekit_sagemaker import custom_training_job_task
+from flytekit_sagemaker.models.training_job import TrainingJobConfig
+from flytekit_sagemaker.remote.code import Code
+from flytekit_sagemaker.sdk.tasks import inputs, outputs
+from flytekit_sagemaker.sdk.types import Types
+CONFIG = TrainingJobConfig(instance_type="ml.m5.large", volume_size_in_gb=5)
+"""
+FUNCTIONS = """
+class Out(NamedTuple):
+    first: float
+    second: str
+
+def helper(value):
+    return 2 * value
+
+@custom_training_job_task(training_job_config=CONFIG)
+def fit(number: int) -> Out:
+    return Out(helper(1.0), "text")
+
+@inputs(number=Types.Integer)
+@outputs(half=Types.Float)
+@custom_training_job_task(training_job_config=CONFIG)
+def halve(wf_params, number, half):
+    half.set(number / 2)
+"""
+SHOW = "print(Code.of(fit).digest, Code.of(halve).digest)"
+
+
+def digests(seed: str, *cells: str) -> list[str]:
+    program, environment = KERNEL.format(cells=cells), {**os.environ, "PYTHONHASHSEED": seed}
+    ran = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
+    return ran.stdout.splitlines()
+
+
+def test_a_cell_that_runs_again_and_a_new_kernel_change_nothing() -> None:
+    first = digests("1", IMPORTS, FUNCTIONS, SHOW, FUNCTIONS, SHOW)
+    again = digests("2", IMPORTS, "spare = 1", FUNCTIONS, SHOW)
+    assert len({*first, *again}) == 1
+
+
+def test_a_changed_helper_or_field_changes_what_uses_it() -> None:
+    helper, field = FUNCTIONS.replace("2 * value", "3 * value"), FUNCTIONS.replace("second", "other")
+    shown = [each.split() for each in digests("1", IMPORTS, FUNCTIONS, SHOW, helper, SHOW, field, SHOW)]
+    assert len({fit for fit, _ in shown}) == 3
+    assert len({halve for _, halve in shown}) == 1
