@@ -34,6 +34,15 @@ _FOR_NOW = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc
 _PAGE = 100
 
 
+class ExecutionId(WorkflowExecutionIdentifier):  # type: ignore[misc]
+    """Project, domain and name of an execution; as a text ``project:domain:name``."""
+
+    def __str__(self) -> str:
+        return f"{self.project}:{self.domain}:{self.name}"
+
+    __repr__ = __str__
+
+
 class NotThere(UserError):
     """Flyte does not know what was asked for."""
 
@@ -85,16 +94,16 @@ class Admin:
         return cls(remote, project, domain)
 
     @staticmethod
-    def identifier_of(execution: Any, project: str | None, domain: str | None) -> WorkflowExecutionIdentifier:
+    def identifier_of(execution: Any, project: str | None, domain: str | None) -> ExecutionId:
         """The identifier of an execution, out of an identifier, ``project:domain:name`` or a name."""
         if isinstance(execution, str):
             parts = execution.removeprefix("ex:").split(":")
             if len(parts) == 3:
-                return WorkflowExecutionIdentifier(*parts)
+                return ExecutionId(*parts)
             if len(parts) == 1 and execution and project and domain:
-                return WorkflowExecutionIdentifier(project, domain, execution)
+                return ExecutionId(project, domain, execution)
         elif all(isinstance(getattr(execution, part, None), str) for part in ("project", "domain", "name")):
-            return WorkflowExecutionIdentifier(execution.project, execution.domain, execution.name)
+            return ExecutionId(execution.project, execution.domain, execution.name)
         rule = "must be the id of an execution: project:domain:name, or its name together with project and domain"
         raise InvalidInput("the execution", [Problem("execution", execution, rule)])
 
@@ -125,7 +134,7 @@ class Admin:
 
     def launch(
         self, task: identifier_pb2.Identifier, inputs: literals_pb2.LiteralMap, *, overwrite_cache: bool
-    ) -> WorkflowExecutionIdentifier:
+    ) -> ExecutionId:
         """Launch one execution of a registered task."""
         # The name is chosen here, so that a call whose answer is lost can be repeated: flytekit repeats by itself.
         name = f"f{uuid.uuid4().hex[:19]}"
@@ -141,17 +150,17 @@ class Admin:
                 overwrite_cache=overwrite_cache,
             ),
         )
-        identifier = WorkflowExecutionIdentifier(self.project, self.domain, name)
+        identifier = ExecutionId(self.project, self.domain, name)
         with suppress(AlreadyThere):
             self.call("create_execution", request)
         return identifier
 
-    def execution(self, identifier: WorkflowExecutionIdentifier) -> execution_pb2.Execution:
+    def execution(self, identifier: ExecutionId) -> execution_pb2.Execution:
         """An execution as it is now."""
         request = execution_pb2.WorkflowExecutionGetRequest(id=identifier.to_flyte_idl())
         return self.call("get_execution", request)
 
-    def data(self, identifier: WorkflowExecutionIdentifier, side: str) -> literals_pb2.LiteralMap:
+    def data(self, identifier: ExecutionId, side: str) -> literals_pb2.LiteralMap:
         """The ``inputs`` or ``outputs`` of an execution, fetched from the store where they are too big."""
         request = execution_pb2.WorkflowExecutionGetDataRequest(id=identifier.to_flyte_idl())
         answer = self.call("get_execution_data", request)
@@ -176,7 +185,7 @@ class Admin:
             resource_type=kind, project=self.project, domain=self.domain, name=name, version=version
         )
 
-    def node(self, identifier: WorkflowExecutionIdentifier) -> node_execution_pb2.NodeExecution | None:
+    def node(self, identifier: ExecutionId) -> node_execution_pb2.NodeExecution | None:
         """The one node of a single task's execution, as soon as there is one."""
         request = node_execution_pb2.NodeExecutionListRequest(
             workflow_execution_id=identifier.to_flyte_idl(), limit=_PAGE
@@ -190,7 +199,7 @@ class Admin:
         found = self.call("list_task_executions_paginated", request).task_executions
         return sorted(found, key=lambda each: each.id.retry_attempt)
 
-    def terminate(self, identifier: WorkflowExecutionIdentifier, cause: str) -> None:
+    def terminate(self, identifier: ExecutionId, cause: str) -> None:
         """End an execution; one that has ended stays as it is."""
         self.call(
             "terminate_execution",

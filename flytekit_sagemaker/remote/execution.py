@@ -10,10 +10,9 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from flytekit.core.interface import Interface
-from flytekit.models.core.identifier import WorkflowExecutionIdentifier
 
 from flytekit_sagemaker.errors import JobFailed, TransientError, UserError
-from flytekit_sagemaker.remote.admin import Admin
+from flytekit_sagemaker.remote.admin import Admin, ExecutionId
 from flytekit_sagemaker.remote.report import Report, fetch_report
 from flytekit_sagemaker.remote.states import State, state_of
 from flytekit_sagemaker.remote.values import Values
@@ -39,9 +38,7 @@ class Execution:
     What the properties say is as of the last :meth:`sync`, which :meth:`wait` does all the time.
     """
 
-    def __init__(
-        self, admin: Admin, identifier: WorkflowExecutionIdentifier, interface: Interface | None = None
-    ) -> None:
+    def __init__(self, admin: Admin, identifier: ExecutionId, interface: Interface | None = None) -> None:
         self._admin = admin
         self._id = identifier
         self._interface = interface
@@ -50,7 +47,7 @@ class Execution:
         self._shown_in_cell: int | None = None
 
     @property
-    def id(self) -> WorkflowExecutionIdentifier:
+    def id(self) -> ExecutionId:
         """Project, domain and name, by which ``fetch_execution`` finds it again."""
         return self._id
 
@@ -162,7 +159,7 @@ class Execution:
                             shown.add(note)
                             display.note(note)
             except KeyboardInterrupt:
-                display.note(f"It runs on; terminate() ends it. {self._text_id}")
+                display.note(f"It runs on; terminate() ends it. {self._id}")
                 raise
             finally:
                 self._shown_in_cell = _cell()
@@ -181,7 +178,7 @@ class Execution:
             self.sync()
 
     def __repr__(self) -> str:
-        return f"<Execution {self._text_id}: {self._state.phase if self._state else 'launched'}>"
+        return f"<Execution {self._id}: {self._state.phase if self._state else 'launched'}>"
 
     def _repr_html_(self) -> str:
         state = self._known
@@ -200,10 +197,6 @@ class Execution:
     def _known(self) -> State:
         return self._state or self.sync()._known
 
-    @property
-    def _text_id(self) -> str:
-        return f"{self._id.project}:{self._id.domain}:{self._id.name}"
-
     def _states(self, limit: float | None) -> Iterator[State]:
         """The state again and again until the end; a Flyte that does not answer for a while is asked again."""
         begin, wait, answered = time.monotonic(), _FIRST_LOOK_IN_SECONDS, time.monotonic()
@@ -217,14 +210,14 @@ class Execution:
             if self._state is not None and self._state.is_done:
                 return
             if limit is not None and time.monotonic() - begin >= limit:
-                raise TimeoutError(f"{self._text_id} has not ended after {limit:g} s; it runs on")
+                raise TimeoutError(f"{self._id} has not ended after {limit:g} s; it runs on")
             left = wait if limit is None else min(wait, limit - (time.monotonic() - begin))
             time.sleep(max(left, 0))
             wait = min(wait * _SLOWDOWN, _LONGEST_WAIT_IN_SECONDS)
 
     def _notes(self, state: State) -> list[str]:
         """Sentences about it that stay true, in the order in which they come."""
-        notes = [f"{state.task}, execution {self._text_id}: {self.console_url}"]
+        notes = [f"{state.task}, execution {self._id}: {self.console_url}"]
         notes += [f"{label}: {url}" for label, url in state.links.items()]
         if state.attempts > 1:
             notes.append(f"Attempt {state.attempts}")

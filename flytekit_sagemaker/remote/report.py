@@ -9,10 +9,9 @@ from pathlib import Path
 import requests
 from flyteidl.core import identifier_pb2
 from flyteidl.service import dataproxy_pb2
-from flytekit.models.core.identifier import WorkflowExecutionIdentifier
 
 from flytekit_sagemaker.errors import UserError
-from flytekit_sagemaker.remote.admin import Admin, NotThere
+from flytekit_sagemaker.remote.admin import Admin, ExecutionId, NotThere
 from flytekit_sagemaker.remote.states import State
 
 _FRAME = "width:100%;height:{height}px;border:1px solid #8884;border-radius:6px"
@@ -42,7 +41,7 @@ class Report:
         return f'<iframe title="Report" style="{frame}" srcdoc="{escape(self.html)}"></iframe>'
 
 
-def fetch_report(admin: Admin, identifier: WorkflowExecutionIdentifier, state: State) -> Report:
+def fetch_report(admin: Admin, identifier: ExecutionId, state: State) -> Report:
     """Fetch the report of an execution through Flyte.
 
     Raises:

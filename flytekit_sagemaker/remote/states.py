@@ -6,12 +6,11 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from flyteidl.core import catalog_pb2, execution_pb2
-from flytekit.models.core.identifier import WorkflowExecutionIdentifier
+from flyteidl.core import catalog_pb2, execution_pb2, identifier_pb2
 from google.protobuf import json_format
 
-from flytekit_sagemaker.errors import InvalidInput
-from flytekit_sagemaker.remote.admin import Admin
+from flytekit_sagemaker.errors import InvalidInput, UserError
+from flytekit_sagemaker.remote.admin import Admin, ExecutionId
 from flytekit_sagemaker.reporting.progress import Progress
 
 _ENDED = ("SUCCEEDED", "FAILED", "ABORTED", "TIMED_OUT")
@@ -60,9 +59,13 @@ class State:
         return self.phase == "SUCCEEDED"
 
 
-def state_of(admin: Admin, identifier: WorkflowExecutionIdentifier) -> State:
+def state_of(admin: Admin, identifier: ExecutionId) -> State:
     """Ask Flyte about an execution."""
     execution = admin.execution(identifier)  # first: what is asked for afterwards is not older
+    launched = execution.spec.launch_plan
+    if launched.resource_type != identifier_pb2.TASK:
+        remedy = "flytekit's FlyteRemote follows workflows: FlyteRemote(...).fetch_execution(...)"
+        raise UserError(f"{identifier} is an execution of the workflow {launched.name}, not of one task. {remedy}")
     node = admin.node(identifier)
     attempts = admin.attempts(node) if node is not None else []
     closure, last = execution.closure, attempts[-1].closure if attempts else None
@@ -70,8 +73,8 @@ def state_of(admin: Admin, identifier: WorkflowExecutionIdentifier) -> State:
     if last is not None and closure.error.message and last.error.message:
         error = last.error.message  # the execution's own wraps it
     return State(
-        task=execution.spec.launch_plan.name,
-        version=execution.spec.launch_plan.version,
+        task=launched.name,
+        version=launched.version,
         phase=execution_pb2.WorkflowExecution.Phase.Name(closure.phase),
         error=_AROUND_A_REASON.sub("", error),
         reason=last.reason if last is not None else "",

@@ -6,14 +6,13 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from flytekit.core.type_engine import TypeEngine
-from flytekit.models.core.identifier import WorkflowExecutionIdentifier
 from flytekit.models.interface import TypedInterface
 from flytekit.models.literals import Blob, Literal, LiteralCollection, LiteralMap, Scalar, Union
 from flytekit.types.directory import FlyteDirectory
 from flytekit.types.file import FlyteFile
 
 from flytekit_sagemaker.errors import UserError, did_you_mean
-from flytekit_sagemaker.remote.admin import Admin
+from flytekit_sagemaker.remote.admin import Admin, ExecutionId
 from flytekit_sagemaker.remote.states import State
 from flytekit_sagemaker.uris import local_path
 
@@ -31,7 +30,7 @@ class Values(Mapping[str, Any]):
     def of(
         cls,
         admin: Admin,
-        identifier: WorkflowExecutionIdentifier,
+        identifier: ExecutionId,
         state: State,
         side: str,
         types: Mapping[str, Any],

@@ -8,6 +8,7 @@ from typing import Any
 
 import boto3
 import pytest
+from flytekit import workflow
 from flytekit.configuration import Config
 from flytekit.models.common import NamedEntityIdentifier
 from flytekit.remote import FlyteRemote
@@ -202,6 +203,7 @@ def test_everything_wrong_is_told_before_anything_is_registered(flyte: Sandbox, 
 def test_a_handle_is_found_again_by_its_id(flyte: Sandbox, data: dict[str, str]) -> None:
     launched = train_model.register_and_launch(PROJECT, DOMAIN, inputs={"static_hyperparameters": STATIC, **data})
     ids = [launched.id, f"{PROJECT}:{DOMAIN}:{launched.id.name}"]
+    assert str(launched.id) == ids[1]
     found = [fetch_execution(each) for each in ids] + [fetch_execution(launched.id.name, PROJECT, DOMAIN)]
     assert {each.wait().outputs["model"].uri for each in found} == {launched.wait().outputs["model"].uri}
     with pytest.raises(UserError, match="nosuch"):
@@ -221,3 +223,14 @@ def test_without_a_flyte_there_is_advice(monkeypatch: pytest.MonkeyPatch, tmp_pa
     gone = FlyteRemote(Config.for_endpoint("127.0.0.1:9", insecure=True), PROJECT, DOMAIN)
     with pytest.raises(TransientError, match=r"127\.0\.0\.1:9 does not answer"):
         train_model.register_and_launch(PROJECT, DOMAIN, inputs=inputs, remote=gone)
+
+
+def test_executions_of_workflows_are_for_flytekits_own_handle(flyte: Sandbox, data: dict[str, str]) -> None:
+    @workflow
+    def around() -> None:
+        train_model(static_hyperparameters=STATIC, train="s3://bucket/train", validation="s3://bucket/validation")
+
+    remote = FlyteRemote(flyte.config(), PROJECT, DOMAIN, interactive_mode_enabled=False)
+    launched = remote.execute(around, version="1")
+    with pytest.raises(UserError, match=r"of the workflow .*around, not of one task.*FlyteRemote"):
+        fetch_execution(launched.id)

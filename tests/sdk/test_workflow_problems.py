@@ -160,7 +160,7 @@ def test_the_problems_of_our_own_tasks_are_told_the_same_way() -> None:
 
     assert told(make) == [
         "trained.validatoin is not an input of tests.sdk.workflows.train_xgboost. Did you mean 'validation'? [4]",
-        'trained.train must be FlyteDirectory, and the input number is int [4]',
+        "trained.train must be FlyteDirectory, and the input number is int [4]",
         "trained.stopping_condition.max_runtime_in_seconds = 0: must lie between 1 and 2419200 [4]",
         "trained.validation is required [4]",
     ]
