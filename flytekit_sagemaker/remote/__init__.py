@@ -42,7 +42,7 @@ def fetch_execution(
     """The handle of an execution that was launched before, here or elsewhere: after a kernel's restart, say.
 
     Args:
-        execution: the ``id`` of a handle, its text (``project:domain:name``), or the name of the execution.
+        execution: a handle, its ``id``, the text of it (``project:domain:name``), the URL of its page, or its name.
         project, domain: where it runs; left out when the id says so.
         remote: the connection; the one of the Flyte config where left out.
 

@@ -5,6 +5,7 @@ Source: https://github.com/flyteorg/flyte/blob/master/flyteidl/protos/flyteidl/s
 
 from __future__ import annotations
 
+import re
 import tempfile
 import uuid
 from contextlib import suppress
@@ -32,6 +33,7 @@ _NOT_CONFIGURED = (
 )
 _FOR_NOW = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.RESOURCE_EXHAUSTED)
 _PAGE = 100
+_PAGE_OF_AN_EXECUTION = re.compile(r"/projects/([^/]+)/domains/([^/]+)/executions/([^/?#]+)")
 
 
 class ExecutionId(WorkflowExecutionIdentifier):  # type: ignore[misc]
@@ -95,10 +97,12 @@ class Admin:
 
     @staticmethod
     def identifier_of(execution: Any, project: str | None, domain: str | None) -> ExecutionId:
-        """The identifier of an execution, out of an identifier, ``project:domain:name`` or a name."""
+        """The identifier of an execution: out of a handle, an identifier, ``project:domain:name``, a URL or a name."""
+        execution = getattr(execution, "id", execution)
         if isinstance(execution, str):
-            parts = execution.removeprefix("ex:").split(":")
-            if len(parts) == 3:
+            page = _PAGE_OF_AN_EXECUTION.search(execution)
+            parts = page.groups() if page is not None else tuple(execution.removeprefix("ex:").split(":"))
+            if len(parts) == 3 and not any("/" in part for part in parts):
                 return ExecutionId(*parts)
             if len(parts) == 1 and execution and project and domain:
                 return ExecutionId(project, domain, execution)

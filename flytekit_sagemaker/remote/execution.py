@@ -158,7 +158,7 @@ class Execution:
                         if note not in shown:
                             shown.add(note)
                             display.note(note)
-            except KeyboardInterrupt:
+            except (KeyboardInterrupt, SystemExit):  # which flytekit makes of Ctrl-C outside of notebooks
                 display.note(f"It runs on; terminate() ends it. {self._id}")
                 raise
             finally:
@@ -173,9 +173,14 @@ class Execution:
         Args:
             cause: shown in Flyte's console.
         """
-        if not self.sync().is_done:
+        if self.sync().is_done:
+            return
+        try:
             self._admin.terminate(self._id, cause)
-            self.sync()
+        except UserError:
+            if not self.sync().is_done:  # else it has ended in between
+                raise
+        self.sync()
 
     def __repr__(self) -> str:
         return f"<Execution {self._id}: {self._state.phase if self._state else 'launched'}>"

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -184,6 +188,44 @@ def test_termination_stops_the_sagemaker_job(flyte: Sandbox, data: dict[str, str
     execution.terminate()  # once more does no harm
 
 
+def test_two_handles_end_an_execution_at_the_same_time(flyte: Sandbox, data: dict[str, str]) -> None:
+    slow = {**STATIC, "num_round": 100_000}
+    execution = train_model.register_and_launch(PROJECT, DOMAIN, inputs={"static_hyperparameters": slow, **data})
+    together = threading.Barrier(4)
+
+    def end(handle: Any) -> None:
+        together.wait()
+        handle.terminate()
+
+    with ThreadPoolExecutor(4) as pool:
+        for ended in [pool.submit(end, fetch_execution(execution.id)) for _ in range(4)]:
+            ended.result()
+    with pytest.raises(JobFailed, match="was ended"):
+        execution.wait()
+
+
+INTERRUPTED = """
+import os, signal
+from flytekit_sagemaker import fetch_execution
+from flytekit_sagemaker.reporting.live import LiveDisplay
+
+update = LiveDisplay.note
+LiveDisplay.note = lambda self, text: (update(self, text), "execution" in text and os.kill(os.getpid(), signal.SIGINT))
+fetch_execution({id!r}).wait()
+"""
+
+
+def test_an_interrupt_ends_the_waiting_and_says_so(flyte: Sandbox, data: dict[str, str]) -> None:
+    slow = {**STATIC, "num_round": 100_000}
+    execution = train_model.register_and_launch(PROJECT, DOMAIN, inputs={"static_hyperparameters": slow, **data})
+    program = INTERRUPTED.format(id=f"{PROJECT}:{DOMAIN}:{execution.id.name}")
+    waited = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert waited.returncode != 0
+    assert "It runs on; terminate() ends it." in waited.stdout + waited.stderr
+    assert not execution.sync().is_done
+    execution.terminate()
+
+
 def test_everything_wrong_is_told_before_anything_is_registered(flyte: Sandbox, csv_data: Any) -> None:
     inputs = {
         "static_hyperparameter": STATIC,
@@ -202,14 +244,16 @@ def test_everything_wrong_is_told_before_anything_is_registered(flyte: Sandbox, 
 
 def test_a_handle_is_found_again_by_its_id(flyte: Sandbox, data: dict[str, str]) -> None:
     launched = train_model.register_and_launch(PROJECT, DOMAIN, inputs={"static_hyperparameters": STATIC, **data})
-    ids = [launched.id, f"{PROJECT}:{DOMAIN}:{launched.id.name}"]
-    assert str(launched.id) == ids[1]
+    ids = [launched, launched.id, f"{PROJECT}:{DOMAIN}:{launched.id.name}", launched.console_url]
+    assert str(launched.id) == ids[2]
     found = [fetch_execution(each) for each in ids] + [fetch_execution(launched.id.name, PROJECT, DOMAIN)]
     assert {each.wait().outputs["model"].uri for each in found} == {launched.wait().outputs["model"].uri}
     with pytest.raises(UserError, match="nosuch"):
         fetch_execution("nosuch", PROJECT, DOMAIN)
     with pytest.raises(InvalidInput, match="project:domain:name"):
         fetch_execution("nosuch")
+    with pytest.raises(InvalidInput, match="project:domain:name"):
+        fetch_execution("http://127.0.0.1:8090/console")
 
 
 def test_without_a_flyte_there_is_advice(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, data: dict[str, str]) -> None:
