@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import os
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -27,7 +29,7 @@ def upload(admin: Admin, path: Path) -> str:
 
 
 def _upload_folder(admin: Admin, folder: Path) -> str:
-    files = {str(path.relative_to(folder).as_posix()): path for path in sorted(folder.rglob("*")) if path.is_file()}
+    files = {path.relative_to(folder).as_posix(): path for path in sorted(_files_in(folder))}
     digest = hashlib.md5(usedforsecurity=False)
     for name, path in files.items():
         digest.update(name.encode() + b"\0" + _md5(path))
@@ -36,6 +38,15 @@ def _upload_folder(admin: Admin, folder: Path) -> str:
         uris = pool.map(lambda name: _put(admin, files[name], name, root), files)
         [name, uri] = list(zip(files, uris, strict=True))[0]
     return uri.removesuffix(f"/{name}")
+
+
+def _files_in(folder: Path) -> Iterator[Path]:
+    """The files of a folder and its folders, those behind links, too; a link that leads back is not followed."""
+    for place, folders, names in os.walk(folder, followlinks=True):
+        here = Path(place)
+        around = {here.resolve(), *here.resolve().parents}
+        folders[:] = [name for name in folders if (here / name).resolve() not in around]
+        yield from (here / name for name in names if (here / name).is_file())
 
 
 def _put(admin: Admin, path: Path, name: str, root: str) -> str:
