@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import shutil
 import subprocess
 import sys
-import threading
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,8 @@ from flytekit.remote import FlyteRemote
 from flytekit_sagemaker import SdkSimpleHPOJobTask, SdkSimpleTrainingJobTask, fetch_execution
 from flytekit_sagemaker.errors import InvalidInput, JobFailed, TransientError, UserError
 from flytekit_sagemaker.models.training_job import AlgorithmSpecification, TrainingJobConfig
+from flytekit_sagemaker.remote.admin import Admin
+from flytekit_sagemaker.remote.execution import Execution
 from flytekit_sagemaker.sandbox import Sandbox
 from flytekit_sagemaker.types import AlgorithmName
 from tests.tasks import functions
@@ -188,21 +189,46 @@ def test_termination_stops_the_sagemaker_job(flyte: Sandbox, data: dict[str, str
     execution.terminate()  # once more does no harm
 
 
-def test_two_handles_end_an_execution_at_the_same_time(flyte: Sandbox, data: dict[str, str]) -> None:
+def test_an_execution_that_ends_while_it_is_being_ended(flyte: Sandbox, data: dict[str, str]) -> None:
     slow = {**STATIC, "num_round": 100_000}
     execution = train_model.register_and_launch(PROJECT, DOMAIN, inputs={"static_hyperparameters": slow, **data})
-    together = threading.Barrier(4)
 
-    def end(handle: Any) -> None:
-        together.wait()
-        handle.terminate()
+    class Overtaken(Admin):
+        def terminate(self, identifier: Any, cause: str) -> None:
+            execution.terminate("by another")
+            with pytest.raises(JobFailed):
+                execution.wait()
+            super().terminate(identifier, cause)
 
-    with ThreadPoolExecutor(4) as pool:
-        for ended in [pool.submit(end, fetch_execution(execution.id)) for _ in range(4)]:
-            ended.result()
-    with pytest.raises(JobFailed, match="was ended"):
-        execution.wait()
+    remote = FlyteRemote(flyte.config(), PROJECT, DOMAIN, interactive_mode_enabled=False)
+    late = Execution(Overtaken(remote, PROJECT, DOMAIN), execution.id)
+    late.terminate()
+    assert "by another" in late.error
 
+
+def test_a_changed_module_of_a_function_is_registered_anew(
+    flyte: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "job_of_two_modules.py").write_text(JOB)
+    helper = tmp_path / "helper_of_a_job.py"
+    helper.write_text("VALUE = 1.0")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    task = importlib.import_module("job_of_two_modules").fit
+    for content, expected in (("VALUE = 1.0", 1), ("VALUE = 2.0", 2), ("VALUE = 1.0", 2)):
+        helper.write_text(content)
+        task.register_and_launch(PROJECT, DOMAIN, name="tests.two_modules", inputs={"number": 1}).terminate()
+        assert len(versions(flyte, "tests.two_modules")) == expected
+
+
+JOB = """
+import helper_of_a_job
+from flytekit_sagemaker import custom_training_job_task
+from flytekit_sagemaker.models.training_job import TrainingJobConfig
+
+@custom_training_job_task(training_job_config=TrainingJobConfig(instance_type="ml.m5.large", volume_size_in_gb=5))
+def fit(number: int) -> float:
+    return helper_of_a_job.VALUE
+"""
 
 INTERRUPTED = """
 import os, signal
