@@ -36,7 +36,7 @@ ARROWS: dict[str, set[str]] = {
     "models": {"_generated", "arguments", "types", "errors"},
     "algorithms": {"types", "errors", "uris"},
     "requests": {"container", "algorithms", "models", "types", "errors", "uris"},
-    "container": {"errors"},
+    "container": {"errors", "uris"},
     "images": {"errors"},
     "reporting": {"models", "errors", "masking"},
     "aws": {"settings", "telemetry", "errors", "partitions"},

@@ -5,6 +5,8 @@ Files, since outputs that a connector returns in its answer hide the deck from F
 
 from __future__ import annotations
 
+import os
+import uuid
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
@@ -42,11 +44,16 @@ def exists(uri: str) -> bool:
 
 
 def write(prefix: str, name: str, content: bytes) -> None:
-    """Write a file under a prefix."""
+    """Write a file under a prefix: who reads it meanwhile gets the old content or the new, never a part."""
     path = f"{prefix.rstrip('/')}/{name}"
     file_system = _file_system(path)
     file_system.makedirs(path.rpartition("/")[0], exist_ok=True)
-    file_system.pipe_file(path, content)
+    if "file" in file_system.protocol:  # an object store shows no part of a file; a disk does
+        part = f"{path}.{uuid.uuid4().hex}"
+        file_system.pipe_file(part, content)
+        os.replace(file_system._strip_protocol(part), file_system._strip_protocol(path))
+    else:
+        file_system.pipe_file(path, content)
 
 
 def read(prefix: str, name: str) -> bytes | None:

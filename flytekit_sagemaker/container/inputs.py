@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 from flytekit_sagemaker.container.contract import Contract
 from flytekit_sagemaker.container.values import like, parsed
 from flytekit_sagemaker.errors import InvalidInput, Problem
+from flytekit_sagemaker.uris import at_paths
 
 HYPERPARAMETERS = "hyperparameters"
 EVERY_OTHER = "*"
@@ -47,9 +47,13 @@ def inputs_of_this_job(given: Any, parameters: Parameters, contract: Contract) -
     Raises:
         InvalidInput: listing every input that is not what the function declares.
     """
-    from flytekit.models.literals import LiteralMap
+    from flytekit.models.literals import Literal, LiteralMap
 
-    literals = {name: deepcopy(literal) for name, literal in given.literals.items() if name in parameters.types}
+    literals = {
+        name: Literal.from_flyte_idl(at_paths(literal.to_flyte_idl()))
+        for name, literal in given.literals.items()
+        if name in parameters.types
+    }
     problems: list[Problem] = []
     for name in parameters.channels:
         if name in literals and (folder := contract.channel(name)) is not None:

@@ -1,4 +1,4 @@
-"""The modules that a module imports from its own folder, read from their text: those that a job has to be given.
+"""The modules of one's own that a module imports, read from their text: those that a job has to be given.
 
 Read, not looked up among the modules that happen to be loaded: what a function imports while it runs is among them, and
 the answer is the same in every process.
@@ -7,26 +7,30 @@ the answer is the same in every process.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 _INSTALLED = ("flytekit_sagemaker",)  # an image for functions has this package
 
 
-def modules_beside(root: Path, name: str) -> dict[str, Path]:
-    """A module and all that it imports, directly or not, as far as it lies under the same folder.
+def own_modules(folders: Sequence[Path], names: Iterable[str]) -> dict[str, Path]:
+    """Modules and all that they import, directly or not, as far as they lie in certain folders.
 
     Args:
-        root: the folder from which the module is imported.
-        name: its full name.
+        folders: where modules are imported from, the first that has one wins.
+        names: full names; those of modules elsewhere, or of nothing at all, are passed over.
 
     Returns:
-        The file of each by its name relative to the folder, sorted.
+        The file of each by its name relative to its folder, sorted.
     """
     found: dict[str, Path] = {}
-    left = [name]
+    left = list(names)
     while left:
-        for file in _files_of(root, left.pop()):
+        name = left.pop()
+        root = next((folder for folder in folders if any(_files_of(folder, name))), None)
+        if root is None:
+            continue
+        for file in _files_of(root, name):
             relative = file.relative_to(root).as_posix()
             if relative not in found:
                 found[relative] = file

@@ -6,11 +6,23 @@ import gzip
 import hashlib
 import pickletools
 import re
+from collections.abc import Iterator
 
 from cloudpickle import cloudpickle
 
 # The names that IPython and its kernels give to the files of cells: numbers of the cell, the kernel, and a digest.
 _CELL = re.compile(r"<ipython-input-\d+-[0-9a-f]+>|.*[/\\]ipykernel_\d+[/\\]\d+\.py")
+
+
+def names_in(content: bytes) -> Iterator[str]:
+    """Everything in a pickle that may be the name of a module: what it refers to, and what its code imports.
+
+    Args:
+        content: the compressed pickle.
+    """
+    for _, argument, _ in pickletools.genops(gzip.decompress(content)):
+        if isinstance(argument, str) and all(part.isidentifier() for part in argument.split(".")):
+            yield argument
 
 
 def digest_of_pickle(content: bytes) -> str:

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
-import requests
 from flyteidl.core import identifier_pb2
 from flyteidl.service import dataproxy_pb2
 
 from flytekit_sagemaker.errors import UserError
 from flytekit_sagemaker.remote.admin import Admin, ExecutionId, NotThere
 from flytekit_sagemaker.remote.states import State
+from flytekit_sagemaker.remote.store import send
 
 _FRAME = "width:100%;height:{height}px;border:1px solid #8884;border-radius:6px"
 
@@ -58,7 +58,7 @@ def fetch_report(admin: Admin, identifier: ExecutionId, state: State) -> Report:
         links = admin.call("create_download_link", request)
     except NotThere:
         raise UserError(none) from None
-    answer = requests.get(links.pre_signed_urls.signed_url[0], timeout=60)
+    answer = send("GET", links.pre_signed_urls.signed_url[0], timeout=60)
     if not answer.ok:
         raise UserError(none)
     answer.encoding = "utf-8"

@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import requests
 from flyteidl.service import dataproxy_pb2
 
 from flytekit_sagemaker.errors import ServiceError
 from flytekit_sagemaker.remote.admin import Admin
+from flytekit_sagemaker.remote.store import send
 
 _AT_A_TIME = 8
 _BLOCK_BYTES = 1 << 20
@@ -60,7 +60,8 @@ def _put(admin: Admin, path: Path, name: str, root: str) -> str:
     headers = {"Content-Length": str(length), "Content-MD5": base64.b64encode(md5).decode()}
     headers |= remote.get_extra_headers_for_protocol(location.native_url) | dict(location.headers)
     with path.open("rb") as file:
-        answer = requests.put(
+        answer = send(
+            "PUT",
             location.signed_url,
             data=file if length else b"",
             headers=headers,

@@ -7,14 +7,14 @@ from typing import Any
 
 from flytekit.core.type_engine import TypeEngine
 from flytekit.models.interface import TypedInterface
-from flytekit.models.literals import Blob, Literal, LiteralCollection, LiteralMap, Scalar, Union
+from flytekit.models.literals import Literal, LiteralMap
 from flytekit.types.directory import FlyteDirectory
 from flytekit.types.file import FlyteFile
 
 from flytekit_sagemaker.errors import UserError, did_you_mean
 from flytekit_sagemaker.remote.admin import Admin, ExecutionId
 from flytekit_sagemaker.remote.states import State
-from flytekit_sagemaker.uris import local_path
+from flytekit_sagemaker.uris import at_paths
 
 
 class Values(Mapping[str, Any]):
@@ -66,25 +66,11 @@ class Values(Mapping[str, Any]):
 
     def _value(self, name: str) -> Any:
         literal = self._literals[name]
-        return _with_uris(self._converted(_at_paths(literal), name), literal)
+        return _with_uris(self._converted(Literal.from_flyte_idl(at_paths(literal.to_flyte_idl())), name), literal)
 
     def _converted(self, literal: Literal, name: str) -> Any:
         with self._admin.remote.remote_context() as context:
             return TypeEngine.to_python_value(context, literal, self._kinds[name])
-
-
-def _at_paths(literal: Literal) -> Literal:
-    """A literal with paths in place of ``file://`` URIs, of which flytekit takes none; however deep they are."""
-    if literal.collection is not None:
-        return Literal(collection=LiteralCollection([_at_paths(each) for each in literal.collection.literals]))
-    if literal.map is not None:
-        return Literal(map=LiteralMap({name: _at_paths(each) for name, each in literal.map.literals.items()}))
-    scalar = literal.scalar
-    if scalar is not None and scalar.union is not None:
-        return Literal(scalar=Scalar(union=Union(_at_paths(scalar.union.value), scalar.union.stored_type)))
-    if scalar is None or scalar.blob is None or (path := local_path(scalar.blob.uri)) is None:
-        return literal
-    return Literal(scalar=Scalar(blob=Blob(scalar.blob.metadata, str(path))))
 
 
 def _with_uris(value: Any, literal: Literal) -> Any:

@@ -16,6 +16,7 @@ from flytekit_sagemaker.sandbox.bindings import END, START, Unbound, bound, hold
 from flytekit_sagemaker.sandbox.graph import Graph, entity_key, inside_of, needs
 from flytekit_sagemaker.sandbox.store import ExecutionRecord, NodeRecord, Store
 from flytekit_sagemaker.sandbox.tasks import Failed, Tasks
+from flytekit_sagemaker.uris import at_paths
 
 
 class WorkflowRun:
@@ -64,6 +65,8 @@ class WorkflowRun:
             return record.outputs
         try:
             record.inputs = _bound(f"the node {node.id}", node.inputs, outputs)
+            for literal in record.inputs.literals.values():
+                at_paths(literal)
             self._change(record, NodeExecution.RUNNING)
             record.outputs = await self._target(node, record, outputs)
         except Failed as failed:

@@ -15,6 +15,8 @@ from typing import Any, NamedTuple, TypeVar
 
 from flytekit.core.context_manager import FlyteContextManager
 
+from flytekit_sagemaker.errors import InvalidInput, Problem
+
 NODES = "__flyte_nodes__"
 """Where the namespace of a class keeps the nodes that were made in its body, in order."""
 
@@ -161,15 +163,17 @@ def deferrable(call: Call) -> Call:
     def __call__(self: Any, *args: Any, **kwargs: Any) -> Any:
         if not _active:
             return call(self, *args, **kwargs)
-        symbolic = has_symbol(args) or has_symbol(kwargs)
+        symbolic = has_symbol([args, kwargs])
         if not symbolic and FlyteContextManager.current_context().compilation_state is not None:
             return call(self, *args, **kwargs)
         body = _class_body()
-        if not symbolic and body is None:
+        if body is None and symbolic:
+            rule = "stands for a value in the body of a workflow class alone, and is given to a task elsewhere"
+            raise InvalidInput(f"the call of {self.name}", [Problem("", _first_symbol([args, kwargs]), rule)])
+        if body is None:
             return call(self, *args, **kwargs)
         node = Node(self, args, kwargs)
-        if body is not None:
-            body.f_locals.setdefault(NODES, []).append(node)
+        body.f_locals.setdefault(NODES, []).append(node)
         return node
 
     __call__.__deferrable__ = True  # type: ignore[attr-defined]
@@ -197,9 +201,15 @@ def activate() -> None:
 
 def has_symbol(value: Any) -> bool:
     """Whether there is a symbol in a value, however deep in lists, tuples and dictionaries."""
+    return _first_symbol(value) is not None
+
+
+def _first_symbol(value: Any) -> Symbol | None:
+    if isinstance(value, dict):
+        value = list(value.values())
     if isinstance(value, (list, tuple)):
-        return any(map(has_symbol, value))
-    return any(map(has_symbol, value.values())) if isinstance(value, dict) else isinstance(value, Symbol)
+        return next((found for each in value if (found := _first_symbol(each)) is not None), None)
+    return value if isinstance(value, Symbol) else None
 
 
 def here() -> Location:

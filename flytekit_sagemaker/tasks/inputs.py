@@ -171,6 +171,8 @@ def _accept(python_type: Any, value: Any, in_place: bool) -> Any:
         if value is None:
             return None
         python_type = members[0]
+    if python_type is float and type(value) is int:
+        return float(value)
     if isinstance(python_type, type) and issubclass(python_type, Model):
         return python_type.of(value)
     if isinstance(python_type, type) and issubclass(python_type, (FlyteDirectory, FlyteFile)):

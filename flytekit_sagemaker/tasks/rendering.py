@@ -46,11 +46,11 @@ def rendered_template(context: Any, task: Any, inputs: LiteralMap, output_prefix
         }
         container._args = [places.get(argument, argument) for argument in container.args]
         own = [container.env[_PATH]] if _PATH in container.env else []
-        container._env = {**container.env, _PATH: os.pathsep.join([*own, *_own_folders(function_task)])}
+        container._env = {**container.env, _PATH: os.pathsep.join([*own, *own_folders(function_task)])}
     return template
 
 
-def _own_folders(function_task: Any) -> list[str]:
+def own_folders(function_task: Any) -> list[str]:
     """Where the user's own modules are imported from: neither Python's library nor installed packages."""
     installed = [Path(sysconfig.get_path(kind)).resolve() for kind in ("stdlib", "platstdlib", "purelib", "platlib")]
     # pyflyte takes the folder of the module that it runs off the path again, as soon as the module is loaded.

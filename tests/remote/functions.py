@@ -1,4 +1,4 @@
-"""Functions whose outputs are of many types."""
+"""Functions whose inputs and outputs are of many types."""
 
 from __future__ import annotations
 
@@ -21,9 +21,18 @@ class Made(NamedTuple):
     folders: dict[str, FlyteDirectory]
 
 
-@custom_training_job_task(
-    training_job_config=TrainingJobConfig(instance_type="ml.m5.xlarge", volume_size_in_gb=10),
-)
+CONFIG = TrainingJobConfig(instance_type="ml.m5.xlarge", volume_size_in_gb=10)
+
+
+@custom_training_job_task(training_job_config=CONFIG)
+def read_all(
+    text: FlyteFile, folder: FlyteDirectory, maybe: FlyteFile | None, several: list[FlyteFile], rate: float
+) -> list[str]:
+    inner = [Path(folder, "a.txt"), Path(folder, "inner", "b.txt")]
+    return [Path(each).read_text() for each in (text, *inner, maybe, *several)] + [repr(rate)]
+
+
+@custom_training_job_task(training_job_config=CONFIG)
 def make(text: str) -> Made:
     Path("a name ü.txt").write_text(text)
     Path("folder").mkdir()

@@ -23,6 +23,7 @@ from flytekit_sagemaker.remote.admin import Admin
 from flytekit_sagemaker.remote.execution import Execution
 from flytekit_sagemaker.sandbox import Sandbox
 from flytekit_sagemaker.types import AlgorithmName
+from tests.remote import functions as remote_functions
 from tests.tasks import functions
 
 PROJECT, DOMAIN = "flyteexamples", "development"
@@ -158,6 +159,23 @@ def test_a_function_of_a_module_travels_with_its_modules(flyte: Sandbox, csv_dat
     ).wait()
     assert len(tuned.trials()) == 4
     assert tuned.outputs["error"] == pytest.approx(tuned.outputs["best_objective"])
+
+
+def test_files_and_folders_that_are_no_channels_reach_a_function(flyte: Sandbox, tmp_path: Path) -> None:
+    (tmp_path / "folder" / "inner").mkdir(parents=True)
+    for name in ("text.txt", "folder/a.txt", "folder/inner/b.txt"):
+        (tmp_path / name).write_text(name)
+    inputs = {
+        "text": str(tmp_path / "text.txt"),
+        "folder": tmp_path / "folder",
+        "maybe": (tmp_path / "text.txt").as_uri(),
+        "several": [str(tmp_path / "folder" / "a.txt"), str(tmp_path / "text.txt")],
+        "rate": 1,
+    }
+    execution = remote_functions.read_all.register_and_launch(PROJECT, DOMAIN, inputs=inputs).wait()
+    assert execution.outputs["o0"] == [
+        *("text.txt", "folder/a.txt", "folder/inner/b.txt", "text.txt", "folder/a.txt", "text.txt", "1.0")
+    ]
 
 
 def test_a_failure_is_told_in_sagemakers_words(flyte: Sandbox, data: dict[str, str]) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from flytekit_sagemaker.remote.modules import modules_beside
+from flytekit_sagemaker.remote.modules import own_modules
 
 TREES = {
     "a folder of data does not hide a module": {
@@ -59,7 +59,7 @@ def test_what_travels_is_what_python_imports(case: str, tmp_path: Path) -> None:
     program = LOADED.format(name=name)
     loaded = subprocess.run([sys.executable, "-c", program], cwd=root, capture_output=True, text=True, check=True)
     expected = {Path(each).relative_to(root).as_posix() for each in loaded.stdout.split() if each.startswith(str(root))}
-    assert set(modules_beside(root, name)) - {"old.py"} == expected
+    assert set(own_modules([root], [name])) - {"old.py"} == expected
 
 
 def test_a_relative_import_outside_of_a_package_brings_nothing(tmp_path: Path) -> None:
@@ -68,4 +68,4 @@ def test_a_relative_import_outside_of_a_package_brings_nothing(tmp_path: Path) -
     (tmp_path / "root.py").touch()
     (root / "job.py").write_text("from . import other")
     (root / "other.py").touch()
-    assert set(modules_beside(root, "job")) == {"job.py"}
+    assert set(own_modules([root], ["job"])) == {"job.py"}

@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+from flytekit_sagemaker.sandbox import Sandbox
 
 pytest.importorskip("IPython")
 
@@ -49,9 +52,11 @@ def halve(wf_params, number, half):
 SHOW = "print(Code.of(fit).digest, Code.of(halve).digest)"
 
 
-def digests(seed: str, *cells: str) -> list[str]:
+def digests(seed: str, *cells: str, folder: Path | None = None) -> list[str]:
+    """What the cells print in a kernel of their own."""
     program, environment = KERNEL.format(cells=cells), {**os.environ, "PYTHONHASHSEED": seed}
-    ran = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
+    ran = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, cwd=folder)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
     return ran.stdout.splitlines()
 
 
@@ -66,3 +71,32 @@ def test_a_changed_helper_or_field_changes_what_uses_it() -> None:
     shown = [each.split() for each in digests("1", IMPORTS, FUNCTIONS, SHOW, helper, SHOW, field, SHOW)]
     assert len({fit for fit, _ in shown}) == 3
     assert len({halve for _, halve in shown}) == 1
+
+
+def test_modules_beside_a_notebook_travel_with_its_functions(flyte: Sandbox, tmp_path: Path) -> None:
+    (tmp_path / "lazy").mkdir()
+    for name, content in {
+        "loaded.py": "def twice(value):\n    return 2 * value\n",
+        "lazy/__init__.py": "",
+        "lazy/inner.py": "from loaded import twice\n\ndef four_times(value):\n    return twice(twice(value))\n",
+    }.items():
+        (tmp_path / name).write_text(content)
+    function = """
+import loaded
+
+@custom_training_job_task(training_job_config=CONFIG)
+def fit(number: int) -> int:
+    from lazy.inner import four_times
+
+    return loaded.twice(four_times(number))
+"""
+    launch = """
+execution = fit.register_and_launch("notebooks", "development", inputs={"number": 5}).wait()
+print(execution.outputs["o0"])
+print(Code.of(fit).digest)
+"""
+    result, before = digests("1", IMPORTS, function, launch, folder=tmp_path)
+    assert result == "40"
+    (tmp_path / "loaded.py").write_text("def twice(value):\n    return value + value + 1\n")
+    _, after = digests("1", IMPORTS, function, launch, folder=tmp_path)
+    assert before != after

@@ -18,7 +18,10 @@ from . import workflows
 from .workflows import Arithmetic, add, describe, log, statistics, train_xgboost
 
 HERE = "tests/sdk/test_workflow_problems.py"
-Other = type("Other", (), {"elsewhere": add(a=Input(int))})
+
+
+class Other:
+    elsewhere = add(a=Input(int))
 
 
 def told(make: Callable[[], Any]) -> list[str]:
@@ -264,3 +267,9 @@ def test_what_a_launch_plan_fixes_cannot_be_given() -> None:
             n = workflows.NIGHTLY(b=1)
 
     assert told(make) == [f"n.b is fixed by the launch plan {workflows.__name__}.NIGHTLY [3]"]
+
+
+def test_what_stands_for_a_value_goes_nowhere_but_into_a_class() -> None:
+    number = Input(Types.Integer)
+    with pytest.raises(InvalidInput, match="in the body of a workflow class alone"):
+        add(a=number, b=1)
