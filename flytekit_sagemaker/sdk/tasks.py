@@ -9,7 +9,7 @@ from typing import Any
 import flytekit
 from flytekit import ImageSpec, Resources
 
-from flytekit_sagemaker.tasks.class_style import Maker, declared, made
+from flytekit_sagemaker.tasks.class_style.functions import Maker, declared, made
 
 __all__ = ["inputs", "outputs", "python_task"]
 

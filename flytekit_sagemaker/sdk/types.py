@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from flytekit_sagemaker.tasks import declared_types
-from flytekit_sagemaker.tasks.declared_types import DeclaredType, python_type
+from flytekit_sagemaker.tasks.class_style import declared_types
+from flytekit_sagemaker.tasks.class_style.declared_types import DeclaredType, python_type
 
 __all__ = ["Types", "python_type"]
 

@@ -2,46 +2,36 @@
 
 from __future__ import annotations
 
-import inspect
-import linecache
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import fields, is_dataclass, replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any
 
 from flytekit import ImageSpec
 from flytekit.core.base_task import IgnoreOutputs
 from flytekit.core.interface import Interface, transform_interface_to_typed_interface
 from flytekit.core.python_function_task import PythonFunctionTask
-from flytekit.core.tracker import istestfunction
 from flytekit.exceptions.user import FlyteUserRuntimeException
-from flytekit.types.directory import FlyteDirectory
-from flytekit.types.file import FlyteFile
 
 from flytekit_sagemaker.arguments import explain_arguments
 from flytekit_sagemaker.container import job
 from flytekit_sagemaker.container.contract import OBJECTIVE_METRIC_HYPERPARAMETER
 from flytekit_sagemaker.container.distributed import DistributedContext
-from flytekit_sagemaker.container.inputs import EVERY_OTHER, HYPERPARAMETERS, Parameters, inputs_of_this_job
-from flytekit_sagemaker.container.metrics import metric_definition, reported_names
+from flytekit_sagemaker.container.inputs import HYPERPARAMETERS, Parameters, inputs_of_this_job
 from flytekit_sagemaker.container.model import keep_model
 from flytekit_sagemaker.errors import InvalidInput, Problem
-from flytekit_sagemaker.models.codec import Model, to_wire
+from flytekit_sagemaker.models.codec import to_wire
 from flytekit_sagemaker.models.training_job import (
     AlgorithmSpecification,
     Channel,
     Function,
-    MetricDefinition,
     StoppingCondition,
-    TrainingJob,
     TrainingJobConfig,
 )
 from flytekit_sagemaker.tasks import images
-from flytekit_sagemaker.tasks.class_style import Maker, OutputsNotSet, Pending, is_class_style, made, optional
-from flytekit_sagemaker.tasks.declared_types import (
+from flytekit_sagemaker.tasks.class_style.declared_types import (
     BLOB,
     GENERIC,
     MULTI_PART_CSV,
@@ -49,20 +39,22 @@ from flytekit_sagemaker.tasks.declared_types import (
     declared_type,
     headerless,
 )
+from flytekit_sagemaker.tasks.class_style.functions import Maker, OutputsNotSet, Pending, is_class_style, made, optional
 from flytekit_sagemaker.tasks.descriptions import describe_function
+from flytekit_sagemaker.tasks.function_jobs import (
+    MODEL,
+    STOPPING_CONDITION,
+    USUAL_CHANNELS,
+    function_problems,
+    is_data,
+    training_job_of,
+)
 from flytekit_sagemaker.tasks.inputs import declared_channels
 from flytekit_sagemaker.tasks.options import TaskOptions
 from flytekit_sagemaker.tasks.sagemaker_task import default_stopping_condition
 from flytekit_sagemaker.tasks.through_connector import RunsThroughConnector
-from flytekit_sagemaker.types import AlgorithmName, InputMode
 
 __all__ = ["CustomTrainingJobTask", "custom_training_job_task"]
-
-MODEL = "model"
-STOPPING_CONDITION = "stopping_condition"
-USUAL_CHANNELS = ("train", "validation")
-M = TypeVar("M", bound=Model)
-_TUNABLE = {int: "int", float: "float", str: "str", bool: "bool"}
 
 
 class CustomTrainingJobTask(RunsThroughConnector, PythonFunctionTask[None]):  # type: ignore[misc]
@@ -102,7 +94,7 @@ class CustomTrainingJobTask(RunsThroughConnector, PythonFunctionTask[None]):  # 
             for name, value in refused.items()
             if value is not None
         ]
-        problems += _function_problems(task_function)
+        problems += function_problems(task_function)
         if problems:
             raise InvalidInput("custom_training_job_task", problems)
         super().__init__(
@@ -116,54 +108,16 @@ class CustomTrainingJobTask(RunsThroughConnector, PythonFunctionTask[None]):  # 
         self._function_inputs = dict(self.python_interface.inputs)
         self._should_persist_output = should_persist_output or (lambda context: context.is_first)
         self._local_model: Path | None = None
-        self.training_job = self._training_job(training_job_config, algorithm_specification, channels, metrics)
+        self.training_job = training_job_of(
+            self.name,
+            task_function,
+            self._function_inputs,
+            training_job_config,
+            algorithm_specification,
+            channels,
+            metrics,
+        )
         self._add_what_every_job_takes()
-
-    def _training_job(
-        self,
-        config: TrainingJobConfig,
-        specification: AlgorithmSpecification | Mapping[str, Any] | None,
-        channels: Sequence[str | Channel] | None,
-        metrics: Sequence[str],
-    ) -> TrainingJob:
-        taken = self._function_inputs
-        config = _model("training_job_config", TrainingJobConfig, config)
-        usual = [name for name in USUAL_CHANNELS if name in taken]
-        declared = tuple(
-            replace(channel, required=channel.required and type(None) not in get_args(taken.get(channel.name)))
-            for channel in declared_channels(usual if channels is None else channels)
-        )
-        if specification is None or isinstance(specification, Mapping):
-            specification = {"algorithm_name": AlgorithmName.CUSTOM, **(specification or {})}
-        given = _model("algorithm_specification", AlgorithmSpecification, specification)
-        problems = [*self._channel_problems(declared), *_mode_problems(given, declared)]
-        if problems:
-            raise InvalidInput(f"the task {self.name}", problems)
-        defined = list(given.metric_definitions or ())
-        known = {each.name for each in defined}
-        found = dict.fromkeys((*metrics, *_reported_names(self.task_function)))
-        defined += [MetricDefinition(*metric_definition(name)) for name in found if name not in known]
-        predefined = {channel.name for channel in declared} | {HYPERPARAMETERS, STOPPING_CONDITION}
-        tunable = {name: _TUNABLE[kind] for name, kind in taken.items() if name not in predefined and kind in _TUNABLE}
-        return TrainingJob(
-            algorithm_specification=replace(given, metric_definitions=defined),
-            training_job_config=config,
-            channels=declared,
-            function=Function(
-                tunable_inputs=tunable,
-                takes_hyperparameters=HYPERPARAMETERS in taken,
-                hyperparameter_types=_hyperparameter_types(taken.get(HYPERPARAMETERS)),
-            ),
-        )
-
-    def _channel_problems(self, channels: Sequence[Channel]) -> Iterator[Problem]:
-        for channel in channels:
-            kind = self._function_inputs.get(channel.name)
-            if kind is None:
-                yield Problem("channels", channel.name, "must be a parameter of the function")
-            elif not any(_is_data(each) for each in (kind, *get_args(kind))):
-                rule = "must be a FlyteDirectory or a FlyteFile: SageMaker puts the data of a channel on the disk"
-                yield Problem(channel.name, kind, rule)
 
     def _add_what_every_job_takes(self) -> None:
         """Let the task take a stopping condition whether or not the function does."""
@@ -242,7 +196,7 @@ class CustomTrainingJobTask(RunsThroughConnector, PythonFunctionTask[None]):  # 
         if not persists:
             raise IgnoreOutputs(f"another host than {current.distributed.current_host} persists the outputs")
         outputs = self.python_interface.outputs
-        if _is_data(outputs.get(MODEL)):
+        if is_data(outputs.get(MODEL)):
             self._local_model = _local_path(_output(MODEL, result, list(outputs)))
         return result
 
@@ -338,27 +292,6 @@ def _class_style(make: Callable[..., Any], channels: Sequence[str | Channel] | N
     )
 
 
-def _function_problems(function: Any) -> Iterator[Problem]:
-    if not inspect.isfunction(function):
-        yield Problem("task_function", function, "must be a function of a module")
-        return
-    function = inspect.unwrap(function)
-    shown = function.__qualname__
-    if "." in shown and not istestfunction(function):
-        yield Problem("task_function", shown, "must stand at the top of its module, from which the job imports it")
-    if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
-        yield Problem("task_function", shown, "must not be async: it has its job alone")
-    if inspect.isgeneratorfunction(function):
-        yield Problem("task_function", shown, "must return its outputs, not yield them")
-
-
-def _model(name: str, model: type[M], value: object) -> M:
-    try:
-        return model.of(value)
-    except InvalidInput as error:
-        raise InvalidInput("custom_training_job_task", [each.under(name) for each in error.problems]) from None
-
-
 @contextmanager
 def _told_as_the_users() -> Iterator[None]:
     """What goes wrong in here, somebody has to mend; else Flyte would take it for its own fault, and try again."""
@@ -366,34 +299,6 @@ def _told_as_the_users() -> Iterator[None]:
         yield
     except Exception as error:
         raise FlyteUserRuntimeException(error) from error
-
-
-def _hyperparameter_types(kind: Any) -> dict[str, str]:
-    """The types that hyperparameters have to have: those of a dataclass's fields, or of a dictionary's values."""
-    kind = next((each for each in get_args(kind) if is_dataclass(each) or get_origin(each) is dict), kind)
-    if is_dataclass(kind):
-        hints = get_type_hints(kind)
-        return {each.name: _TUNABLE[hints[each.name]] for each in fields(kind) if hints[each.name] in _TUNABLE}
-    arguments = get_args(kind)
-    return {EVERY_OTHER: _TUNABLE[arguments[1]]} if len(arguments) == 2 and arguments[1] in _TUNABLE else {}
-
-
-def _is_data(kind: Any) -> bool:
-    return isinstance(kind, type) and issubclass(kind, (FlyteDirectory, FlyteFile))
-
-
-def _mode_problems(specification: AlgorithmSpecification, channels: Sequence[Channel]) -> Iterator[Problem]:
-    modes = {"algorithm_specification.input_mode": specification.input_mode}
-    modes |= {f"channels.{channel.name}.input_mode": channel.input_mode for channel in channels if channel.input_mode}
-    for field, mode in modes.items():
-        if mode is InputMode.PIPE:
-            yield Problem(field, "PIPE", "must be FILE or FASTFILE: the function reads files")
-
-
-def _reported_names(function: Callable[..., Any]) -> list[str]:
-    """The metrics that the module of a function reports, as far as its text shows them."""
-    code = getattr(inspect.unwrap(function), "__code__", None)
-    return reported_names("".join(linecache.getlines(code.co_filename))) if code else []
 
 
 def _output(name: str, result: Any, names: Sequence[str]) -> Any:

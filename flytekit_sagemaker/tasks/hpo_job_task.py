@@ -15,7 +15,8 @@ from flytekit_sagemaker.errors import InvalidInput, Problem, did_you_mean
 from flytekit_sagemaker.models.hpo_job import HyperparameterTuningJob, HyperparameterTuningJobConfig
 from flytekit_sagemaker.models.parameter_ranges import ParameterRangeOneOf
 from flytekit_sagemaker.models.training_job import Function
-from flytekit_sagemaker.tasks.custom_training_job_task import MODEL, CustomTrainingJobTask
+from flytekit_sagemaker.tasks.custom_training_job_task import CustomTrainingJobTask
+from flytekit_sagemaker.tasks.function_jobs import MODEL
 from flytekit_sagemaker.tasks.inputs import distinct_inputs
 from flytekit_sagemaker.tasks.options import TaskOptions
 from flytekit_sagemaker.tasks.sagemaker_task import SageMakerTask

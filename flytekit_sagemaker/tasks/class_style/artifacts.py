@@ -18,8 +18,8 @@ from flytekit.types.directory import FlyteDirectory
 from flytekit.types.file import FlyteFile
 from flytekit.types.structured import StructuredDataset
 
-from flytekit_sagemaker.tasks.readers import Data, Schema, pandas, with_types
-from flytekit_sagemaker.tasks.values import plain, refused
+from flytekit_sagemaker.tasks.class_style.readers import Data, Schema, pandas, with_types
+from flytekit_sagemaker.tasks.class_style.values import plain, refused
 
 # The endings by which libraries know the format of the model that their save_model writes.
 _MODEL_ENDINGS = {"xgboost": ".ubj", "catboost": ".cbm", "lightgbm": ".txt"}

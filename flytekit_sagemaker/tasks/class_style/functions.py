@@ -18,8 +18,8 @@ from flytekit import current_context
 from flytekit.core.context_manager import FlyteContextManager, FlyteEntities
 
 from flytekit_sagemaker.errors import InvalidInput, Problem, UserError, did_you_mean
-from flytekit_sagemaker.tasks.declared_types import DeclaredType, declared_type
-from flytekit_sagemaker.tasks.references import Output
+from flytekit_sagemaker.tasks.class_style.declared_types import DeclaredType, declared_type
+from flytekit_sagemaker.tasks.class_style.references import Output
 
 _DECLARE = "Declare it with @inputs or @outputs."
 _ALL_OR_NONE = (

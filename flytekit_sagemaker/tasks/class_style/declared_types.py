@@ -14,7 +14,7 @@ from flytekit.types.file import FlyteFile
 from flytekit.types.structured import StructuredDataset
 
 from flytekit_sagemaker.errors import InvalidInput, Problem, did_you_mean
-from flytekit_sagemaker.tasks import artifacts, readers, values
+from flytekit_sagemaker.tasks.class_style import artifacts, readers, values
 
 
 def _as_it_is(name: str, value: Any) -> Any:
