@@ -120,13 +120,17 @@ def inside_of(node: Any) -> list[Any]:
 
 
 def needs(node: Any) -> set[str]:
-    """Ids of the nodes that have to end before a node can begin."""
+    """Ids of the nodes that have to end before a node can begin.
+
+    What a branch chooses from is numbered anew by flytekit, so that a node in it may have the id of one around it; an id
+    always means the latter, since nothing waits for a part of a branch.
+    """
     named = {node_of(promise) for each in node.inputs for promise in promises(each.binding)} | set(
         node.upstream_node_ids
     )
     for inner in inside_of(node):
         named |= needs(inner)
-    return named - {START} - {inner.id for inner in inside_of(node)}
+    return named - {START}
 
 
 def _check_node(node: Any, template: Any, known: Mapping[Key, Any]) -> None:

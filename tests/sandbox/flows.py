@@ -123,6 +123,14 @@ def choosing(number: int) -> int:
 
 
 @workflow
+def choosing_by_result(number: int) -> int:
+    first = double(number=number)
+    second = double(number=first)
+    chosen = conditional("result").if_(first > 10).then(double(number=second)).else_().then(double(number=number))
+    return double(number=chosen)
+
+
+@workflow
 def failing(marker: str) -> tuple[str, int]:
     return wait_for(marker=marker), fail_beside(marker=marker)
 

@@ -108,6 +108,15 @@ def test_a_branch_runs_what_its_conditions_choose(registered: Client, number: in
     assert execution.outputs["o0"] == gives
 
 
+@pytest.mark.parametrize(("number", "gives"), [(6, 96), (3, 12)])
+def test_a_branch_waits_for_what_it_compares_and_for_what_its_arms_need(
+    registered: Client, number: int, gives: int
+) -> None:
+    execution = registered.ended(execute(registered, "flows.choosing_by_result", number=number))
+    assert phase(execution) == "SUCCEEDED", execution.error
+    assert execution.outputs["o0"] == gives
+
+
 def test_a_failure_ends_what_runs_beside_it(registered: Client, signal_file: Path) -> None:
     execution = registered.ended(execute(registered, "flows.failing", marker=str(signal_file)))
     assert phase(execution) == "FAILED"
