@@ -1,4 +1,4 @@
-"""Stand-ins that flytekit registers for everybody; a connector itself is imported when its first job comes."""
+"""Stand-ins that flytekit registers for everybody; what they stand for is imported when it is needed."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import importlib
 from functools import cached_property
 from typing import Any
 
+from flytekit.core.type_engine import TypeTransformer
 from flytekit.extend.backend.base_connector import AsyncConnectorBase
 
 # Task type: the class that runs it.
@@ -56,3 +57,25 @@ class LazyConnector(AsyncConnectorBase):  # type: ignore[misc]
     def log_of(self, meta: Any) -> Any:
         """What follows the log of a job."""
         return self.connector.log_of(meta)
+
+
+class LazyModel:
+    """Any model of this package."""
+
+
+class LazyModelTransformer(TypeTransformer[LazyModel]):  # type: ignore[misc]
+    """Finds the models that a task takes which was fetched from Flyte, where nobody has imported them."""
+
+    def __init__(self) -> None:
+        super().__init__("SageMaker models", LazyModel)
+
+    def guess_python_type(self, literal_type: Any) -> Any:
+        """The model class of a literal type that names one; ValueError tells flytekit to ask the next transformer."""
+        if any(key.startswith(__name__.partition(".")[0]) for key in literal_type.metadata or {}):
+            return importlib.import_module("flytekit_sagemaker.transformers").model_of(literal_type)
+        raise ValueError("no model of this package")
+
+    def _never(self, *_: Any, **__: Any) -> Any:
+        raise TypeError("stands for models that are not imported yet")
+
+    get_literal_type = to_literal = to_python_value = _never

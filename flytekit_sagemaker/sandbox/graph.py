@@ -122,8 +122,8 @@ def inside_of(node: Any) -> list[Any]:
 def needs(node: Any) -> set[str]:
     """Ids of the nodes that have to end before a node can begin.
 
-    What a branch chooses from is numbered anew by flytekit, so that a node in it may have the id of one around it; an id
-    always means the latter, since nothing waits for a part of a branch.
+    What a branch chooses from is numbered anew by flytekit, so that a node in it may have the id of one around it; an
+    id always means the latter, since nothing waits for a part of a branch.
     """
     named = {node_of(promise) for each in node.inputs for promise in promises(each.binding)} | set(
         node.upstream_node_ids

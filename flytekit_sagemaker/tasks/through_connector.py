@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from flytekit.core.context_manager import FlyteContextManager
 
+from flytekit_sagemaker import transformers  # noqa: F401  (registers the models with flytekit)
 from flytekit_sagemaker.container.command import Command
 from flytekit_sagemaker.errors import UserError
-from flytekit_sagemaker.tasks import transformers  # noqa: F401  (registers the models with flytekit)
 from flytekit_sagemaker.tasks.deferral import deferrable
 from flytekit_sagemaker.tasks.inputs import accepted_inputs, named_inputs, with_fingerprint
 from flytekit_sagemaker.tasks.local_execution import run_locally

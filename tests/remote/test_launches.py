@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import shutil
 import subprocess
 import sys
@@ -322,3 +323,34 @@ def test_executions_of_workflows_are_for_flytekits_own_handle(flyte: Sandbox, da
     launched = remote.execute(around, version="1")
     with pytest.raises(UserError, match=r"of the workflow .*around, not of one task.*FlyteRemote"):
         fetch_execution(launched.id)
+
+
+FETCHED = """
+import sys
+
+from flytekit.configuration import Config
+from flytekit.remote import FlyteRemote
+
+remote = FlyteRemote(Config.auto(), "flyteexamples", "development", interactive_mode_enabled=False)
+task = remote.fetch_task(name="tests.fetched", version="v1")
+assert "flytekit_sagemaker.models.training_job" not in sys.modules
+inputs = {
+    "static_hyperparameters": {"num_round": 2, "objective": "binary:logistic"},
+    "train": sys.argv[1],
+    "validation": sys.argv[2],
+    "stopping_condition": {"max_runtime_in_seconds": 60},
+}
+done = remote.wait(remote.execute(task, inputs=inputs), poll_interval=0.2, timeout=60)
+print(done.outputs["model"])
+"""
+
+
+def test_a_fetched_task_is_executed_where_nobody_has_imported_this_package(
+    flyte: Sandbox, data: dict[str, str]
+) -> None:
+    inputs = {"static_hyperparameters": STATIC, **data}
+    train_model.register_and_launch(PROJECT, DOMAIN, "tests.fetched", "v1", inputs).terminate()
+    command = [sys.executable, "-c", FETCHED, data["train"], data["validation"]]
+    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": ""})
+    assert done.returncode == 0, done.stderr
+    assert "/model.tar.gz" in done.stdout

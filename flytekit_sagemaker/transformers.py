@@ -55,6 +55,20 @@ class ModelTransformer(TypeTransformer[Any]):  # type: ignore[misc]
         raise TypeTransformerFailedError(f"a {self.name} has to come as a dictionary")
 
 
-for _model in (StoppingCondition, HyperparameterTuningJobConfig, ParameterRangeOneOf):
+def model_of(literal_type: LiteralType) -> type[Model]:
+    """The model class of a literal type that names one.
+
+    Raises:
+        ValueError: when it names none.
+    """
+    name = (literal_type.metadata or {}).get(_MODEL_KEY)
+    for model in _MODELS:
+        if model.__name__ == name:
+            return model
+    raise ValueError(f"{name} is no model of this package")
+
+
+_MODELS: tuple[type[Model], ...] = (StoppingCondition, HyperparameterTuningJobConfig, ParameterRangeOneOf)
+for _model in _MODELS:
     with suppress(ValueError):  # registered already: the module was loaded again, as notebooks do
         TypeEngine.register(ModelTransformer(_model))
