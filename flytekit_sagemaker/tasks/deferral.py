@@ -48,17 +48,24 @@ class Symbol:
     def __init__(self) -> None:
         self.location = here()
 
-    def __bool__(self) -> bool:
-        raise TypeError(f"{self!r} has no value before the workflow runs: decide in a task, not in the class body")
 
-    def __iter__(self) -> Iterator[Any]:
-        raise TypeError(f"{self!r} has no value before the workflow runs: take it apart in a task")
+def _refusing(remedy: str) -> Callable[..., Any]:
+    def refuse(symbol: Symbol, *_: object) -> Any:
+        raise TypeError(f"{symbol!r} has no value before the workflow runs ({here()}): {remedy}")
 
-    def __getitem__(self, key: object) -> Any:
-        raise TypeError(f"{self!r} has no value before the workflow runs: take [{key!r}] of it in a task")
+    return refuse
 
-    def __format__(self, spec: str) -> str:
-        raise TypeError(f"{self!r} has no value before the workflow runs: make the text in a task")
+
+_REMEDIES = {
+    "decide in a task, or with flytekit's conditional in an ordinary @workflow": "bool eq ne lt le gt ge",
+    "calculate with it in a task": "add radd sub rsub mul rmul truediv rtruediv floordiv rfloordiv mod rmod divmod "
+    "rdivmod pow rpow matmul rmatmul and rand or ror xor rxor neg pos abs invert round int float index",
+    "take it apart in a task": "iter len getitem contains",
+    "make the text in a task": "format",
+}
+for _remedy, _operations in _REMEDIES.items():
+    for _operation in _operations.split():
+        setattr(Symbol, f"__{_operation}__", _refusing(_remedy))
 
 
 class Reference(Symbol):
@@ -137,6 +144,12 @@ class Node(Symbol):
         if not isinstance(other, Node):
             raise TypeError(f"a node runs before another node, not before {other!r}")
         other.upstream.append(self)
+
+    def __eq__(self, other: object) -> bool:
+        """Whether both are the same call; an output of it is another matter."""
+        return self is other if isinstance(other, Node) else super().__eq__(other)
+
+    __hash__ = Symbol.__hash__
 
     def __rshift__(self, other: Node) -> Node:
         self.runs_before(other)

@@ -194,9 +194,7 @@ def declared(decorated: Any, decorator: str, *, inputs: Any = None, outputs: Any
         if name in known:
             problems.append(Problem(name, None, f"is declared already, as {known[name]!r}"))
         elif name not in declaration.parameters:
-            hint = (
-                did_you_mean(name, declaration.parameters) or f"It takes {', '.join(declaration.parameters) or 'none'}."
-            )
+            hint = _parameter_hint(name, declaration)
             problems.append(Problem(name, None, f"is no parameter of {declaration.function.__name__}", hint))
         elif given["outputs"] and declaration.parameters[name].default is not inspect.Parameter.empty:
             problems.append(Problem(name, None, "is an output, and can have no default"))
@@ -214,6 +212,13 @@ def declared(decorated: Any, decorator: str, *, inputs: Any = None, outputs: Any
     if not isinstance(decorated, Pending) and decorated in FlyteEntities.entities:
         FlyteEntities.entities.remove(decorated)  # else flytekit would register it beside the one that takes its place
     return more.finished()
+
+
+def _parameter_hint(name: str, declaration: Declaration) -> str:
+    function, parameters = declaration.function, list(inspect.signature(declaration.function).parameters)
+    if name == parameters[0]:
+        return f"The first one is the context: write def {function.__name__}(wf_params, {', '.join(parameters)})."
+    return did_you_mean(name, declaration.parameters) or f"It takes {', '.join(declaration.parameters) or 'none'}."
 
 
 def made(decorated: Any, decorator: str, maker: Maker) -> Any:

@@ -16,12 +16,16 @@ def refused(name: str, value: object, rule: str, remedy: str = "") -> InvalidInp
 
 
 def integer(name: str, value: Any) -> int:
-    """A whole number, of Python's or numpy's."""
+    """A whole number of 64 bits, of Python's or numpy's."""
     if not _is_truth(value):
         try:
-            return operator.index(value)
+            number = operator.index(value)
         except TypeError:
             pass
+        else:
+            if -(2**63) <= number < 2**63:
+                return number
+            raise refused(name, value, "must lie between -2**63 and 2**63 - 1")
     raise refused(name, value, "must be a whole number")
 
 
@@ -51,14 +55,14 @@ def truth(name: str, value: Any) -> bool:
 
 def moment(name: str, value: Any) -> datetime:
     """A datetime, of Python's or pandas'."""
-    if isinstance(value, datetime):
+    if isinstance(value, datetime) and not _is_missing(value):
         return value.to_pydatetime() if hasattr(value, "to_pydatetime") else value
     raise refused(name, value, "must be a datetime")
 
 
 def duration(name: str, value: Any) -> timedelta:
     """A timedelta, of Python's or pandas'."""
-    if isinstance(value, timedelta):
+    if isinstance(value, timedelta) and not _is_missing(value):
         return value.to_pytimedelta() if hasattr(value, "to_pytimedelta") else value
     raise refused(name, value, "must be a timedelta")
 
@@ -87,6 +91,11 @@ def plain(name: str, value: Any) -> Any:
     if hasattr(value, "tolist"):  # numpy's arrays and scalars, and pandas' series
         return plain(name, value.tolist())
     raise refused(name, value, "must be made of texts, numbers, lists and dictionaries")
+
+
+def _is_missing(value: Any) -> bool:
+    """Whether it is pandas' NaT, which is a datetime to Python, and like NaN is not equal to itself."""
+    return bool(value != value)
 
 
 def _is_truth(value: Any) -> bool:
