@@ -7,6 +7,7 @@ import os
 import shutil
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from flytekit_sagemaker.sandbox.logs import last_lines
@@ -26,16 +27,17 @@ class ConnectorProcess:
     Args:
         sagemaker_url: the SageMaker that its connectors use.
         log: file for what it prints.
+        url_of_log: address of the page that shows the logs of a job.
 
     Attributes:
         runner: runs tasks through the service.
     """
 
-    def __init__(self, sagemaker_url: str, log: Path) -> None:
+    def __init__(self, sagemaker_url: str, log: Path, url_of_log: Callable[[str], str]) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="flyte-sandbox-"))
         self._socket = self._folder / "connector"
         self._log = log
-        self.runner = ConnectorRunner(f"unix:{self._socket}")
+        self.runner = ConnectorRunner(f"unix:{self._socket}", url_of_log)
         self._environment = {
             **os.environ,
             "FLYTEKIT_SAGEMAKER_ENDPOINT_URL": sagemaker_url,

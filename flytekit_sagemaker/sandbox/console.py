@@ -140,12 +140,9 @@ class Console:
         closure = attempt.closure
         said = json_format.MessageToDict(closure.custom_info)
         progress = _progress(said)
-        links = [anchor(log.name, log.uri) for log in closure.logs]
-        if progress is not None:
-            links.append(anchor("Local SageMaker's log", self.url + job_path(progress.name)))
         about = {
             f"Attempt {attempt.id.retry_attempt + 1}": escape(TaskExecution.Phase.Name(closure.phase)),
-            "Links": " · ".join(links),
+            "Links": " · ".join(anchor(log.name, log.uri) for log in closure.logs),
             "Says": escape(closure.reason) if closure.reason != closure.error.message else "",
             "Error": element("pre", escape(closure.error.message)) if closure.error.message else "",
             "Tells": escape(json.dumps(said)) if said and progress is None else "",

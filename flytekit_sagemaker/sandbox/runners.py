@@ -6,15 +6,18 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 import grpc
 from flyteidl.admin import agent_pb2
+from flyteidl.core import execution_pb2
 from flyteidl.service import agent_pb2_grpc
 
 CALL_IN_SECONDS = 30.0
+LOG_LINK = "Local SageMaker's log"
 _PAUSES_IN_SECONDS = (0.2, 1.0, 3.0)
 
 
@@ -58,9 +61,15 @@ class Runner(Protocol):
 
 
 class ConnectorRunner:
-    """Tasks of the types that a connector service knows."""
+    """Tasks of the types that a connector service knows.
 
-    def __init__(self, address: str) -> None:
+    Args:
+        address: where the service is.
+        url_of_log: address of the page that shows the logs of a job.
+    """
+
+    def __init__(self, address: str, url_of_log: Callable[[str], str]) -> None:
+        self._url_of_log = url_of_log
         self._channel = grpc.aio.insecure_channel(address)
         self._stub = agent_pb2_grpc.AsyncAgentServiceStub(self._channel)
         self._types: frozenset[tuple[str, int]] = frozenset()
@@ -97,11 +106,16 @@ class ConnectorRunner:
     async def get(self, template: Any, resource_meta: bytes) -> Any:
         request = agent_pb2.GetTaskRequest(task_category=_category(template), resource_meta=resource_meta)
         try:
-            return (await self._stub.GetTask(request, wait_for_ready=True, timeout=CALL_IN_SECONDS)).resource
+            answer = await self._stub.GetTask(request, wait_for_ready=True, timeout=CALL_IN_SECONDS)
         except grpc.aio.AioRpcError as error:
             if error.code() in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED):
                 return None  # it is being started again
             raise RunnerFailed(f"The connector could not tell the state of the job: {error.details()}") from None
+        resource = answer.resource
+        if "name" in resource.custom_info:
+            page = self._url_of_log(resource.custom_info["name"])
+            resource.log_links.append(execution_pb2.TaskLog(name=LOG_LINK, uri=page))
+        return resource
 
     async def delete(self, template: Any, resource_meta: bytes) -> None:
         request = agent_pb2.DeleteTaskRequest(task_category=_category(template), resource_meta=resource_meta)

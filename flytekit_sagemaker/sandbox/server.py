@@ -6,8 +6,6 @@ import asyncio
 import concurrent.futures
 import contextlib
 import fcntl
-import json
-import socket
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -21,13 +19,15 @@ from grpc_health.v1 import health_pb2
 
 from flytekit_sagemaker.clock import SystemClock
 from flytekit_sagemaker.local.server import CannotStart, LocalSageMaker
+from flytekit_sagemaker.sandbox import ports
 from flytekit_sagemaker.sandbox.admin import Admin, AuthMetadata, Health, Identity
 from flytekit_sagemaker.sandbox.connector import ConnectorDied, ConnectorProcess
-from flytekit_sagemaker.sandbox.console import Console
+from flytekit_sagemaker.sandbox.console import Console, job_path
 from flytekit_sagemaker.sandbox.dataproxy import DataProxy
 from flytekit_sagemaker.sandbox.engine import Engine
 from flytekit_sagemaker.sandbox.executions import Executions
 from flytekit_sagemaker.sandbox.places import NOT_IN_URIS, Places
+from flytekit_sagemaker.sandbox.ports import LOOPBACK
 from flytekit_sagemaker.sandbox.processes import ProcessRunner
 from flytekit_sagemaker.sandbox.registry import Registry
 from flytekit_sagemaker.sandbox.rpc import service
@@ -35,7 +35,6 @@ from flytekit_sagemaker.sandbox.store import Store
 from flytekit_sagemaker.sandbox.tasks import Tasks
 from flytekit_sagemaker.sandbox.web import application, log_path
 
-LOOPBACK = "127.0.0.1"
 LARGEST_MESSAGE_BYTES = 64 << 20
 _CONFIG = """\
 admin:
@@ -145,12 +144,14 @@ class Sandbox:
             parts.enter_context(_lock(self.root))
             store = Store(self._places.database)
             parts.callback(store.close)
-            ports = self._choose_ports(store)
+            chosen = ports.choose(self._ports, self._places.ports, sagemaker_is_known=bool(store.unfinished()))
 
-            sagemaker = LocalSageMaker(self._places.sagemaker, port=ports["sagemaker"], images=self._images)
+            sagemaker = LocalSageMaker(self._places.sagemaker, port=chosen["sagemaker"], images=self._images)
             await asyncio.to_thread(sagemaker.start)
             parts.push_async_callback(asyncio.to_thread, sagemaker.stop)
-            connector = ConnectorProcess(sagemaker.url, self._places.connector_log)
+            connector = ConnectorProcess(
+                sagemaker.url, self._places.connector_log, lambda job: f"{self.console_url}{job_path(job)}"
+            )
             parts.push_async_callback(connector.close)
             processes = ProcessRunner(self.root, lambda folder: f"{self.console_url}{log_path(self._places, folder)}")
             parts.push_async_callback(processes.close)
@@ -172,8 +173,8 @@ class Sandbox:
             ]
             app = application(proxy, console, store, self._places)
             self.sagemaker_url = sagemaker.url
-            self.console_url = proxy.url = console.url = await _serve_http(parts, app, ports["console"])
-            server, self.endpoint = _bound(handlers, ports["flyte"])
+            self.console_url = proxy.url = console.url = await _serve_http(parts, app, chosen["console"])
+            server, self.endpoint = _bound(handlers, chosen["flyte"])
             try:
                 await connector.open()
             except ConnectorDied as died:
@@ -186,28 +187,9 @@ class Sandbox:
             started.set_result(None)
             await self._over.wait()
 
-    def _choose_ports(self, store: Store) -> dict[str, int]:
-        """The ports to listen on: those that were asked for, else those of the last time, which clients know."""
-        try:
-            last = json.loads(self._places.ports.read_text())
-        except (OSError, ValueError):
-            last = {}
-        usable = {name: int(port) for name, port in last.items() if _is_free(int(port))}
-        for port in filter(None, self._ports.values()):
-            if not _is_free(port):  # gRPC would say so in a log line of its own
-                raise _taken(port, "something else has it")
-        chosen = {name: port or usable.get(name, 0) for name, port in self._ports.items()}
-        if chosen["sagemaker"] != last.get("sagemaker", chosen["sagemaker"]) and store.unfinished():
-            raise CannotStart(
-                f"Port {last['sagemaker']} of {LOOPBACK} has to be free and the local SageMaker's again: there are the "
-                f"jobs of the unfinished executions of {self.root}."
-            )
-        return chosen
-
     def _keep_addresses(self) -> None:
         urls = {"flyte": self.endpoint, "console": self.console_url, "sagemaker": self.sagemaker_url}
-        ports = {name: int(url.rpartition(":")[2]) for name, url in urls.items()}
-        self._places.ports.write_text(json.dumps(ports))
+        ports.keep(self._places.ports, {name: int(url.rpartition(":")[2]) for name, url in urls.items()})
         self._places.config.write_text(_CONFIG.format(endpoint=self.endpoint, console=self.console_url))
 
 
@@ -219,7 +201,7 @@ async def _serve_http(parts: contextlib.AsyncExitStack, app: web.Application, po
     try:
         await web.TCPSite(runner, LOOPBACK, port).start()
     except OSError as fault:
-        raise _taken(port, fault.strerror or str(fault)) from None
+        raise ports.unusable({"console": port}, fault.strerror or str(fault)) from None
     host, bound = runner.addresses[0][:2]
     return f"http://{host}:{bound}"
 
@@ -237,21 +219,7 @@ def _bound(handlers: Sequence[grpc.GenericRpcHandler], port: int) -> tuple[Any, 
     try:
         return server, f"{LOOPBACK}:{server.add_insecure_port(f'{LOOPBACK}:{port}')}"
     except RuntimeError:
-        raise _taken(port, "Address already in use") from None
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((LOOPBACK, port))
-        except OSError:
-            return False
-    return True
-
-
-def _taken(port: int, why: str) -> CannotStart:
-    return CannotStart(f"Port {port} of {LOOPBACK} cannot be used: {why}. Choose another one, or 0 for any.")
+        raise ports.unusable({"flyte": port}, "Address already in use") from None
 
 
 @contextlib.contextmanager
@@ -268,5 +236,6 @@ def _lock(root: Path) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            raise CannotStart(f"The folder {root} is in use by another sandbox.") from None
+            remedy = "End that one, or choose another folder: --root DIR"
+            raise CannotStart(f"The folder {root} is in use by another sandbox. {remedy}") from None
         yield

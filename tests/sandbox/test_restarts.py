@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import sys
 from pathlib import Path
 from typing import Any
@@ -128,17 +129,53 @@ def test_the_connector_service_is_started_again_when_it_dies(
         assert phase(ended) == "SUCCEEDED", ended.error
 
 
-def test_a_root_or_port_in_use_is_told_in_a_sentence(tmp_path: Path) -> None:
-    with Sandbox(tmp_path / "first") as sandbox:
-        with pytest.raises(CannotStart, match="is in use by another sandbox"):
-            Sandbox(tmp_path / "first").start()
-        port = int(sandbox.endpoint.rpartition(":")[2])
-        with pytest.raises(CannotStart, match=f"Port {port} .* cannot be used"):
-            Sandbox(tmp_path / "second", port=port).start()
-        console = int(sandbox.console_url.rpartition(":")[2])
-        with pytest.raises(CannotStart, match=f"Port {console} .* cannot be used"):
-            Sandbox(tmp_path / "second", console_port=console).start()
+def test_a_root_in_use_is_told_with_its_remedy(tmp_path: Path) -> None:
+    with (
+        Sandbox(tmp_path / "first"),
+        pytest.raises(CannotStart, match=r"is in use by another sandbox\. .*another folder: --root DIR"),
+    ):
+        Sandbox(tmp_path / "first").start()
 
+
+def test_all_ports_in_use_are_told_at_once_with_their_options(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with Sandbox(tmp_path / "first") as sandbox:
+        urls = (sandbox.endpoint, sandbox.console_url, sandbox.sagemaker_url)
+        flyte, console, sagemaker = (int(url.rpartition(":")[2]) for url in urls)
+        capfd.readouterr()
+        with pytest.raises(CannotStart) as raised:
+            Sandbox(tmp_path / "second", flyte, console_port=console, sagemaker_port=sagemaker).start()
+        for named in (f"{flyte} (--port)", f"{console} (--console-port)", f"{sagemaker} (--sagemaker-port)"):
+            assert named in str(raised.value)
+        with pytest.raises(CannotStart, match=f"^Port {console} \\(--console-port\\) of .* cannot be used"):
+            Sandbox(tmp_path / "second", console_port=console).start()
+    with pytest.raises(CannotStart, match=f"{flyte} \\(--port\\) and {flyte} \\(--console-port\\)"):
+        Sandbox(tmp_path / "second", flyte, console_port=flyte).start()
+    said = capfd.readouterr()
+    assert said.out + said.err == ""  # gRPC has lines of its own for ports that it cannot have
+
+
+def test_unfinished_jobs_are_found_where_they_were(
+    tmp_path: Path, images: dict[str, list[str]], signal_file: Path
+) -> None:
+    with Sandbox(tmp_path / "root", images=images) as sandbox:
+        client = Client(remote_for(sandbox))
+        name = tune(client, signal_file).id.name
+        eventually(lambda: list(tmp_path.glob("go.*")), bool)
+        before, other = (int(url.rpartition(":")[2]) for url in (sandbox.sagemaker_url, sandbox.console_url))
+    with pytest.raises(CannotStart, match=f"start with --sagemaker-port {before}, or with --sagemaker-port 0"):
+        Sandbox(tmp_path / "root", sagemaker_port=other, images=images).start()
+    with socket.create_server(("127.0.0.1", before)), pytest.raises(CannotStart, match="something else has it now"):
+        Sandbox(tmp_path / "root", images=images).start()
+    signal_file.touch()
+    with Sandbox(tmp_path / "root", sagemaker_port=before, images=images) as sandbox:
+        client = Client(remote_for(sandbox))
+        ended = client.ended(client.fetched(name))
+        assert phase(ended) == "SUCCEEDED", ended.error
+
+
+def test_a_root_that_no_uri_can_name_is_refused(tmp_path: Path) -> None:
     with pytest.raises(CannotStart, match="no file URI"):
         Sandbox(tmp_path / "50%").start()
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import requests
 from flyteidl.core.catalog_pb2 import CatalogCacheStatus
 from flyteidl.core.execution_pb2 import TaskExecution
 from flytekit.exceptions.user import FlyteInvalidInputException
 
+from flytekit_sagemaker.remote import fetch_execution
 from flytekit_sagemaker.sandbox import Sandbox
 from tests.local.support import eventually
 
@@ -53,6 +55,20 @@ def test_an_execution_is_ended_with_its_job(client: Client, sandbox: Sandbox, si
     ended = client.ended(execution)
     assert phase(ended) == "ABORTED"
     assert ended.closure.abort_metadata.cause == "enough"
+
+
+def test_the_log_of_a_running_job_is_linked(client: Client, sandbox: Sandbox, signal_file: Path) -> None:
+    task = scripted("m.linked")
+    execution = client.train(task, wait_for=str(signal_file), print="it is warm", write="model/m=1")
+    handle = fetch_execution(str(client.remote.generate_console_url(execution)), remote=client.remote)
+    url = eventually(lambda: handle.sync().links.get("Local SageMaker's log", ""), bool)
+    assert url.startswith(sandbox.console_url)
+    eventually(lambda: requests.get(url).text, lambda page: "it is warm" in page)
+    signal_file.touch()
+    ended = client.ended(execution)
+    (attempt,) = attempts(ended)
+    assert [log.uri for log in attempt.closure.logs] == [url]
+    assert requests.get(client.remote.generate_console_url(ended)).text.count(f'href="{url}"') == 1
 
 
 def test_wrong_inputs_are_told_all_at_once(client: Client) -> None:
