@@ -57,7 +57,7 @@ def _refusing(remedy: str) -> Callable[..., Any]:
 
 
 _REMEDIES = {
-    "decide in a task, or with flytekit's conditional in an ordinary @workflow": "bool eq ne lt le gt ge",
+    "decide in a task, or with flytekit's conditional in an ordinary @workflow": "bool eq lt le gt ge",
     "calculate with it in a task": "add radd sub rsub mul rmul truediv rtruediv floordiv rfloordiv mod rmod divmod "
     "rdivmod pow rpow matmul rmatmul and rand or ror xor rxor neg pos abs invert round int float index",
     "take it apart in a task": "iter len getitem contains",

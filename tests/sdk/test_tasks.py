@@ -185,6 +185,10 @@ def test_a_function_without_a_kind_of_task_says_so() -> None:
         ((outputs(number=Types.Float), NUMBER, TEXT, custom), "number is declared already"),
         ((inputs(numbr=Types.Integer), custom), "numbr is no parameter of function. Did you mean 'number'?"),
         ((inputs(xyz=int), NUMBER, TEXT, custom), "xyz is no parameter of function. It takes train, number,"),
+        (
+            (inputs(wf_params=int), NUMBER, TEXT, custom),
+            "The first parameter is the context: write def function(wf_params, train, number, model, text).",
+        ),
         ((inputs(number="Integr"), custom), "number = 'Integr': is no type. Did you mean 'Integer'?"),
         ((inputs(train=Types.Integer), NUMBER, TEXT, custom), "must be a FlyteDirectory or a FlyteFile"),
         ((custom, NUMBER, TEXT, custom), "must be a function of a module"),
@@ -195,6 +199,18 @@ def test_a_declaration_that_does_not_fit_is_told(decorators: Any, words: str) ->
     with pytest.raises(InvalidInput) as refused:
         finished(*decorators)
     assert words in str(refused.value)
+
+
+def test_a_function_without_the_context_is_told_how_to_write_it() -> None:
+    def noctx(rows, columns):  # type: ignore[no-untyped-def]
+        """Takes no context."""
+
+    with pytest.raises(InvalidInput) as refused:
+        inputs(rows=Types.Integer, columns=Types.Integer)(python_task(noctx))
+    assert (
+        "rows is no parameter of noctx. The first parameter is the context: write def noctx(wf_params, rows, columns)."
+        in str(refused.value)
+    )
 
 
 def annotated(wf_params, train, depth: int):  # type: ignore[no-untyped-def]

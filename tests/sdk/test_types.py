@@ -166,12 +166,16 @@ def test_what_is_not_a_number_survives() -> None:
         (Types.Integer, 7.5, "7.5: must be a whole number"),
         (Types.Integer, True, "must be a whole number"),
         (Types.Integer, None, "must be a whole number"),
+        (Types.Integer, 2**63, "must lie between -2**63 and 2**63 - 1"),
+        (Types.Integer, -(2**63) - 1, "must lie between -2**63 and 2**63 - 1"),
         (Types.Float, "7", "must be a number"),
         (Types.Float, False, "must be a number"),
         (Types.String, 7, "must be a text"),
         (Types.Boolean, 1, "must be True or False"),
         (Types.Datetime, "noon", "must be a datetime"),
+        (Types.Datetime, pandas.NaT, "must be a datetime"),
         (Types.Timedelta, 3, "must be a timedelta"),
+        (Types.Timedelta, pandas.NaT, "must be a timedelta"),
         (Types.Generic, [1], "must be a dictionary"),
         (Types.Generic, {1: 2}, "must be texts"),
         (Types.Generic, {"a": {"b": object()}}, "result.a.b"),
@@ -395,6 +399,12 @@ def test_what_is_wrong_with_csv_says_where(tmp_path: Path, files: dict[str, str]
         given(Types.MultiPartCSV, str(tmp_path), lambda value: read(value, concat=True, header=None))
     assert words in str(refused.value)
     assert "the data of value" in str(refused.value)
+
+
+def test_a_short_row_that_pandas_fills_up_is_told_in_tables_with_a_header(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("a,b\n1,2\n3\n")
+    with pytest.raises(InvalidInput, match="has 1 values in line 3, and 2 in the first one"):
+        given(Types.CSV, str(tmp_path / "a.csv"), lambda value: read(value, concat=True))
 
 
 def test_files_with_other_headers_are_not_put_together(tmp_path: Path) -> None:

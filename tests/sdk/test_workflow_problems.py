@@ -204,11 +204,52 @@ def test_a_class_with_problems_is_not_registered() -> None:
     assert FlyteEntities.entities == before
 
 
-def test_a_value_that_does_not_exist_yet_cannot_be_used() -> None:
-    number = Input(int)
-    for use in (bool, list, lambda each: each[0], lambda each: f"s3://{each}/x"):
-        with pytest.raises(TypeError, match="has no value before the workflow runs"):
-            use(number)
+@pytest.mark.parametrize(
+    ("use", "remedy"),
+    [
+        (bool, "decide in a task, or with flytekit's conditional in an ordinary @workflow"),
+        (lambda each: each > 3, "decide in a task, or with flytekit's conditional"),
+        (lambda each: 3.5 > each, "decide in a task"),  # noqa: SIM300  (asks the number first)
+        (lambda each: each == 3, "decide in a task"),
+        (lambda each: each != "x", "decide in a task"),
+        (lambda each: each + 1, "calculate with it in a task"),
+        (lambda each: 1 - each, "calculate with it in a task"),
+        (lambda each: -each, "calculate with it in a task"),
+        (float, "calculate with it in a task"),
+        (list, "take it apart in a task"),
+        (len, "take it apart in a task"),
+        (lambda each: "x" in each, "take it apart in a task"),
+        (lambda each: each[0], "take it apart in a task"),
+        (lambda each: f"s3://{each}/x", "make the text in a task"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("symbol", "name"),
+    [
+        (Input(int), "the Input of"),
+        (Other.elsewhere, "the call of tests.sdk.workflows.add in"),  # type: ignore[attr-defined]
+        (Other.elsewhere.outputs.o0, "the output 'o0' of the call of tests.sdk.workflows.add in"),  # type: ignore[attr-defined]
+    ],
+)
+def test_a_value_that_does_not_exist_yet_cannot_be_used(
+    symbol: Any, name: str, use: Callable[[Any], Any], remedy: str
+) -> None:
+    with pytest.raises(TypeError) as refused:
+        use(symbol)
+    told = str(refused.value)
+    assert told.startswith(f"{name} {HERE}:")
+    assert f"has no value before the workflow runs ({HERE}:" in told
+    assert remedy in told
+
+
+def test_nodes_are_told_apart() -> None:
+    first, second = Other.elsewhere, Arithmetic.stats  # type: ignore[attr-defined]
+    assert first != second
+    assert [second, first].index(first) == 1
+    assert len({first, second, first}) == 2
+
+
+def test_an_output_is_no_attribute_of_its_node() -> None:
     with pytest.raises(AttributeError, match=r"write \.outputs\.total"):
         _ = Arithmetic.stats.total
     with pytest.raises(AttributeError, match=r"outputs are attributes of \.outputs: total, name"):

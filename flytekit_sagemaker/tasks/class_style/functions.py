@@ -217,7 +217,8 @@ def declared(decorated: Any, decorator: str, *, inputs: Any = None, outputs: Any
 def _parameter_hint(name: str, declaration: Declaration) -> str:
     function, parameters = declaration.function, list(inspect.signature(declaration.function).parameters)
     if name == parameters[0]:
-        return f"The first one is the context: write def {function.__name__}(wf_params, {', '.join(parameters)})."
+        written = ", ".join(["wf_params", *(each for each in parameters if each != "wf_params")])
+        return f"The first parameter is the context: write def {function.__name__}({written})."
     return did_you_mean(name, declaration.parameters) or f"It takes {', '.join(declaration.parameters) or 'none'}."
 
 
