@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import copy
 import inspect
 from typing import Any
 
-from flytekit.core.context_manager import FlyteContextManager, FlyteEntities
+from flytekit.core.context_manager import ExecutionState, FlyteContext, FlyteContextManager, FlyteEntities
 from flytekit.core.docstring import Docstring
 from flytekit.core.node import Node as FlyteNode
 from flytekit.core.promise import NodeOutput, Promise
@@ -53,14 +52,22 @@ def build(
     Raises:
         InvalidInput: listing everything that is wrong with the class.
     """
-    ctx = FlyteContextManager.current_context()
-    with FlyteContextManager.with_context(ctx.new_builder().with_compilation_state(None)):
+    with FlyteContextManager.with_context(_outside_of_tasks()):
         building = _Building(Blueprint(declaration), name, failure_policy, kind)
         try:
             return building.finished()
         except BaseException:
             building.forget()
             raise
+
+
+def _outside_of_tasks() -> FlyteContext.Builder:
+    """A context in which nothing is compiled or executed, for a module may be imported while a task runs."""
+    ctx = FlyteContextManager.current_context()
+    state = ctx.new_execution_state()
+    if ctx.execution_state is not None and ctx.execution_state.is_local_execution():  # files stay where they are
+        state.mode = ExecutionState.Mode.LOCAL_WORKFLOW_EXECUTION
+    return ctx.new_builder().with_compilation_state(None).with_execution_state(state)
 
 
 class _Building:
@@ -217,7 +224,7 @@ class _Building:
             arguments[name] = UNKNOWN
         for name, default in left_out.items():
             if isinstance(default, (list, dict)):  # flytekit refuses to take such a default for itself
-                arguments[name] = copy.deepcopy(default)
+                arguments[name] = default
         return arguments
 
     # Values

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -144,6 +145,15 @@ def test_a_node_runs_after_those_it_waits_for() -> None:
     assert [node.id for node in Ordered.nodes[2].upstream_nodes] == ["first"]
 
 
+def test_a_node_lists_those_before_it_in_the_same_order_each_time() -> None:
+    @workflow_class
+    class Wide:
+        parts = [add(a=number).with_overrides(node_name=name) for number, name in enumerate("lkjihgfedcba")]
+        total = statistics(values=parts)
+
+    assert [node.id for node in Wide.nodes[-1].upstream_nodes] == list("abcdefghijkl")
+
+
 def test_any_callable_of_flytekit_may_be_called() -> None:
     plan = LaunchPlan.create("a plan of the tests", workflows.doubled, default_inputs={"number": 4})
 
@@ -191,6 +201,36 @@ def test_a_class_may_be_defined_while_another_workflow_is_compiled() -> None:
         return Inner(given=a).result
 
     assert outer(a=1) == 6
+
+
+def test_a_class_may_be_defined_while_a_task_runs(caplog: pytest.LogCaptureFixture, monkeypatch: Any) -> None:
+    monkeypatch.setattr(logging.getLogger("flytekit"), "propagate", True)
+
+    @task
+    def imports() -> str:
+        @workflow_class
+        class Late:
+            result = Output(add(a=1))
+
+        return str(Late)
+
+    caplog.clear()
+    assert "Late" in imports()
+    assert [each.getMessage() for each in caplog.records if each.levelno >= logging.ERROR] == []
+
+
+def test_a_module_that_a_class_body_imports_is_no_part_of_it(tmp_path: Path, monkeypatch: Any) -> None:
+    (tmp_path / "imported_by_a_body.py").write_text("from tests.sdk.workflows import add\n\nSEVEN = add(a=2)\n")
+    monkeypatch.syspath_prepend(tmp_path)
+
+    @workflow_class
+    class Importing:
+        import imported_by_a_body
+
+        result = Output(add(a=imported_by_a_body.SEVEN))
+
+    assert Importing.imported_by_a_body.SEVEN == 7
+    assert len(Importing.nodes) == 1
 
 
 class Shared:
