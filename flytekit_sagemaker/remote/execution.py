@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from flytekit.core.interface import Interface
 
-from flytekit_sagemaker.errors import JobFailed, TransientError, UserError
+from flytekit_sagemaker.errors import InvalidInput, JobFailed, Problem, TransientError, UserError
 from flytekit_sagemaker.remote.admin import Admin, ExecutionId
 from flytekit_sagemaker.remote.report import Report, fetch_report
 from flytekit_sagemaker.remote.states import State, state_of
@@ -107,9 +107,10 @@ class Execution:
         Raises:
             UserError: while it runs, when it ended without any, and when it is no tuning job.
         """
+        state = self._known
+        if "trials" not in self._admin.interface(state.task, state.version).outputs.variables:
+            raise UserError(f"{state.task} is no tuning job: it has no trials")
         self._demand("trials")
-        if "trials" not in self.outputs:
-            raise UserError(f"{self._known.task} is no tuning job: it has no trials")
         import pandas
 
         return self.outputs["trials"].open(pandas.DataFrame).all()
@@ -146,18 +147,21 @@ class Execution:
         Raises:
             JobFailed: with SageMaker's reason, when it fails; with the cause, when it was ended.
             TimeoutError: when it takes longer.
+            InvalidInput: when the timeout is no time.
         """
         limit = timeout.total_seconds() if isinstance(timeout, timedelta) else timeout
+        if limit is not None and (isinstance(limit, bool) or not isinstance(limit, (int, float))):
+            raise InvalidInput("wait", [Problem("timeout", timeout, "must be seconds, a timedelta or None")])
         with LiveDisplay() as display:
             shown: set[str] = set()
             try:
                 for state in self._states(limit):
-                    if state.progress is not None:
-                        display.update(state.progress)
                     for note in self._notes(state):
                         if note not in shown:
                             shown.add(note)
                             display.note(note)
+                    if state.progress is not None:
+                        display.update(state.progress)
             except (KeyboardInterrupt, SystemExit):  # which flytekit makes of Ctrl-C outside of notebooks
                 display.note(f"It runs on; terminate() ends it. {self._id}")
                 raise

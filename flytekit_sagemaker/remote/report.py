@@ -47,7 +47,7 @@ def fetch_report(admin: Admin, identifier: ExecutionId, state: State) -> Report:
     Raises:
         UserError: when there is none.
     """
-    none = f"There is no report of {identifier.name} (yet): {state.phase}"
+    none = f"There is no report of {identifier.name}{'' if state.is_done else ' yet'}: {state.phase}"
     if not state.node:
         raise UserError(none)
     node = identifier_pb2.NodeExecutionIdentifier(node_id=state.node, execution_id=identifier.to_flyte_idl())

@@ -18,6 +18,8 @@ from flytekit.core.python_auto_container import (
     default_notebook_task_resolver,
 )
 
+from flytekit_sagemaker.errors import UserError
+
 
 def is_interactive(task: Any) -> bool:
     """Whether a task's function was typed in, so that there is no module to import it from."""
@@ -26,10 +28,19 @@ def is_interactive(task: Any) -> bool:
 
 
 def pickled(task: Any) -> bytes:
-    """A task whose function was typed in, as flytekit's notebook resolver reads it; that resolves it from now on."""
+    """A task whose function was typed in, as flytekit's notebook resolver reads it; that resolves it from now on.
+
+    Raises:
+        UserError: when it uses something that cannot be pickled.
+    """
     task.set_resolver(default_notebook_task_resolver)
     entity = PickledEntity(PickledEntityMetadata(python_version()), {task.name: task})
-    return gzip.compress(cloudpickle.dumps(entity), mtime=0)
+    try:
+        content = cloudpickle.dumps(entity)
+    except Exception as error:  # whatever an object raises that cannot be pickled
+        remedy = "Make what it uses in the function itself, or put it into a module."
+        raise UserError(f"{task.name} cannot travel to a job: {error}. {remedy}") from None
+    return gzip.compress(content, mtime=0)
 
 
 def with_pickled_code(

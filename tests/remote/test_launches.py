@@ -287,6 +287,17 @@ def test_everything_wrong_is_told_before_anything_is_registered(flyte: Sandbox, 
     assert versions(flyte, "tests.wrong") == []
 
 
+def test_what_is_no_dictionary_and_no_time_is_told(flyte: Sandbox, data: dict[str, str]) -> None:
+    with pytest.raises(InvalidInput, match="inputs = .*must be a dictionary"):
+        train_model.register_and_launch(PROJECT, DOMAIN, inputs=["train"])
+    execution = train_model.register_and_launch(PROJECT, DOMAIN, inputs={"static_hyperparameters": STATIC, **data})
+    with pytest.raises(InvalidInput, match="timeout = '5'"):
+        execution.wait("5")
+    with pytest.raises(UserError, match="is no tuning job"):
+        execution.trials()
+    execution.terminate()
+
+
 def test_a_handle_is_found_again_by_its_id(flyte: Sandbox, data: dict[str, str]) -> None:
     launched = train_model.register_and_launch(PROJECT, DOMAIN, inputs={"static_hyperparameters": STATIC, **data})
     ids = [launched, launched.id, f"{PROJECT}:{DOMAIN}:{launched.id.name}", launched.console_url]

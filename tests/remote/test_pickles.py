@@ -100,3 +100,25 @@ print(Code.of(fit).digest)
     (tmp_path / "loaded.py").write_text("def twice(value):\n    return value + value + 1\n")
     _, after = digests("1", IMPORTS, function, launch, folder=tmp_path)
     assert before != after
+
+
+def test_what_cannot_be_pickled_is_told_in_a_sentence() -> None:
+    function = """
+import threading
+
+lock = threading.Lock()
+
+@custom_training_job_task(training_job_config=CONFIG)
+def guarded(number: int) -> int:
+    with lock:
+        return number
+
+remote = FlyteRemote(Config.for_endpoint("localhost:9", True))
+try:
+    guarded.register_and_launch("p", "d", inputs={"number": 5}, remote=remote)
+except Exception as error:
+    print(type(error).__name__, str(error))
+"""
+    imports = IMPORTS + "from flytekit.configuration import Config\nfrom flytekit.remote import FlyteRemote\n"
+    told = digests("1", imports, function)[-1]
+    assert told.startswith("UserError guarded cannot travel to a job: cannot pickle '_thread.lock' object. Make what")
