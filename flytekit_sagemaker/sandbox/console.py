@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timezone
 from html import escape
 from typing import Any
 from urllib.parse import quote
 
 from flyteidl.admin import common_pb2
+from flyteidl.core import identifier_pb2
 from flyteidl.core.catalog_pb2 import CatalogCacheStatus
 from flyteidl.core.execution_pb2 import NodeExecution, TaskExecution, WorkflowExecution
 from google.protobuf import json_format
@@ -28,6 +30,10 @@ from flytekit_sagemaker.sandbox.store import ExecutionRecord, NodeRecord, Store,
 _BADGES = {"SUCCEEDED": "done", "FAILED": "failed", "TIMED_OUT": "failed", "RUNNING": "running", "QUEUED": "running"}
 _NOTE = "A sandbox for development: not Flyte itself."
 _SHOWN = 200
+_COLUMNS = [
+    *((title, "") for title in ("Execution", "Project / domain", "Runs", "Version", "Phase", "Started")),
+    ("Took", "number"),
+]
 
 
 def job_path(name: str) -> str:
@@ -55,9 +61,8 @@ class Console:
         """The latest executions."""
         request = common_pb2.ResourceListRequest(limit=_SHOWN, sort_by=common_pb2.Sort(key="created_at", direction=0))
         records, _ = self._store.executions(request)
-        columns = [("Execution", ""), ("Runs", ""), ("Phase", ""), ("Started", ""), ("Took", "number")]
         rows = (self._row(record) for record in records)
-        shown_rows = table(columns, rows) or "<p>There are none yet.</p>"
+        shown_rows = table(_COLUMNS, rows) or "<p>There are none yet.</p>"
         return page("Executions", _kicker(), element("h1", "Executions"), section("The latest", shown_rows))
 
     def execution(self, key: tuple[str, str, str]) -> str | None:
@@ -83,7 +88,7 @@ class Console:
             section("Execution", facts(about)),
             section("Inputs", _literals(record.inputs)),
             section("Outputs", _literals(record.outputs)),
-            *(self._node(node) for node in nodes),
+            *(self._node(node, record) for node in nodes),
         )
 
     def entity(self, message: Any) -> str:
@@ -93,32 +98,36 @@ class Console:
         title = f"{message.id.name} {message.id.version}"
         return page(title, kicker, element("h1", escape(title)), section("Registered", element("pre", escape(content))))
 
-    def job(self, name: str) -> str | None:
-        """The logs of a training job, or of the trials of a tuning job; None when there are none."""
+    def job(self, name: str) -> str:
+        """The logs of a training job, or of the trials of a tuning job."""
         jobs = self._places.sagemaker / "training-jobs"
         logs = [path for path in sorted(jobs.glob("*/*/log")) if f"{path.parts[-3]}-".startswith(f"{name}-")]
-        parts = (
+        parts = [
             section(f"{log.parts[-3]} on {log.parts[-2]}", element("pre", escape(last_lines(log)))) for log in logs
-        )
-        return page(f"Logs of {name}", _kicker(), element("h1", escape(name)), *parts) if logs else None
+        ]
+        parts = parts or [element("p", "There is no log of it yet.")]
+        return page(f"Logs of {name}", _kicker(), element("h1", escape(name)), *parts)
 
     def text(self, title: str, content: str) -> str:
         """A page of plain text, such as a log."""
         return page(title, _kicker(), element("h1", escape(title)), element("pre", escape(content)))
 
     def _row(self, record: ExecutionRecord) -> str:
-        closure = record.message.closure
+        closure, launched = record.message.closure, record.message.spec.launch_plan
         phase = WorkflowExecution.Phase.Name(closure.phase)
         cells = [
             (anchor(record.key[2], self.url + execution_path(*record.key)), ""),
-            (escape(record.message.spec.launch_plan.name), ""),
+            (escape(f"{record.key[0]} / {record.key[1]}"), ""),
+            (escape(launched.name), ""),
+            (f"<code>{escape(launched.version)}</code>", ""),
             (escape(phase), "failed" if _BADGES.get(phase) == "failed" else ""),
             (moment(_time(closure, "created_at")), ""),
             (_took(closure, ended=record.ended), "number"),
         ]
         return element("tr", "".join(element("td", content, css) for content, css in cells))
 
-    def _node(self, node: NodeRecord) -> str:
+    def _node(self, node: NodeRecord, execution: ExecutionRecord) -> str:
+        """A node, without what its execution says already."""
         identifier, closure = node.message.id, node.message.closure
         status = closure.task_node_metadata.cache_status
         source = closure.task_node_metadata.catalog_key.source_task_execution.node_execution_id.execution_id
@@ -132,22 +141,35 @@ class Console:
             "Cache": cache,
             "Report": anchor("Open", f"{base}/deck") if closure.deck_uri else "",
         }
-        attempts = (self._attempt(each.message) for each in self._store.attempts(identifier))
-        outputs = _literals(node.outputs)
-        return section(f"Node {identifier.node_id}", facts(about) + "".join(attempts) + outputs)
+        attempts = [each.message for each in self._store.attempts(identifier)]
+        error = execution.message.closure.error.message
+        is_alone = execution.message.spec.launch_plan.resource_type == identifier_pb2.TASK
+        parts = [
+            facts(about),
+            *(self._attempt(each, error) for each in attempts),
+            "" if is_alone else _literals(node.outputs),
+        ]
+        task = attempts[0].id.task_id.name if attempts else ""
+        title = f"{task} (node {identifier.node_id})" if task else f"Node {identifier.node_id}"
+        return section(title, _spaced(*parts))
 
-    def _attempt(self, attempt: Any) -> str:
+    def _attempt(self, attempt: Any, told: str) -> str:
         closure = attempt.closure
+        error = "" if closure.error.message in told else closure.error.message
         said = json_format.MessageToDict(closure.custom_info)
         progress = _progress(said)
         about = {
             f"Attempt {attempt.id.retry_attempt + 1}": escape(TaskExecution.Phase.Name(closure.phase)),
             "Links": " · ".join(anchor(log.name, log.uri) for log in closure.logs),
             "Says": escape(closure.reason) if closure.reason != closure.error.message else "",
-            "Error": element("pre", escape(closure.error.message)) if closure.error.message else "",
+            "Error": element("pre", escape(error)) if error else "",
             "Tells": escape(json.dumps(said)) if said and progress is None else "",
         }
-        return (progress_fragment(progress) if progress is not None else "") + facts(about)
+        if progress is None:
+            return facts(about)
+        if closure.error.message:
+            progress = replace(progress, message="")
+        return _spaced(progress_fragment(progress), facts(about))
 
 
 def _progress(said: Mapping[str, Any]) -> Progress | None:
@@ -161,6 +183,10 @@ def _progress(said: Mapping[str, Any]) -> Progress | None:
 def _literals(literal_map: Any) -> str:
     values: Mapping[str, Any] = literal_map.literals
     return facts({name: f"<code>{escape(shown(values[name]))}</code>" for name in sorted(values)})
+
+
+def _spaced(*parts: str) -> str:
+    return "".join(f'<div style="margin:14px 0">{part}</div>' for part in parts if part)
 
 
 def _badge(phase: str) -> str:

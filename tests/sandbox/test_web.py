@@ -75,13 +75,23 @@ def test_the_console_shows_an_execution(sandbox: Sandbox, client: Client) -> Non
     assert "w.shown" in page
     assert "&lt;b&gt;bold&lt;/b&gt;" in page
     assert "<b>bold</b>" not in page
+    assert page.count("failed: AlgorithmError") == 1
+    assert "w.shown (node wshown)" in page
     log = re.findall(r'href="([^"]*/console/jobs/[^"]*)"', page)[0]
     assert "&lt;b&gt;bold&lt;/b&gt;" in requests.get(log).text
     listed = requests.get(f"{sandbox.console_url}/console").text
     assert url in listed
+    assert f"{PROJECT} / {DOMAIN}" in listed
     task = client.remote.register_task(scripted("w.task"), settings("v7"), "v7")
     assert client.remote.generate_console_url(client.remote.fetch_task(name="w.shown", version="v1")) in page
     assert "sagemaker_training_job_task" in requests.get(client.remote.generate_console_url(task)).text
     assert requests.get(f"{url}x").status_code == 404
     assert requests.get(f"{url}/nodes/wshown/deck").status_code == 200
     assert requests.get(f"{url}/nodes/..%2f..%2f../0/log").status_code == 404
+
+
+def test_the_console_shows_the_outputs_of_a_single_task_once(client: Client) -> None:
+    execution = client.ended(client.train(scripted("w.once"), write="model/m=1"))
+    page = requests.get(client.remote.generate_console_url(execution)).text
+    assert page.count(execution.outputs["model"].path) == 1
+    assert page.count(">training_job_name<") == 1
