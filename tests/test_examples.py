@@ -63,9 +63,6 @@ def test_the_samples_of_the_proposal_run(tmp_path: Path) -> None:
     tuned = re.findall(r"flyte-xgboost-simple-hp-\S+?(?=,|$)", printed, re.M)
     assert len(tuned) == 2
     assert tuned[0] == tuned[1], "the workflow takes what was launched alone from the cache"
-    arguments = ["proposal.py", "SageMakerSimpleWorkflow", "--static_hyperparameters", '{"num_round": "2"}']
-    pyflyte = str(Path(sys.executable).with_name("pyflyte"))
-    output_of(pyflyte, "run", str(EXAMPLES / arguments[0]), *arguments[1:], folder=tmp_path)
 
 
 def test_two_hosts_train_the_same_model_as_one(tmp_path: Path) -> None:
@@ -84,17 +81,10 @@ def test_jobs_run_in_every_shape_that_flytekit_has(tmp_path: Path) -> None:
     assert 0 < number(r"error in four folds +([\d.]+)", printed) < 0.2
 
 
-@pytest.mark.parametrize(
-    ("command", "prints"),
-    [
-        ("tune_then_train --data_set wine", r"model=.*model.tar.gz, best_objective=0\.\d+"),
-        ('train_on_each --data_sets ["wine","digits"]', r"\[0\.\d+, 0\.\d+\]"),
-        ("cross_validate --data_set wine", r"^0\.\d+$"),
-    ],
-)
-def test_pyflyte_runs_each_shape(command: str, prints: str, tmp_path: Path) -> None:
-    printed = output_of(PYFLYTE, "run", str(EXAMPLES / "ordinary_flytekit.py"), *command.split(), folder=tmp_path)
-    assert re.search(prints, printed, re.M), printed
+def test_pyflyte_runs_a_shape(tmp_path: Path) -> None:
+    command = ["tune_then_train", "--data_set", "wine"]
+    printed = output_of(PYFLYTE, "run", str(EXAMPLES / "ordinary_flytekit.py"), *command, folder=tmp_path)
+    assert re.search(r"model=.*model.tar.gz, best_objective=0\.\d+", printed), printed
 
 
 def test_a_condition_that_does_not_hold_says_so(tmp_path: Path) -> None:
