@@ -1,4 +1,6 @@
-"""Hundreds of executions (a thousand with FAULT_SCHEDULES=1000), each with faults of its own: one job per attempt, the right end, and nothing left running.
+"""Hundreds of executions, each with faults of its own: one job per attempt, the right end, and nothing left running.
+
+FAULT_SCHEDULES=1000 makes them a thousand.
 
 Propeller repeats creates whose answer it did not get; the connector dies between any two calls; calls to AWS are
 throttled, denied, lost before or after they took effect, cut off and held back; jobs wait for capacity and lose spot
