@@ -31,9 +31,7 @@ def register_and_launch(
     """What ``task.register_and_launch`` does, for any task of this package; its documentation is there."""
     admin = Admin.of(remote, project, domain)
     if inputs is not None and not isinstance(inputs, Mapping):
-        raise InvalidInput(
-            "the launch", [Problem("inputs", inputs, "must be a dictionary: values by name")]
-        )
+        raise InvalidInput("the launch", [Problem("inputs", inputs, "must be a dictionary: values by name")])
     accepted = accepted_inputs(task.name, task.python_interface.inputs_with_defaults, inputs or {}, in_place=False)
     literals = to_literals(admin, task, accepted)
     identifier = register(admin, task, name or task.name, version)
