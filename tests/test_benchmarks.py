@@ -42,3 +42,10 @@ def test_the_start_of_a_function_is_measured_here_and_in_a_container() -> None:
     medians = {row[0]: int(row[3]) for row in cells if row[1].isdigit()}
     assert 0 < medians["warm"] < medians["cold"]
     assert 0 < medians["ours, to first line"] < medians["ours, whole process"]
+
+
+@pytest.mark.parametrize(("name", "size"), [("launch", ("--launches", "2")), ("class_workflow", ("--quick",))])
+def test_a_benchmark_of_what_runs_before_a_job_prints_its_table(name: str, size: tuple[str, ...]) -> None:
+    done = subprocess.run([sys.executable, f"benchmarks/{name}.py", *size], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert len([line for line in done.stdout.splitlines() if line.startswith("| ")]) > 3
