@@ -33,7 +33,7 @@ from flytekit_sagemaker.testing.simulation import SimulatedSageMaker
 from .conftest import Flyte, execution
 from .test_jobs import TRAIN, TUNE
 
-SCHEDULES = int(os.environ.get("FAULT_SCHEDULES", "400"))  # a thousand take two minutes on two cores
+SCHEDULES = int(os.environ.get("FAULT_SCHEDULES", "200"))  # a thousand take two minutes on two cores
 CHUNKS = 20
 BETWEEN_POLLS_IN_SECONDS = 75
 PATIENCE_IN_POLLS = 400
