@@ -67,7 +67,7 @@ class ConnectorProcess:
         return int(float(re.findall(r"^process_resident_memory_bytes (\S+)$", self.metrics(), re.M)[0]))
 
     def stop(self, with_signal: signal.Signals) -> int:
-        """The exit code after a signal; it is repeated once, since Python loses one that comes in a callback of gRPC."""
+        """The exit code after a signal, repeated once: Python loses one that comes in a callback of gRPC."""
         self.process.send_signal(with_signal)
         try:
             return self.process.wait(DEADLINE_IN_SECONDS / 3)
