@@ -17,7 +17,13 @@ from flytekit.configuration import Config
 from flytekit.models.common import NamedEntityIdentifier
 from flytekit.remote import FlyteRemote
 
-from flytekit_sagemaker import SdkSimpleHPOJobTask, SdkSimpleTrainingJobTask, fetch_execution
+from flytekit_sagemaker import (
+    SdkSimpleHPOJobTask,
+    SdkSimpleTrainingJobTask,
+    custom_training_job_task,
+    fetch_execution,
+    sagemaker_image,
+)
 from flytekit_sagemaker.errors import InvalidInput, JobFailed, TransientError, UserError
 from flytekit_sagemaker.models.training_job import AlgorithmSpecification, TrainingJobConfig
 from flytekit_sagemaker.remote.admin import Admin
@@ -108,6 +114,16 @@ def test_an_unchanged_task_is_registered_once_and_a_changed_one_again(flyte: San
     assert len(versions(flyte, "tests.changing")) == 1
     launch(20)
     assert len(versions(flyte, "tests.changing")) == 2
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_changed_image_is_registered_anew(flyte: Sandbox) -> None:
+    for packages in (["numpy"], ["numpy", "pandas"], ["numpy"]):
+        image = sagemaker_image(registry="111122223333.dkr.ecr.eu-west-1.amazonaws.com", packages=packages)
+        decorated = custom_training_job_task(training_job_config=CONFIG, container_image=image)
+        task = decorated(remote_functions.make.task_function)
+        task.register_and_launch(PROJECT, DOMAIN, name="tests.image", inputs={"text": "hi"}).terminate()
+    assert len(versions(flyte, "tests.image")) == 2
 
 
 def test_a_version_given_by_hand_hides_no_change(flyte: Sandbox, data: dict[str, str]) -> None:
