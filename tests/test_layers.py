@@ -16,7 +16,7 @@ import flytekit_sagemaker
 
 ROOT = Path(flytekit_sagemaker.__file__).parent
 
-LEAVES = {"arguments", "clock", "errors", "masking", "partitions", "types", "status", "settings", "uris"}
+LEAVES = {"arguments", "background", "clock", "errors", "masking", "partitions", "types", "status", "settings", "uris"}
 ANYTHING = {part.stem for part in ROOT.iterdir()} - {"testing"}
 
 # Part of the package: the other parts that it may import.
@@ -27,6 +27,7 @@ ARROWS: dict[str, set[str]] = {
     "settings": {"errors"},
     "uris": set(),
     "clock": set(),
+    "background": set(),
     "masking": {"container"},
     "partitions": set(),
     "telemetry": set(),
@@ -43,7 +44,18 @@ ARROWS: dict[str, set[str]] = {
     "placement": {"aws", "requests", "models", "settings", "errors", "uris"},
     "connector": {"aws", "placement", "requests", "reporting", "models", "algorithms", "container", "telemetry", "logs"}
     | LEAVES,
-    "local": {"requests", "algorithms", "models", "container", "settings", "clock", "types", "errors", "uris"},
+    "local": {
+        "requests",
+        "algorithms",
+        "models",
+        "container",
+        "settings",
+        "background",
+        "clock",
+        "types",
+        "errors",
+        "uris",
+    },
     "sandbox": {"local", "reporting"} | LEAVES,
     "transformers": {"models"},
     "tasks": {"transformers", "reporting", "container", "models"} | LEAVES,

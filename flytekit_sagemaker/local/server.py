@@ -26,13 +26,13 @@ import tempfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Any, TextIO
 from urllib.parse import urlsplit
 
 from aiohttp import web
 
 from flytekit_sagemaker import settings
+from flytekit_sagemaker.background import BackgroundServer
 from flytekit_sagemaker.clock import Clock, SystemClock
 from flytekit_sagemaker.errors import UserError
 from flytekit_sagemaker.local import interruption
@@ -54,7 +54,7 @@ class CannotStart(UserError):
     """The server cannot start here; the message says why in one sentence."""
 
 
-class LocalSageMaker:
+class LocalSageMaker(BackgroundServer):
     """A SageMaker on this machine, in a thread with an event loop of its own.
 
     It can be started from a notebook and from inside a running event loop. Trials are processes, each with its own
@@ -81,6 +81,7 @@ class LocalSageMaker:
         resume: bool = True,
         access_key: str | None = None,
     ) -> None:
+        super().__init__("local-sagemaker")
         self.root = Path(root or tempfile.mkdtemp(prefix="sagemaker-local-")).resolve()
         self.url = ""
         self.access_key = access_key
@@ -89,42 +90,11 @@ class LocalSageMaker:
         self._clock = clock or SystemClock()
         self._resume = resume
         self._abandon = False
-        self._thread: threading.Thread | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._over: asyncio.Event | None = None
         self._engine: Engine | None = None
-
-    def start(self) -> LocalSageMaker:
-        """Start serving; ``url`` is set when this returns.
-
-        Raises:
-            CannotStart: the port is taken, or another server uses the root.
-        """
-        started: concurrent.futures.Future[str] = concurrent.futures.Future()
-        self._thread = threading.Thread(target=self._run, args=(started,), name="local-sagemaker", daemon=True)
-        self._thread.start()
-        self.url = started.result()
-        return self
-
-    def stop(self) -> None:
-        """End the server and every process of its jobs; unfinished jobs can be taken up by the next server."""
-        if self._thread and self._loop and self._over:
-            with contextlib.suppress(RuntimeError):  # the loop has ended by itself
-                self._loop.call_soon_threadsafe(self._over.set)
-            self._thread.join()
-            self._thread = None
 
     def stop_for_good(self) -> None:
         """End the server like :meth:`stop`, and unfinished jobs as Stopped."""
         self._abandon = True
-        self.stop()
-
-    def __enter__(self) -> LocalSageMaker:
-        return self if self._thread else self.start()
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
         self.stop()
 
     def interrupt(self, job: str) -> None:
@@ -143,16 +113,7 @@ class LocalSageMaker:
         """Process id of the parent of the training processes; None before the first job."""
         return self._engine.launcher.pid if self._engine else None
 
-    def _run(self, started: concurrent.futures.Future[str]) -> None:
-        try:
-            asyncio.run(self._serve(started))
-        except BaseException as fault:
-            if started.done():
-                raise
-            started.set_exception(fault)
-
-    async def _serve(self, started: concurrent.futures.Future[str]) -> None:
-        self._loop, self._over = asyncio.get_running_loop(), asyncio.Event()
+    async def _serve(self, started: concurrent.futures.Future[None], over: asyncio.Event) -> None:
         with _lock(self.root):
             engine = self._engine = Engine(self.root, self._clock, self._images)
             runner = web.AppRunner(_application(Api(engine), self.access_key), access_log=None, shutdown_timeout=1)
@@ -168,8 +129,9 @@ class LocalSageMaker:
                     ) from None
                 engine.open(resume=self._resume)
                 host, port = runner.addresses[0][:2]
-                started.set_result(f"http://{host}:{port}")
-                await self._over.wait()
+                self.url = f"http://{host}:{port}"
+                started.set_result(None)
+                await over.wait()
             finally:
                 await runner.cleanup()
                 await engine.close(abandon=self._abandon)

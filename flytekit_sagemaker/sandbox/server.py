@@ -6,10 +6,8 @@ import asyncio
 import concurrent.futures
 import contextlib
 import fcntl
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Any, TextIO
 
 import grpc
@@ -17,6 +15,7 @@ from aiohttp import web
 from flyteidl.service import admin_pb2, auth_pb2, dataproxy_pb2, identity_pb2, signal_pb2
 from grpc_health.v1 import health_pb2
 
+from flytekit_sagemaker.background import BackgroundServer
 from flytekit_sagemaker.clock import SystemClock
 from flytekit_sagemaker.local.server import CannotStart, LocalSageMaker
 from flytekit_sagemaker.sandbox import ports
@@ -47,7 +46,7 @@ sagemaker:
 """
 
 
-class Sandbox:
+class Sandbox(BackgroundServer):
     """A Flyte for development on this machine, in a thread with an event loop of its own.
 
     Executions that were under way when the last sandbox on a root ended, even by a crash, are followed further.
@@ -76,6 +75,7 @@ class Sandbox:
         sagemaker_port: int = 0,
         images: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
+        super().__init__("flyte-sandbox")
         self.root = Path(root).resolve()
         self.endpoint = self.console_url = self.sagemaker_url = ""
         self.task_types: Sequence[str] = ()
@@ -83,41 +83,6 @@ class Sandbox:
         self._places = Places(self.root)
         self._ports = {"flyte": port, "console": console_port, "sagemaker": sagemaker_port}
         self._images = images
-        self._thread: threading.Thread | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._over: asyncio.Event | None = None
-
-    def start(self) -> Sandbox:
-        """Start everything; the addresses are set when this returns.
-
-        Raises:
-            CannotStart: a port is taken, the root is in use, or the connector service does not come up.
-        """
-        started: concurrent.futures.Future[None] = concurrent.futures.Future()
-        self._thread = threading.Thread(target=self._run, args=(started,), name="flyte-sandbox", daemon=True)
-        self._thread.start()
-        try:
-            started.result()
-        except BaseException:
-            self._thread = None
-            raise
-        return self
-
-    def stop(self) -> None:
-        """End every process; what is under way is followed further by the next sandbox on the root."""
-        if self._thread and self._loop and self._over:
-            with contextlib.suppress(RuntimeError):  # the loop has ended by itself
-                self._loop.call_soon_threadsafe(self._over.set)
-            self._thread.join()
-            self._thread = None
-
-    def __enter__(self) -> Sandbox:
-        return self if self._thread else self.start()
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
 
     @property
     def config_file(self) -> Path:
@@ -130,16 +95,7 @@ class Sandbox:
 
         return Config(platform=PlatformConfig(endpoint=self.endpoint, insecure=True, console_endpoint=self.console_url))
 
-    def _run(self, started: concurrent.futures.Future[None]) -> None:
-        try:
-            asyncio.run(self._serve(started))
-        except BaseException as fault:
-            if started.done():
-                raise
-            started.set_exception(fault)
-
-    async def _serve(self, started: concurrent.futures.Future[None]) -> None:
-        self._loop, self._over = asyncio.get_running_loop(), asyncio.Event()
+    async def _serve(self, started: concurrent.futures.Future[None], over: asyncio.Event) -> None:
         async with contextlib.AsyncExitStack() as parts:
             parts.enter_context(_lock(self.root))
             store = Store(self._places.database)
@@ -185,7 +141,7 @@ class Sandbox:
             await server.start()
             parts.push_async_callback(server.stop, 0.5)
             started.set_result(None)
-            await self._over.wait()
+            await over.wait()
 
     def _keep_addresses(self) -> None:
         urls = {"flyte": self.endpoint, "console": self.console_url, "sagemaker": self.sagemaker_url}

@@ -59,8 +59,8 @@ class RunsThroughConnector:
     ) -> Execution:
         """Register the task with Flyte, launch one execution of it, and return its handle without waiting.
 
-        The code of a function travels along: modules as flytekit's fast registration does it, what was typed into a
-        notebook pickled by flytekit. Local files and directories among the inputs are uploaded.
+        The code of a function travels along: the modules of your own that it imports and, where it was typed into a
+        notebook, flytekit's pickle of it. Local files and directories among the inputs are uploaded.
 
         Args:
             project, domain: where it is registered and runs.

@@ -20,13 +20,13 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from types import TracebackType
 from typing import Any
 from urllib.parse import parse_qsl
 from xml.sax.saxutils import escape
 
 from aiohttp import web
 
+from flytekit_sagemaker.background import BackgroundServer
 from flytekit_sagemaker.clock import SystemClock
 from flytekit_sagemaker.testing.clock import MovableClock
 from flytekit_sagemaker.testing.faults import Delivery, Failure, Faults
@@ -41,7 +41,7 @@ _CREDENTIAL = re.compile(r"Credential=(?P<key>[^/,]+)/\d{8}/(?P<region>[a-z0-9-]
 _NO_LINGER = struct.pack("ii", 1, 0)
 
 
-class SimulatedServer:
+class SimulatedServer(BackgroundServer):
     """Serves an account on the loopback interface, in a thread with an event loop of its own.
 
     Use it as a context manager; ``url`` is the endpoint while it runs.
@@ -52,50 +52,12 @@ class SimulatedServer:
     """
 
     def __init__(self, account: SimulatedSageMaker, *, port: int = 0) -> None:
+        super().__init__("simulated-sagemaker")
         self.account = account
         self.url = ""
         self._port = port
-        self._thread: threading.Thread | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._over: asyncio.Event | None = None
 
-    def start(self) -> SimulatedServer:
-        """Start serving; ``url`` is set when this returns.
-
-        Raises:
-            OSError: the port is taken.
-        """
-        started: concurrent.futures.Future[str] = concurrent.futures.Future()
-        self._thread = threading.Thread(target=self._run, args=(started,), name="simulated-sagemaker", daemon=True)
-        self._thread.start()
-        self.url = started.result()
-        return self
-
-    def stop(self) -> None:
-        """End the server; whoever waits for an answer that is held gets none."""
-        if self._thread and self._loop and self._over:
-            self._loop.call_soon_threadsafe(self._over.set)
-            self._thread.join()
-            self._thread = None
-
-    def __enter__(self) -> SimulatedServer:
-        return self if self._thread else self.start()
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
-
-    def _run(self, started: concurrent.futures.Future[str]) -> None:
-        try:
-            asyncio.run(self._serve(started))
-        except BaseException as fault:
-            if started.done():
-                raise
-            started.set_exception(fault)
-
-    async def _serve(self, started: concurrent.futures.Future[str]) -> None:
-        self._loop, self._over = asyncio.get_running_loop(), asyncio.Event()
+    async def _serve(self, started: concurrent.futures.Future[None], over: asyncio.Event) -> None:
         application = web.Application(client_max_size=4 << 20)
         application.router.add_post("/", self._answer)
         application.router.add_get("/state", self._state)
@@ -105,8 +67,9 @@ class SimulatedServer:
             await runner.setup()
             await web.TCPSite(runner, "127.0.0.1", self._port).start()
             host, port = runner.addresses[0][:2]
-            started.set_result(f"http://{host}:{port}")
-            await self._over.wait()
+            self.url = f"http://{host}:{port}"
+            started.set_result(None)
+            await over.wait()
         finally:
             await runner.cleanup()
 
