@@ -26,6 +26,7 @@ ARROWS: dict[str, set[str]] = {
     "status": set(),
     "settings": {"errors"},
     "uris": set(),
+    "recordio": {"_generated", "errors"},
     "clock": set(),
     "background": set(),
     "masking": {"container"},
@@ -49,6 +50,7 @@ ARROWS: dict[str, set[str]] = {
         "algorithms",
         "models",
         "container",
+        "recordio",
         "settings",
         "background",
         "clock",
@@ -80,7 +82,7 @@ LIBRARIES: dict[str, set[str]] = {
     "xgboost": {"local"},
     "pandas": {"local", "remote", "tasks"},
     "sklearn": {"local"},
-    "scipy": {"local"},
+    "scipy": {"local", "recordio"},
 }
 
 
