@@ -68,8 +68,23 @@ class WarmStartConfig(_message.Message):
     parent_hyperparameter_tuning_jobs: _containers.RepeatedScalarFieldContainer[str]
     def __init__(self, warm_start_type: _Optional[_Union[WarmStartType.Value, str]] = ..., parent_hyperparameter_tuning_jobs: _Optional[_Iterable[str]] = ...) -> None: ...
 
+class TrainingJobDefinitionConfig(_message.Message):
+    __slots__ = ("hyperparameter_ranges", "tuning_objective")
+    HYPERPARAMETER_RANGES_FIELD_NUMBER: _ClassVar[int]
+    TUNING_OBJECTIVE_FIELD_NUMBER: _ClassVar[int]
+    hyperparameter_ranges: _parameter_ranges_pb2.ParameterRanges
+    tuning_objective: HyperparameterTuningObjective
+    def __init__(self, hyperparameter_ranges: _Optional[_Union[_parameter_ranges_pb2.ParameterRanges, _Mapping]] = ..., tuning_objective: _Optional[_Union[HyperparameterTuningObjective, _Mapping]] = ...) -> None: ...
+
 class HyperparameterTuningJobConfig(_message.Message):
-    __slots__ = ("hyperparameter_ranges", "tuning_strategy", "tuning_objective", "training_job_early_stopping_type", "random_seed", "max_runtime_in_seconds", "hyperband_min_resource", "hyperband_max_resource", "target_objective_metric_value", "max_number_of_training_jobs_not_improving", "complete_on_convergence", "warm_start_config")
+    __slots__ = ("hyperparameter_ranges", "tuning_strategy", "tuning_objective", "training_job_early_stopping_type", "random_seed", "max_runtime_in_seconds", "hyperband_min_resource", "hyperband_max_resource", "target_objective_metric_value", "max_number_of_training_jobs_not_improving", "complete_on_convergence", "warm_start_config", "training_job_definitions")
+    class TrainingJobDefinitionsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: TrainingJobDefinitionConfig
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[TrainingJobDefinitionConfig, _Mapping]] = ...) -> None: ...
     HYPERPARAMETER_RANGES_FIELD_NUMBER: _ClassVar[int]
     TUNING_STRATEGY_FIELD_NUMBER: _ClassVar[int]
     TUNING_OBJECTIVE_FIELD_NUMBER: _ClassVar[int]
@@ -82,6 +97,7 @@ class HyperparameterTuningJobConfig(_message.Message):
     MAX_NUMBER_OF_TRAINING_JOBS_NOT_IMPROVING_FIELD_NUMBER: _ClassVar[int]
     COMPLETE_ON_CONVERGENCE_FIELD_NUMBER: _ClassVar[int]
     WARM_START_CONFIG_FIELD_NUMBER: _ClassVar[int]
+    TRAINING_JOB_DEFINITIONS_FIELD_NUMBER: _ClassVar[int]
     hyperparameter_ranges: _parameter_ranges_pb2.ParameterRanges
     tuning_strategy: HyperparameterTuningStrategy.Value
     tuning_objective: HyperparameterTuningObjective
@@ -94,16 +110,26 @@ class HyperparameterTuningJobConfig(_message.Message):
     max_number_of_training_jobs_not_improving: int
     complete_on_convergence: bool
     warm_start_config: WarmStartConfig
-    def __init__(self, hyperparameter_ranges: _Optional[_Union[_parameter_ranges_pb2.ParameterRanges, _Mapping]] = ..., tuning_strategy: _Optional[_Union[HyperparameterTuningStrategy.Value, str]] = ..., tuning_objective: _Optional[_Union[HyperparameterTuningObjective, _Mapping]] = ..., training_job_early_stopping_type: _Optional[_Union[TrainingJobEarlyStoppingType.Value, str]] = ..., random_seed: _Optional[int] = ..., max_runtime_in_seconds: _Optional[int] = ..., hyperband_min_resource: _Optional[int] = ..., hyperband_max_resource: _Optional[int] = ..., target_objective_metric_value: _Optional[float] = ..., max_number_of_training_jobs_not_improving: _Optional[int] = ..., complete_on_convergence: bool = ..., warm_start_config: _Optional[_Union[WarmStartConfig, _Mapping]] = ...) -> None: ...
+    training_job_definitions: _containers.MessageMap[str, TrainingJobDefinitionConfig]
+    def __init__(self, hyperparameter_ranges: _Optional[_Union[_parameter_ranges_pb2.ParameterRanges, _Mapping]] = ..., tuning_strategy: _Optional[_Union[HyperparameterTuningStrategy.Value, str]] = ..., tuning_objective: _Optional[_Union[HyperparameterTuningObjective, _Mapping]] = ..., training_job_early_stopping_type: _Optional[_Union[TrainingJobEarlyStoppingType.Value, str]] = ..., random_seed: _Optional[int] = ..., max_runtime_in_seconds: _Optional[int] = ..., hyperband_min_resource: _Optional[int] = ..., hyperband_max_resource: _Optional[int] = ..., target_objective_metric_value: _Optional[float] = ..., max_number_of_training_jobs_not_improving: _Optional[int] = ..., complete_on_convergence: bool = ..., warm_start_config: _Optional[_Union[WarmStartConfig, _Mapping]] = ..., training_job_definitions: _Optional[_Mapping[str, TrainingJobDefinitionConfig]] = ...) -> None: ...
 
 class HyperparameterTuningJob(_message.Message):
-    __slots__ = ("training_job", "max_number_of_training_jobs", "max_parallel_training_jobs", "tunable_parameters")
+    __slots__ = ("training_job", "max_number_of_training_jobs", "max_parallel_training_jobs", "tunable_parameters", "training_jobs")
+    class TrainingJobsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: _training_job_pb2.TrainingJob
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[_training_job_pb2.TrainingJob, _Mapping]] = ...) -> None: ...
     TRAINING_JOB_FIELD_NUMBER: _ClassVar[int]
     MAX_NUMBER_OF_TRAINING_JOBS_FIELD_NUMBER: _ClassVar[int]
     MAX_PARALLEL_TRAINING_JOBS_FIELD_NUMBER: _ClassVar[int]
     TUNABLE_PARAMETERS_FIELD_NUMBER: _ClassVar[int]
+    TRAINING_JOBS_FIELD_NUMBER: _ClassVar[int]
     training_job: _training_job_pb2.TrainingJob
     max_number_of_training_jobs: int
     max_parallel_training_jobs: int
     tunable_parameters: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, training_job: _Optional[_Union[_training_job_pb2.TrainingJob, _Mapping]] = ..., max_number_of_training_jobs: _Optional[int] = ..., max_parallel_training_jobs: _Optional[int] = ..., tunable_parameters: _Optional[_Iterable[str]] = ...) -> None: ...
+    training_jobs: _containers.MessageMap[str, _training_job_pb2.TrainingJob]
+    def __init__(self, training_job: _Optional[_Union[_training_job_pb2.TrainingJob, _Mapping]] = ..., max_number_of_training_jobs: _Optional[int] = ..., max_parallel_training_jobs: _Optional[int] = ..., tunable_parameters: _Optional[_Iterable[str]] = ..., training_jobs: _Optional[_Mapping[str, _training_job_pb2.TrainingJob]] = ...) -> None: ...

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias, TypeVar
 
 from flytekit_sagemaker.errors import InvalidInput, Problem
 from flytekit_sagemaker.models.codec import Model, from_wire
 from flytekit_sagemaker.models.hpo_job import HyperparameterTuningJob, HyperparameterTuningJobConfig
 from flytekit_sagemaker.models.parameter_ranges import ParameterRangeOneOf
-from flytekit_sagemaker.models.training_job import StoppingCondition, TrainingJob
+from flytekit_sagemaker.models.training_job import Channel, StoppingCondition, TrainingJob
 from flytekit_sagemaker.requests.functions import range_problems, shown_hyperparameters
 from flytekit_sagemaker.requests.training import JobInputs
 from flytekit_sagemaker.uris import file_uri
@@ -34,10 +34,10 @@ class Inputs:
         """The ranges that are inputs; a problem for each range, of the config too, that the function cannot take."""
         given = {name: self.model(name, ParameterRangeOneOf) for name in job.tunable_parameters}
         ranges = {name: chosen for name, chosen in given.items() if chosen is not None}
-        if job.training_job.function:
+        if job.function:
             configured = config and config.hyperparameter_ranges
             every = {**(configured.parameter_range_map if configured else {}), **ranges}
-            self._problems.extend(range_problems(job.training_job.function, every))
+            self._problems.extend(range_problems(job.function, every))
         return ranges
 
     def model(self, name: str, model: type[M]) -> M | None:
@@ -54,7 +54,7 @@ class Inputs:
                 self._problems.extend(problem.under(name) for problem in error.problems)
         return None
 
-    def job_inputs(self, job: TrainingJob) -> JobInputs:
+    def job_inputs(self, job: TrainingJob | HyperparameterTuningJob) -> JobInputs:
         """The inputs that every job has: static hyperparameters, channels and the stopping condition.
 
         Raises:
@@ -64,7 +64,7 @@ class Inputs:
         static = self._values.get(name)
         if static is not None and not isinstance(static, Mapping):
             self._problems.append(Problem(name, static, "must be a dictionary"))
-        channels = self._channels(job)
+        channels = self._channels(job.channels)
         stopping_condition = self.model("stopping_condition", StoppingCondition)
         if self._problems or stopping_condition is None:
             raise InvalidInput("the input of the task", self._problems)
@@ -72,10 +72,10 @@ class Inputs:
             static, self.warnings = shown_hyperparameters(static or {})
         return JobInputs(static or {}, channels, stopping_condition)
 
-    def _channels(self, job: TrainingJob) -> dict[str, str]:
+    def _channels(self, channels: Iterable[Channel]) -> dict[str, str]:
         """The URI of each channel that is given; a path of this machine becomes a ``file://`` URI."""
         uris = {}
-        for channel in job.channels:
+        for channel in channels:
             value = self._values.get(channel.name)
             if isinstance(value, str) and value:
                 uris[channel.name] = value if "://" in value else file_uri(value)

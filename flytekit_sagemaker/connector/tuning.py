@@ -40,14 +40,15 @@ class TuningJobConnector(JobConnector):
     kind = TUNING
 
     def training_job(self, custom: Mapping[str, Any]) -> TrainingJob:
-        return from_wire(HyperparameterTuningJob, custom).training_job
+        # Where several are tuned together, what their place depends on is the same in all.
+        return next(iter(from_wire(HyperparameterTuningJob, custom).definitions.values()))
 
     def build(self, submission: Submission) -> BuiltRequest:
         job = from_wire(HyperparameterTuningJob, submission.custom)
         inputs = Inputs(submission.values)
         config = inputs.model("hyperparameter_tuning_job_config", HyperparameterTuningJobConfig)
         ranges = inputs.ranges(job, config)
-        job_inputs = inputs.job_inputs(job.training_job)  # raises when any of the inputs is missing
+        job_inputs = inputs.job_inputs(job)  # raises when any of the inputs is missing
         assert config is not None
         built = tuning_request(
             job,
@@ -59,7 +60,7 @@ class TuningJobConnector(JobConnector):
             tags=submission.tags,
         )
         built = replace(built, warnings=(*built.warnings, *inputs.warnings))
-        if job.training_job.function is None:
+        if job.training_job is None or job.function is None:
             return built
         objective = config.tuning_objective.metric_name
         known = [each.name for each in job.training_job.algorithm_specification.metric_definitions or ()]

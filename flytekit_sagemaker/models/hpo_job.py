@@ -5,14 +5,15 @@ Source: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateHype
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 
 from flytekit_sagemaker._generated import hpo_job_pb2 as pb
 from flytekit_sagemaker.errors import Problem
 from flytekit_sagemaker.models.codec import Model
 from flytekit_sagemaker.models.limits import rule
 from flytekit_sagemaker.models.parameter_ranges import ParameterRanges
-from flytekit_sagemaker.models.training_job import TrainingJob
+from flytekit_sagemaker.models.training_job import Channel, Function, TrainingJob
 from flytekit_sagemaker.types import (
     HyperparameterTuningObjectiveType,
     HyperparameterTuningStrategy,
@@ -24,10 +25,13 @@ __all__ = [
     "HyperparameterTuningJob",
     "HyperparameterTuningJobConfig",
     "HyperparameterTuningObjective",
+    "TrainingJobDefinitionConfig",
     "WarmStartConfig",
 ]
 
 _JOB_NAME = r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,31}"
+_DEFINITION_NAME = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,63}")
+_SAME_IN_ALL = ("region", "assume_role_arn", "endpoint_url", "enable_managed_spot_training")
 
 
 class HyperparameterTuningObjective(Model, message=pb.HyperparameterTuningObjective):
@@ -54,6 +58,18 @@ class WarmStartConfig(Model, message=pb.WarmStartConfig):
     parent_hyperparameter_tuning_jobs: Sequence[str] = rule(length=(1, 5), pattern=_JOB_NAME, like="my-tuning-job")
 
 
+class TrainingJobDefinitionConfig(Model, message=pb.TrainingJobDefinitionConfig):
+    """What one of a tuning job's several training job definitions has for itself.
+
+    Attributes:
+        hyperparameter_ranges: its ranges; the tuning job's where left out.
+        tuning_objective: its objective; the tuning job's where left out.
+    """
+
+    hyperparameter_ranges: ParameterRanges | None = None
+    tuning_objective: HyperparameterTuningObjective | None = None
+
+
 class HyperparameterTuningJobConfig(Model, message=pb.HyperparameterTuningJobConfig):
     """How a tuning job searches.
 
@@ -69,6 +85,7 @@ class HyperparameterTuningJobConfig(Model, message=pb.HyperparameterTuningJobCon
         max_number_of_training_jobs_not_improving: ends it after so many trials without a better one, 3 or more.
         complete_on_convergence: ends it when further improvement is unlikely.
         warm_start_config: earlier tuning jobs to build on.
+        training_job_definitions: ranges and objectives by name of the definition, where several algorithms are tuned.
     """
 
     tuning_strategy: HyperparameterTuningStrategy
@@ -83,6 +100,7 @@ class HyperparameterTuningJobConfig(Model, message=pb.HyperparameterTuningJobCon
     max_number_of_training_jobs_not_improving: int | None = rule(default=None, at_least=3)
     complete_on_convergence: bool | None = None
     warm_start_config: WarmStartConfig | None = None
+    training_job_definitions: Mapping[str, TrainingJobDefinitionConfig] | None = rule(default=None, length=(0, 10))
 
     def broken_rules(self) -> Iterable[Problem]:
         hyperband = self.tuning_strategy is HyperparameterTuningStrategy.HYPERBAND
@@ -99,16 +117,39 @@ class HyperparameterTuningJob(Model, message=pb.HyperparameterTuningJob):
     """A tuning job as a task template carries it.
 
     Attributes:
-        training_job: what each trial runs.
         max_number_of_training_jobs: trials in all, at most 750 (10,000 with RANDOM).
         max_parallel_training_jobs: trials at a time, at most 100.
+        training_job: what each trial runs.
+        training_jobs: what the trials run where several are tuned together: up to 10 training jobs by the name of their
+            definition, in place of ``training_job``.
         tunable_parameters: names of the inputs of the task that are ranges.
     """
 
-    training_job: TrainingJob
     max_number_of_training_jobs: int = rule(at_least=1, at_most=10000)
     max_parallel_training_jobs: int = rule(at_least=1, at_most=100)
+    training_job: TrainingJob | None = None
+    training_jobs: Mapping[str, TrainingJob] | None = rule(default=None, length=(0, 10))
     tunable_parameters: Sequence[str] = rule(default=(), length=(0, 30))
+
+    @property
+    def definitions(self) -> dict[str, TrainingJob]:
+        """The training jobs by the name of their definition; a single one has an empty name."""
+        return dict(self.training_jobs or {}) if self.training_job is None else {"": self.training_job}
+
+    @property
+    def channels(self) -> tuple[Channel, ...]:
+        """The channels of all its training jobs, those of a name once: required where any of them requires it."""
+        declared = [channel for job in self.definitions.values() for channel in job.channels]
+        by_name: dict[str, Channel] = {}
+        for channel in declared:
+            if channel.required or channel.name not in by_name:
+                by_name[channel.name] = channel
+        return tuple(by_name.values())
+
+    @property
+    def function(self) -> Function | None:
+        """The user's function that each trial runs, None where trials run what is in an image."""
+        return self.training_job.function if self.training_job is not None else None
 
     def broken_rules(self) -> Iterable[Problem]:
         for name in sorted({name for name in self.tunable_parameters if self.tunable_parameters.count(name) > 1}):
@@ -117,3 +158,24 @@ class HyperparameterTuningJob(Model, message=pb.HyperparameterTuningJob):
             limit = f"must not exceed max_number_of_training_jobs ({self.max_number_of_training_jobs})"
             remedy = f"Set it to {self.max_number_of_training_jobs} or less."
             yield Problem("max_parallel_training_jobs", self.max_parallel_training_jobs, limit, remedy)
+        if (self.training_job is None) == (not self.training_jobs):
+            yield Problem("training_job", None, "must be given, or training_jobs in its place")
+        if self.training_jobs:
+            yield from self._broken_rules_of_several(self.training_jobs)
+
+    def _broken_rules_of_several(self, jobs: Mapping[str, TrainingJob]) -> Iterable[Problem]:
+        for name, job in jobs.items():
+            if not _DEFINITION_NAME.fullmatch(name):
+                rule_ = "must be named with up to 64 letters, digits and inner hyphens"
+                yield Problem("training_jobs", name, rule_, "Use a name such as 'xgboost'.")
+            if job.function is not None:
+                yield Problem(f"training_jobs.{name}", "function", "cannot be a function among several training jobs")
+        for member in _SAME_IN_ALL:
+            values = dict.fromkeys(getattr(job.training_job_config, member) for job in jobs.values())
+            if len(values) > 1:
+                field = f"training_jobs.training_job_config.{member}"
+                yield Problem(field, list(values), "must be the same in all of a tuning job's training jobs")
+        if self.tunable_parameters:
+            remedy = "Put the ranges into training_job_definitions of the tuning job's config."
+            rule_ = "are for a single training job"
+            yield Problem("tunable_parameters", list(self.tunable_parameters), rule_, remedy)

@@ -5,16 +5,24 @@ Source: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateHype
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
-from flytekit_sagemaker.models.hpo_job import HyperparameterTuningJob, HyperparameterTuningJobConfig
+from flytekit_sagemaker.errors import Problem, did_you_mean
+from flytekit_sagemaker.models.hpo_job import (
+    HyperparameterTuningJob,
+    HyperparameterTuningJobConfig,
+    HyperparameterTuningObjective,
+    TrainingJobDefinitionConfig,
+)
 from flytekit_sagemaker.models.parameter_ranges import (
     CategoricalParameterRange,
     IntegerParameterRange,
     ParameterRangeOneOf,
 )
 from flytekit_sagemaker.models.text import text_of
+from flytekit_sagemaker.models.training_job import TrainingJob
 from flytekit_sagemaker.requests.deployment import Deployment
 from flytekit_sagemaker.requests.training import (
     BuiltRequest,
@@ -73,45 +81,100 @@ def tuning_request(
     Args:
         job: what to tune.
         config: how to search.
-        inputs: what this execution gives to each trial.
+        inputs: what this execution gives to each trial. Where several training jobs are tuned, the static
+            hyperparameters are those of each by the name of its definition, and a channel is given to all that have it.
         ranges: ranges that came as inputs of the task; they win over those in ``config``.
         name: name of the job, up to 32 characters.
         deployment: defaults for what the job leaves open.
         tags: tags that identify the execution; they win over the user's.
     """
-    training_job = job.training_job
-    place = deployment.for_job(training_job.training_job_config)
-    specification, warnings, problems = algorithm_specification(training_job.algorithm_specification, place.region)
-    configured = config.hyperparameter_ranges.parameter_range_map if config.hyperparameter_ranges else {}
-    tuned = {**configured, **ranges}
-    given = inputs.static_hyperparameters
-    dropped, _ = hyperparameter_texts({key: value for key, value in given.items() if key in tuned})
-    if dropped:
-        values = ", ".join(f"{key} = {value}" for key, value in dropped.items())
-        what = "hyperparameters" if training_job.function else "static_hyperparameters"
-        warnings += (f"{what} ({values}) are left out: they are tuned.",)
-    static, without_text = job_hyperparameters(
-        training_job, {key: value for key, value in given.items() if key not in tuned}
-    )
-    definition = {
-        "StaticHyperParameters": static,
-        "AlgorithmSpecification": specification,
-        **job_members(training_job, inputs, place),
-        "Environment": dict(training_job.training_job_config.environment or {}),
-    }
-    parameters: dict[str, Any] = {
-        "HyperParameterTuningJobName": name,
-        "HyperParameterTuningJobConfig": _tuning_config(job, config, tuned),
-        "TrainingJobDefinition": {key: value for key, value in definition.items() if value not in ({}, [])},
-        "Tags": tag_list(place.tags, tags),
-    }
+    member = _tuning_config(job, config)
+    parameters: dict[str, Any] = {"HyperParameterTuningJobName": name, "HyperParameterTuningJobConfig": member}
+    definitions, built = [], []
+    for definition, training_job in job.definitions.items():
+        own = (config.training_job_definitions or {}).get(definition) or TrainingJobDefinitionConfig()
+        configured = own.hyperparameter_ranges or config.hyperparameter_ranges
+        tuned = {**(configured.parameter_range_map if configured else {}), **ranges}
+        each = _definition(training_job, _inputs_of(definition, inputs), tuned, deployment)
+        built.append(each)
+        definitions.append(
+            {
+                "DefinitionName": definition,
+                "TuningObjective": _objective(own.tuning_objective or config.tuning_objective),
+                "HyperParameterRanges": parameter_ranges(tuned),
+                **each.parameters,
+            }
+        )
+    if job.training_jobs:
+        parameters["TrainingJobDefinitions"] = definitions
+    else:  # a single definition has no name, and leaves to the tuning job what is searched
+        only = definitions[0]
+        del only["DefinitionName"]
+        member["HyperParameterTuningJobObjective"] = only.pop("TuningObjective")
+        member["ParameterRanges"] = only.pop("HyperParameterRanges")
+        parameters["TrainingJobDefinition"] = only
+    tags_of_jobs = [deployment.for_job(each.training_job_config).tags for each in job.definitions.values()]
+    parameters["Tags"] = tag_list(*tags_of_jobs, tags)
     if config.warm_start_config:
         parents = config.warm_start_config.parent_hyperparameter_tuning_jobs
         parameters["WarmStartConfig"] = {
             "ParentHyperParameterTuningJobs": [{"HyperParameterTuningJobName": parent} for parent in parents],
             "WarmStartType": WARM_START_TYPES[config.warm_start_config.warm_start_type],
         }
-    return BuiltRequest("CreateHyperParameterTuningJob", parameters, problems + without_text, warnings)
+    return BuiltRequest(
+        "CreateHyperParameterTuningJob",
+        parameters,
+        (*_unknown_definitions(job, config, inputs), *(problem for each in built for problem in each.problems)),
+        tuple(warning for each in built for warning in each.warnings),
+    )
+
+
+def _definition(
+    job: TrainingJob, inputs: JobInputs, tuned: Mapping[str, ParameterRangeOneOf], deployment: Deployment
+) -> BuiltRequest:
+    """What a training job definition shares with a training job, and what was noticed."""
+    place = deployment.for_job(job.training_job_config)
+    specification, warnings, problems = algorithm_specification(job.algorithm_specification, place.region)
+    given = inputs.static_hyperparameters
+    dropped, _ = hyperparameter_texts({key: value for key, value in given.items() if key in tuned})
+    if dropped:
+        values = ", ".join(f"{key} = {value}" for key, value in dropped.items())
+        what = "hyperparameters" if job.function else "static_hyperparameters"
+        warnings += (f"{what} ({values}) are left out: they are tuned.",)
+    static, without_text = job_hyperparameters(job, {key: value for key, value in given.items() if key not in tuned})
+    definition = {
+        "StaticHyperParameters": static,
+        "AlgorithmSpecification": specification,
+        **job_members(job, inputs, place),
+        "Environment": dict(job.training_job_config.environment or {}),
+    }
+    present = {key: value for key, value in definition.items() if value not in ({}, [])}
+    return BuiltRequest("", present, problems + without_text, warnings)
+
+
+def _inputs_of(definition: str, inputs: JobInputs) -> JobInputs:
+    """The inputs of one of several definitions; one without a name is the only one."""
+    if not definition:
+        return inputs
+    own = inputs.static_hyperparameters.get(definition)
+    return replace(inputs, static_hyperparameters=own if isinstance(own, Mapping) else {})
+
+
+def _unknown_definitions(
+    job: HyperparameterTuningJob, config: HyperparameterTuningJobConfig, inputs: JobInputs
+) -> Iterator[Problem]:
+    """What is given by the name of a definition that there is not, or is no dictionary."""
+    known = job.training_jobs or {}
+    configured = dict(config.training_job_definitions or {})
+    given = dict(inputs.static_hyperparameters) if known else {}
+    for field, by_name in (("training_job_definitions", configured), ("static_hyperparameters", given)):
+        for name, value in by_name.items():
+            if name not in known:
+                known_in_words = f"They are {', '.join(known)}." if known else "This task has a single training job."
+                remedy = did_you_mean(name, known) or known_in_words
+                yield Problem(f"{field}.{name}", value, "is for none of the task's training jobs", remedy)
+            elif not isinstance(value, (Mapping, TrainingJobDefinitionConfig)):
+                yield Problem(f"{field}.{name}", value, "must be a dictionary of the training job's hyperparameters")
 
 
 def parameter_ranges(ranges: Mapping[str, ParameterRangeOneOf]) -> dict[str, list[dict[str, Any]]]:
@@ -134,9 +197,12 @@ def parameter_ranges(ranges: Mapping[str, ParameterRangeOneOf]) -> dict[str, lis
     return member
 
 
-def _tuning_config(
-    job: HyperparameterTuningJob, config: HyperparameterTuningJobConfig, ranges: Mapping[str, ParameterRangeOneOf]
-) -> dict[str, Any]:
+def _objective(objective: HyperparameterTuningObjective) -> dict[str, str]:
+    return {"Type": OBJECTIVE_TYPES[objective.objective_type], "MetricName": objective.metric_name}
+
+
+def _tuning_config(job: HyperparameterTuningJob, config: HyperparameterTuningJobConfig) -> dict[str, Any]:
+    """HyperParameterTuningJobConfig without the objective and the ranges, which several definitions have each."""
     hyperband = {"MinResource": config.hyperband_min_resource, "MaxResource": config.hyperband_max_resource}
     hyperband = {name: value for name, value in hyperband.items() if value is not None}
     limits = {
@@ -146,12 +212,7 @@ def _tuning_config(
     }
     member: dict[str, Any] = {
         "Strategy": STRATEGIES[config.tuning_strategy],
-        "HyperParameterTuningJobObjective": {
-            "Type": OBJECTIVE_TYPES[config.tuning_objective.objective_type],
-            "MetricName": config.tuning_objective.metric_name,
-        },
         "ResourceLimits": {name: value for name, value in limits.items() if value is not None},
-        "ParameterRanges": parameter_ranges(ranges),
         "TrainingJobEarlyStoppingType": EARLY_STOPPING_TYPES[config.training_job_early_stopping_type],
     }
     if hyperband:

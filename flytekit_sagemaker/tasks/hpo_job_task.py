@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from flytekit.tools.translator import get_serializable
@@ -20,7 +20,7 @@ from flytekit_sagemaker.tasks.function_jobs import MODEL
 from flytekit_sagemaker.tasks.inputs import distinct_inputs
 from flytekit_sagemaker.tasks.options import TaskOptions
 from flytekit_sagemaker.tasks.sagemaker_task import SageMakerTask
-from flytekit_sagemaker.tasks.training_job_task import SdkSimpleTrainingJobTask
+from flytekit_sagemaker.tasks.training_job_task import SdkSimpleTrainingJobTask, simple_inputs
 
 __all__ = ["SdkSimpleHPOJobTask"]
 
@@ -44,12 +44,16 @@ class SdkSimpleHPOJobTask(SageMakerTask):
     (str), ``best_hyperparameters`` (dict of texts: static and tuned), ``best_objective`` (float), ``training_image``
     (str), ``model_artifact_url`` (str), ``trials`` (a table, one row per trial).
 
+    Several training job tasks, given by name, are tuned together, and the best trial of all wins. They share channels
+    of the same name and the stopping condition; ``static_hyperparameters`` are then those of each by its name, and so
+    are ranges and objectives, in ``training_job_definitions`` of the config. Tasks of functions are tuned alone.
+
     Over a custom training job task, what is tuned may be keys of ``hyperparameters`` and inputs of the function that
     are an int, a float, a str or a bool; the range of such an input takes the place of the input. What the function
     returned in the best trial becomes outputs too; ``model`` is the function's own, and left out when it returns none.
 
     Args:
-        training_job: the task to tune.
+        training_job: the task to tune, or up to 10 tasks by name.
         max_number_of_training_jobs: trials in all.
         max_parallel_training_jobs: trials at a time.
         name: full name of the task; ``<module>.<variable>`` where left out.
@@ -69,7 +73,7 @@ class SdkSimpleHPOJobTask(SageMakerTask):
     @explain_arguments
     def __init__(
         self,
-        training_job: SdkSimpleTrainingJobTask | CustomTrainingJobTask,
+        training_job: SdkSimpleTrainingJobTask | CustomTrainingJobTask | Mapping[str, SdkSimpleTrainingJobTask],
         max_number_of_training_jobs: int,
         max_parallel_training_jobs: int,
         *,
@@ -80,31 +84,36 @@ class SdkSimpleHPOJobTask(SageMakerTask):
         cache_version: str = "",
         interruptible: bool = False,
     ) -> None:
-        if not isinstance(training_job, (SdkSimpleTrainingJobTask, CustomTrainingJobTask)):
-            rule = "must be a training job task"
-            raise InvalidInput(type(self).__name__, [Problem("training_job", training_job, rule)])
+        several = training_job if isinstance(training_job, Mapping) else {}
+        single = None if isinstance(training_job, Mapping) else training_job
+        _check_tasks({f"training_job.{key}": task for key, task in several.items()} or {"training_job": single})
         tuned = HyperparameterTuningJob(
-            training_job=training_job.training_job,
+            training_job=None if single is None else single.training_job,
+            training_jobs={key: task.training_job for key, task in several.items()},
             max_number_of_training_jobs=max_number_of_training_jobs,
             max_parallel_training_jobs=max_parallel_training_jobs,
             tunable_parameters=tunable_parameters or (),
         )
         self.tunable_parameters = tuple(tuned.tunable_parameters)
-        self._tuned_task = training_job
-        inputs = training_job.python_interface.inputs_with_defaults
+        self._tuned_task = single
         outputs: dict[str, Any] = dict(OUTPUTS)
-        if (function := tuned.training_job.function) is not None:
-            _check_tunable(tuned.tunable_parameters, function)
-            replaced = set(tuned.tunable_parameters) & set(function.tunable_inputs or {})
+        if single is None:
+            inputs = simple_inputs(tuned.channels, next(iter(tuned.definitions.values())).training_job_config)
+        else:
+            inputs = single.python_interface.inputs_with_defaults
+        if single is not None and tuned.function is not None:
+            _check_tunable(tuned.tunable_parameters, tuned.function)
+            replaced = set(tuned.tunable_parameters) & set(tuned.function.tunable_inputs or {})
             inputs = {name: each for name, each in inputs.items() if name not in replaced}
-            of_function = training_job.python_interface.outputs
+            of_function = single.python_interface.outputs
             _check_outputs(of_function)
             outputs = {**of_function, **{name: kind for name, kind in OUTPUTS.items() if name != MODEL}}
+        algorithms = [job.algorithm_specification.algorithm_name.name for job in tuned.definitions.values()]
         super().__init__(
             self.TASK_TYPE,
             tuned,
-            training_job=tuned.training_job,
-            summary="Tunes {algorithm} as a SageMaker hyperparameter tuning job.",
+            channels=tuned.channels,
+            summary=f"Tunes {' and '.join(dict.fromkeys(algorithms))} as a SageMaker hyperparameter tuning job.",
             inputs=distinct_inputs(
                 ("training_job", inputs),
                 ("channels", {"hyperparameter_tuning_job_config": HyperparameterTuningJobConfig}),
@@ -124,6 +133,14 @@ class SdkSimpleHPOJobTask(SageMakerTask):
         if self.function_task is None:
             return None
         return get_serializable(OrderedDict(), settings, self.function_task).template.container
+
+
+def _check_tasks(tasks: Mapping[str, Any]) -> None:
+    rule = "must be a training job task"
+    kinds = (SdkSimpleTrainingJobTask, CustomTrainingJobTask)
+    problems = [Problem(field, task, rule) for field, task in tasks.items() if not isinstance(task, kinds)]
+    if problems:
+        raise InvalidInput("SdkSimpleHPOJobTask", problems)
 
 
 def _check_tunable(names: Sequence[str], function: Function) -> None:

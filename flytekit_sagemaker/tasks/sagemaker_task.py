@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flytekit.core.base_task import PythonTask
 from flytekit.core.interface import Interface
 
 from flytekit_sagemaker.models.codec import Model, to_wire
-from flytekit_sagemaker.models.training_job import StoppingCondition, TrainingJob, TrainingJobConfig
+from flytekit_sagemaker.models.training_job import Channel, StoppingCondition, TrainingJobConfig
 from flytekit_sagemaker.tasks import mapping  # noqa: F401  (lets flytekit map over functions that are training jobs)
 from flytekit_sagemaker.tasks.descriptions import describe
 from flytekit_sagemaker.tasks.naming import defining_namespace, variable_name
@@ -36,8 +36,8 @@ class SageMakerTask(RunsThroughConnector, PythonTask):  # type: ignore[misc]
     Args:
         task_type: the connector's task type.
         custom: the job, as the task template carries it.
-        training_job: what the job trains.
-        summary: one sentence about the task; ``{algorithm}`` stands for the algorithm's name.
+        channels: the channels among its inputs.
+        summary: one sentence about the task.
         inputs: type, or type and default, of each input.
         outputs: type of each output.
         options: how Flyte treats the task.
@@ -48,7 +48,7 @@ class SageMakerTask(RunsThroughConnector, PythonTask):  # type: ignore[misc]
         task_type: str,
         custom: Model,
         *,
-        training_job: TrainingJob,
+        channels: Sequence[Channel],
         summary: str,
         inputs: Mapping[str, Any],
         outputs: Mapping[str, Any],
@@ -57,8 +57,6 @@ class SageMakerTask(RunsThroughConnector, PythonTask):  # type: ignore[misc]
         self._given_name = options.name
         self._namespace = defining_namespace()
         self._custom = custom
-        summary = summary.format(algorithm=training_job.algorithm_specification.algorithm_name.name)
-        channels = [channel.name for channel in training_job.channels]
         super().__init__(
             task_type=task_type,
             name=options.name or "",
@@ -66,7 +64,7 @@ class SageMakerTask(RunsThroughConnector, PythonTask):  # type: ignore[misc]
             interface=Interface(
                 inputs=dict(inputs),
                 outputs=dict(outputs),
-                docstring=describe(summary, inputs, outputs, channels),
+                docstring=describe(summary, inputs, outputs, [channel.name for channel in channels]),
             ),
             metadata=options.metadata(),
         )

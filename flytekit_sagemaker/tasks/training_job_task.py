@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from flytekit.types.file import FlyteFile
 
@@ -61,17 +62,26 @@ class SdkSimpleTrainingJobTask(SageMakerTask):
             training_job_config=training_job_config,
             channels=declared_channels(channels),
         )
-        config = self.training_job.training_job_config
+        algorithm = self.training_job.algorithm_specification.algorithm_name.name
         super().__init__(
             self.TASK_TYPE,
             self.training_job,
-            training_job=self.training_job,
-            summary="Trains {algorithm} as a SageMaker training job.",
-            inputs=distinct_inputs(
-                ("static_hyperparameters", {"static_hyperparameters": dict}),
-                ("channels", channel_inputs(self.training_job.channels)),
-                ("channels", {"stopping_condition": (StoppingCondition, default_stopping_condition(config))}),
-            ),
+            channels=self.training_job.channels,
+            summary=f"Trains {algorithm} as a SageMaker training job.",
+            inputs=simple_inputs(self.training_job.channels, self.training_job.training_job_config),
             outputs={"model": FlyteFile, "training_job_name": str, "final_metrics": dict},
             options=TaskOptions(name, retries, cacheable, cache_version, interruptible),
         )
+
+
+def simple_inputs(channels: Sequence[Channel], config: TrainingJobConfig) -> dict[str, Any]:
+    """The inputs of a task that trains without a function of the user's.
+
+    Raises:
+        InvalidInput: when a channel has the name of another input.
+    """
+    return distinct_inputs(
+        ("static_hyperparameters", {"static_hyperparameters": dict}),
+        ("channels", channel_inputs(channels)),
+        ("channels", {"stopping_condition": (StoppingCondition, default_stopping_condition(config))}),
+    )
