@@ -11,6 +11,8 @@ __all__ = [
     "AlgorithmName",
     "CompressionType",
     "DistributedProtocol",
+    "FileSystemAccessMode",
+    "FileSystemType",
     "HyperparameterScalingType",
     "HyperparameterTuningObjectiveType",
     "HyperparameterTuningStrategy",
@@ -78,11 +80,12 @@ class DistributedProtocol(enum.IntEnum):
 
 
 class S3DataType(enum.IntEnum):
-    """What a channel's URI names: a prefix, a manifest of objects, or an augmented manifest."""
+    """What a channel's URI names: a prefix, a manifest, an augmented one, or conversations in the Converse format."""
 
     S3_PREFIX = 0
     MANIFEST_FILE = 1
     AUGMENTED_MANIFEST_FILE = 2
+    CONVERSE = 3
 
 
 class S3DataDistributionType(enum.IntEnum):
@@ -90,6 +93,20 @@ class S3DataDistributionType(enum.IntEnum):
 
     FULLY_REPLICATED = 0
     SHARDED_BY_S3_KEY = 1
+
+
+class FileSystemType(enum.IntEnum):
+    """Amazon's file systems that a channel's data can lie on."""
+
+    EFS = 0
+    FSX_LUSTRE = 1
+
+
+class FileSystemAccessMode(enum.IntEnum):
+    """Whether the container may write to a channel's file system."""
+
+    RO = 0
+    RW = 1
 
 
 class CompressionType(enum.IntEnum):

@@ -18,6 +18,7 @@ from typing_extensions import Self, dataclass_transform
 from flytekit_sagemaker import types
 from flytekit_sagemaker.arguments import explain_arguments
 from flytekit_sagemaker.errors import InvalidInput, Problem, did_you_mean
+from flytekit_sagemaker.models.free_form import STRUCT, free_form
 from flytekit_sagemaker.models.limits import broken_limits, rule
 from flytekit_sagemaker.models.scalars import SCALARS, member_of, refused, text
 
@@ -93,7 +94,9 @@ class Model:
         message = self.MESSAGE()
         for name, value in _set_fields(self):
             target = message.DESCRIPTOR.fields_by_name[name]
-            if _is_map(target):
+            if _is_struct(target):
+                getattr(message, name).update(value)
+            elif _is_map(target):
                 entries = getattr(message, name)
                 for key, entry in value.items():
                     if isinstance(entry, Model):
@@ -117,12 +120,16 @@ class Model:
         Raises:
             InvalidInput: when the message holds values that break the model's rules.
         """
+        from google.protobuf import json_format
+
         values = {}
         for field in cls.MESSAGE.DESCRIPTOR.fields:
             if _has_presence(field) and not message.HasField(field.name):
                 continue
             value = getattr(message, field.name)
-            if _is_map(field):
+            if _is_struct(field):
+                value = json_format.MessageToDict(value)
+            elif _is_map(field):
                 value = dict(value)
             elif _is_repeated(field):
                 value = tuple(value)
@@ -230,6 +237,10 @@ def _is_map(field: FieldDescriptor) -> bool:
     return bool(kind is not None and kind.GetOptions().map_entry)
 
 
+def _is_struct(field: FieldDescriptor) -> bool:
+    return field.message_type is not None and bool(field.message_type.full_name == STRUCT)
+
+
 def _has_presence(field: FieldDescriptor) -> bool:
     return not _is_repeated(field) and (field.message_type is not None or field.containing_oneof is not None)
 
@@ -271,6 +282,8 @@ def _readers(cls: type[Model]) -> dict[str, Reader]:
 
 
 def _reader(field: FieldDescriptor, own: Callable[[Any], Any] | None) -> Reader:
+    if _is_struct(field):
+        return lambda value, _: free_form({} if value is None else value)
     if _is_map(field):
         entry = own or _item_reader(field.message_type.fields_by_name["value"])
         return lambda value, _: _read_map(value, entry)

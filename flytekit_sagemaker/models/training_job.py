@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from flytekit_sagemaker._generated import training_job_pb2 as pb
 from flytekit_sagemaker.errors import Problem
-from flytekit_sagemaker.models.channels import Channel
+from flytekit_sagemaker.models.channels import Channel, FileSystemDataSource
 from flytekit_sagemaker.models.codec import Model
 from flytekit_sagemaker.models.limits import rule
 from flytekit_sagemaker.types import AlgorithmName, DistributedProtocol, InputContentType, InputMode
@@ -18,7 +19,9 @@ from flytekit_sagemaker.types import AlgorithmName, DistributedProtocol, InputCo
 __all__ = [
     "AlgorithmSpecification",
     "Channel",
+    "FileSystemDataSource",
     "Function",
+    "InstanceConfig",
     "MetricDefinition",
     "StoppingCondition",
     "TrainingJob",
@@ -28,6 +31,8 @@ __all__ = [
 MAX_RUNTIME_IN_SECONDS = 28 * 24 * 3600
 MAX_TAGS = 50
 TAGS_OF_THE_EXECUTION = 7
+_INSTANCE_TYPE = r"ml\.[a-z0-9-]+\.[a-z0-9-]+"
+_ALGORITHM_RESOURCE = r"|(arn:aws[a-z\-]*:sagemaker:[a-z0-9\-]*:\d{12}:[a-z\-]*/)?[a-zA-Z0-9][a-zA-Z0-9-]{0,62}(?<!-)"
 _KMS_KEY_LENGTH = (1, 2048)
 _TYPE, _TYPE_IN_WORDS = "int|float|str|bool", "int, float, str or bool"
 _ROLE_ARN = r"arn:aws[a-z\-]*:iam::\d{12}:role/?[a-zA-Z_0-9+=,.@\-_/]+"
@@ -62,6 +67,8 @@ class AlgorithmSpecification(Model, message=pb.AlgorithmSpecification):
         metric_definitions: metrics of a custom image, up to 40. The built-in algorithms have their own and the service
             refuses others, so they are left out of the request there, with a warning.
         training_image: URI of the image; replaces the one of the built-in algorithm.
+        algorithm_resource: name or ARN of an algorithm resource of your own account or of AWS Marketplace, in place of
+            an image.
     """
 
     algorithm_name: AlgorithmName
@@ -70,6 +77,30 @@ class AlgorithmSpecification(Model, message=pb.AlgorithmSpecification):
     input_content_type: InputContentType = InputContentType.TEXT_CSV
     metric_definitions: Sequence[MetricDefinition] | None = rule(default=(), length=(0, 40))
     training_image: str = rule(default="", length=(0, 255))
+    algorithm_resource: str = rule(default="", pattern=_ALGORITHM_RESOURCE, like="my-algorithm")
+
+    def broken_rules(self) -> Iterable[Problem]:
+        if not self.algorithm_resource:
+            return
+        if self.training_image:
+            rule_ = "must not be given together with training_image"
+            yield Problem("algorithm_resource", self.algorithm_resource, rule_, "Leave one of them out.")
+        if self.algorithm_name is not AlgorithmName.CUSTOM:
+            yield Problem("algorithm_name", self.algorithm_name.name, "must be CUSTOM with an algorithm_resource")
+
+
+class InstanceConfig(Model, message=pb.InstanceConfig):
+    """Machines that a job may run on.
+
+    Attributes:
+        instance_type: such as ``ml.m5.xlarge``.
+        volume_size_in_gb: storage of each instance, in GB; a training job gets the largest that is asked for.
+        instance_count: number of instances (hosts).
+    """
+
+    instance_type: str = rule(pattern=_INSTANCE_TYPE, like="ml.m5.xlarge")
+    volume_size_in_gb: int = rule(at_least=1, at_most=16384)
+    instance_count: int = rule(default=1, at_least=1)
 
 
 class TrainingJobConfig(Model, message=pb.TrainingJobConfig):
@@ -98,9 +129,11 @@ class TrainingJobConfig(Model, message=pb.TrainingJobConfig):
             the deployment's where left out.
         endpoint_url: the SageMaker: ``aws``, ``local`` or a URL that the deployment allows; the deployment's where left
             out.
+        instance_configs: machines to use, in this order, when those above are not to be had; up to 4, or 5 for a tuning
+            job, and not with spot instances for a training job.
     """
 
-    instance_type: str = rule(pattern=r"ml\.[a-z0-9-]+\.[a-z0-9-]+", like="ml.m5.xlarge")
+    instance_type: str = rule(pattern=_INSTANCE_TYPE, like="ml.m5.xlarge")
     volume_size_in_gb: int = rule(at_least=1, at_most=16384)
     instance_count: int = rule(default=1, at_least=1)
     distributed_protocol: DistributedProtocol = DistributedProtocol.UNSPECIFIED
@@ -128,6 +161,7 @@ class TrainingJobConfig(Model, message=pb.TrainingJobConfig):
     endpoint_url: str | None = rule(
         default=None, pattern=r"aws|local|https?://[^/?#\s]+(/[^?#\s]*)?", like="https://sagemaker.example.com"
     )
+    instance_configs: Sequence[InstanceConfig] = rule(default=(), length=(0, 5))
 
     def broken_rules(self) -> Iterable[Problem]:
         if bool(self.security_group_ids) != bool(self.subnets):
@@ -180,12 +214,14 @@ class TrainingJob(Model, message=pb.TrainingJob):
         training_job_config: on what.
         channels: its input channels; their locations are inputs of the task.
         function: the user's function that runs in the image, None where the image runs what it has.
+        overrides: members of the request that replace, in the end, what the rest of the models made of them.
     """
 
     algorithm_specification: AlgorithmSpecification
     training_job_config: TrainingJobConfig
     channels: Sequence[Channel] = rule(default=(), length=(0, 20))
     function: Function | None = None
+    overrides: Mapping[str, Any] | None = None
 
     def broken_rules(self) -> Iterable[Problem]:
         names = [channel.name for channel in self.channels]
@@ -198,3 +234,6 @@ class TrainingJob(Model, message=pb.TrainingJob):
         if self.function is not None and custom.algorithm_name is not AlgorithmName.CUSTOM:
             rule_ = "must be CUSTOM: the function runs in place of a built-in algorithm"
             yield Problem("algorithm_specification.algorithm_name", custom.algorithm_name.name, rule_)
+        if self.function is not None and custom.algorithm_resource:
+            rule_ = "has a program of its own, in which no function can run"
+            yield Problem("algorithm_specification.algorithm_resource", custom.algorithm_resource, rule_)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from flytekit_sagemaker.algorithms import identify_image
@@ -17,6 +18,7 @@ from flytekit_sagemaker.errors import Problem
 from flytekit_sagemaker.models.training_job import MAX_RUNTIME_IN_SECONDS
 
 Request = Mapping[str, Any]
+NOTHING: Request = MappingProxyType({})
 
 MAX_RANGES = 30
 MAX_TRIALS = {"Random": 10000}
@@ -206,7 +208,7 @@ def _tuning_job(request: Request) -> Iterator[Problem]:
         total += len(ranges(holder))
         if not ranges(holder) and "Autotune" not in request:
             yield Problem(ranges_path, None, "must have at least one range", "Say which hyperparameters to tune.")
-        yield from _ranges(holder, ranges_path, config, struct(definition, "StaticHyperParameters"))
+        yield from range_problems(holder, ranges_path, config, struct(definition, "StaticHyperParameters"))
         objective = struct(definition, "TuningObjective") or struct(config, "HyperParameterTuningJobObjective")
         yield from _objective(definition, prefix, objective)
     if total > MAX_RANGES:
@@ -248,12 +250,22 @@ def _resource_of_hyperband(config: Request, definition: Request) -> Iterator[Pro
         yield Problem(field, None, rule, f"Set it (hyperband_max_resource){epochs}.")
 
 
-def _ranges(holder: Request, path: str, config: Request, static: Request) -> Iterator[Problem]:
+def range_problems(
+    holder: Request, path: str = "", config: Request = NOTHING, static: Request = NOTHING
+) -> Iterator[Problem]:
+    """The rules that ranges break.
+
+    Args:
+        holder: a ``ParameterRanges`` structure.
+        path: where it is in the request.
+        config: how the tuning job searches.
+        static: the static hyperparameters beside the ranges.
+    """
     grid = config.get("Strategy") == "Grid"
     names: Counter[str] = Counter()
     combinations = 1
     for kind, index, item in ranges(holder):
-        field, name = f"{path}.{kind}[{index}]", str(item.get("Name"))
+        field, name = f"{path}.{kind}[{index}]".lstrip("."), str(item.get("Name"))
         names[name] += 1
         if name in static:
             yield Problem(f"{field}.Name", name, "must not be a static hyperparameter as well")

@@ -15,44 +15,14 @@ from flytekit_sagemaker.errors import InvalidInput, Problem
 from flytekit_sagemaker.models.text import text_of
 from flytekit_sagemaker.models.training_job import (
     AlgorithmSpecification,
-    Channel,
     StoppingCondition,
     TrainingJob,
 )
+from flytekit_sagemaker.requests.channels import INPUT_MODES, channel_member
 from flytekit_sagemaker.requests.deployment import Deployment
-from flytekit_sagemaker.types import (
-    AlgorithmName,
-    CompressionType,
-    DistributedProtocol,
-    InputContentType,
-    InputMode,
-    RecordWrapperType,
-    S3DataDistributionType,
-    S3DataType,
-)
+from flytekit_sagemaker.types import AlgorithmName, DistributedProtocol
 
-INPUT_MODES = {InputMode.FILE: "File", InputMode.PIPE: "Pipe", InputMode.FASTFILE: "FastFile"}
-S3_DATA_TYPES = {
-    S3DataType.S3_PREFIX: "S3Prefix",
-    S3DataType.MANIFEST_FILE: "ManifestFile",
-    S3DataType.AUGMENTED_MANIFEST_FILE: "AugmentedManifestFile",
-}
-S3_DISTRIBUTIONS = {
-    S3DataDistributionType.FULLY_REPLICATED: "FullyReplicated",
-    S3DataDistributionType.SHARDED_BY_S3_KEY: "ShardedByS3Key",
-}
-CONTENT_TYPES = {
-    InputContentType.TEXT_CSV: "text/csv",
-    InputContentType.TEXT_LIBSVM: "text/libsvm",
-    InputContentType.RECORDIO_PROTOBUF: "application/x-recordio-protobuf",
-    InputContentType.PARQUET: "application/x-parquet",
-    InputContentType.JSON_LINES: "application/jsonlines",
-    InputContentType.RECORDIO: "application/x-recordio",
-    InputContentType.IMAGE: "application/x-image",
-}
 _REGION_OF_ALL_ALGORITHMS = "us-east-1"
-# These learn without labels and take every CSV column as a feature only when told that no column is a label.
-_WITHOUT_LABELS = {AlgorithmName.KMEANS, AlgorithmName.PCA, AlgorithmName.RANDOMCUTFOREST}
 
 
 @dataclass(frozen=True)
@@ -153,9 +123,9 @@ def job_members(job: TrainingJob, inputs: JobInputs, place: Deployment) -> dict[
     return {
         **_given(RoleArn=place.role_arn or None),
         "InputDataConfig": [
-            channel_member(channel, inputs.channels[channel.name], job.algorithm_specification)
+            channel_member(channel, inputs.channels.get(channel.name, ""), job.algorithm_specification)
             for channel in job.channels
-            if channel.name in inputs.channels
+            if channel.name in inputs.channels or not channel.is_input
         ],
         "OutputDataConfig": _given(S3OutputPath=place.output_path, KmsKeyId=place.output_kms_key_id),
         "ResourceConfig": _given(
@@ -180,29 +150,6 @@ def job_members(job: TrainingJob, inputs: JobInputs, place: Deployment) -> dict[
             EnableManagedSpotTraining=config.enable_managed_spot_training,
         ),
     }
-
-
-def channel_member(channel: Channel, uri: str, specification: AlgorithmSpecification) -> dict[str, Any]:
-    """One entry of InputDataConfig."""
-    content_type = channel.content_type or CONTENT_TYPES[specification.input_content_type]
-    if content_type == "text/csv" and specification.algorithm_name in _WITHOUT_LABELS:
-        content_type = "text/csv;label_size=0"
-    source: dict[str, Any] = {
-        "S3DataType": S3_DATA_TYPES[channel.s3_data_type],
-        "S3Uri": uri,
-        "S3DataDistributionType": S3_DISTRIBUTIONS[channel.s3_data_distribution_type],
-    }
-    if channel.attribute_names:
-        source["AttributeNames"] = list(channel.attribute_names)
-    return _given(
-        ChannelName=channel.name,
-        DataSource={"S3DataSource": source},
-        ContentType=content_type,
-        CompressionType="Gzip" if channel.compression_type is CompressionType.GZIP else None,
-        RecordWrapperType="RecordIO" if channel.record_wrapper_type is RecordWrapperType.RECORD_IO else None,
-        InputMode=None if channel.input_mode is None else INPUT_MODES[channel.input_mode],
-        ShuffleConfig=None if channel.shuffle_seed is None else {"Seed": channel.shuffle_seed},
-    )
 
 
 def job_hyperparameters(job: TrainingJob, values: Mapping[str, Any]) -> tuple[dict[str, str], tuple[Problem, ...]]:

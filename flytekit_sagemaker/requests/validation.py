@@ -79,6 +79,22 @@ def check_service_rules(
     return Findings(problems, tuple(walk.warnings)).with_others(service_rules.problems(operation, request))
 
 
+def check_part(operation: str, path: Sequence[str], part: Any) -> Findings:
+    """What the service's model does not allow of one part of a request, an item where the part is a list.
+
+    Args:
+        operation: name of the API operation.
+        path: names of the members that lead to the part.
+        part: the part itself; the problems' fields are paths inside it.
+    """
+    shape = _input_shape(operation)
+    for name in path:
+        shape = shape.members[name]
+    walk = _Walk(LOCAL_URI_SCHEMES)
+    problems = tuple(walk.problems(getattr(shape, "member", shape), part, ""))
+    return Findings(problems, tuple(walk.warnings))
+
+
 @cache
 def _service_model() -> Any:
     from botocore.loaders import Loader

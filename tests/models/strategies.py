@@ -11,9 +11,20 @@ from hypothesis import strategies as st
 from flytekit_sagemaker import types
 from flytekit_sagemaker.errors import InvalidInput
 from flytekit_sagemaker.models.codec import Model, all_models
+from flytekit_sagemaker.models.free_form import STRUCT
 
 _MODELS = {cls.MESSAGE.DESCRIPTOR.full_name: cls for cls in all_models()}
 _TEXT = st.characters(codec="utf-8")
+_LEAF = st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False)
+_FREE_FORM = st.dictionaries(
+    st.text(_TEXT),
+    st.recursive(
+        _LEAF | st.text(_TEXT),
+        lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(_TEXT), inner, max_size=2),
+        max_leaves=4,
+    ),
+    max_size=3,
+)
 
 
 @functools.cache
@@ -44,6 +55,8 @@ def _field(cls: type[Model], field: Any) -> st.SearchStrategy[Any]:
         return st.one_of(models(_MODELS[member.message_type.full_name]) for member in members)
     member, limits = cls.MESSAGE.DESCRIPTOR.fields_by_name[field.name], field.metadata
     kind = member.message_type
+    if kind is not None and kind.full_name == STRUCT:
+        return _FREE_FORM
     if kind is not None and kind.GetOptions().map_entry:
         most = min(limits["length"][1], 4)
         of_values = {name: limit for name, limit in limits.items() if name == "pattern"}

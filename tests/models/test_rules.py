@@ -25,6 +25,8 @@ VALID: dict[str, dict[str, Any]] = {
     "AlgorithmSpecification": {"algorithm_name": "XGBOOST"},
     "TrainingJobConfig": {"instance_type": "ml.m5.xlarge", "volume_size_in_gb": 1},
     "StoppingCondition": {"max_runtime_in_seconds": 60},
+    "InstanceConfig": {"instance_type": "ml.m5.xlarge", "volume_size_in_gb": 1},
+    "FileSystemDataSource": {"file_system_id": "fs-0123456789abcdef0", "directory_path": "/data"},
     "Channel": {"name": "train"},
     "Function": {"tunable_inputs": {"depth": "int"}},
     "TrainingJob": builders.training_job().to_dict(),

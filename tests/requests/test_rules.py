@@ -11,7 +11,7 @@ from flytekit_sagemaker import types
 from flytekit_sagemaker.errors import InvalidInput
 from flytekit_sagemaker.models.hpo_job import HyperparameterTuningObjective
 from flytekit_sagemaker.models.parameter_ranges import ContinuousParameterRange, ParameterRangeOneOf
-from flytekit_sagemaker.requests import training, tuning
+from flytekit_sagemaker.requests import channels, training, tuning
 from flytekit_sagemaker.requests.names import JobIdentity
 from flytekit_sagemaker.requests.training import BuiltRequest
 from flytekit_sagemaker.requests.validation import (
@@ -457,9 +457,13 @@ def test_an_objective_that_is_an_error_cannot_be_maximized() -> None:
 
 
 ENUM_TABLES = [
-    (training.INPUT_MODES, types.InputMode, "TrainingInputMode"),
-    (training.S3_DATA_TYPES, types.S3DataType, "S3DataType"),
-    (training.S3_DISTRIBUTIONS, types.S3DataDistributionType, "S3DataDistribution"),
+    (channels.INPUT_MODES, types.InputMode, "TrainingInputMode"),
+    (channels.S3_DATA_TYPES, types.S3DataType, "S3DataType"),
+    (channels.S3_DISTRIBUTIONS, types.S3DataDistributionType, "S3DataDistribution"),
+    (channels.COMPRESSION_TYPES, types.CompressionType, "CompressionType"),
+    (channels.RECORD_WRAPPERS, types.RecordWrapperType, "RecordWrapper"),
+    (channels.FILE_SYSTEM_TYPES, types.FileSystemType, "FileSystemType"),
+    (channels.FILE_SYSTEM_ACCESS_MODES, types.FileSystemAccessMode, "FileSystemAccessMode"),
     (tuning.STRATEGIES, types.HyperparameterTuningStrategy, "HyperParameterTuningJobStrategyType"),
     (tuning.SCALING_TYPES, types.HyperparameterScalingType, "HyperParameterScalingType"),
     (tuning.OBJECTIVE_TYPES, types.HyperparameterTuningObjectiveType, "HyperParameterTuningJobObjectiveType"),

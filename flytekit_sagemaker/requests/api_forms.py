@@ -1,0 +1,124 @@
+"""The builders' inverse: from members of a request, as the API has them, to models."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import reduce
+from typing import Any
+
+from flytekit_sagemaker.errors import InvalidInput, Problem
+from flytekit_sagemaker.models.channels import Channel
+from flytekit_sagemaker.models.parameter_ranges import (
+    CategoricalParameterRange,
+    ContinuousParameterRange,
+    IntegerParameterRange,
+    ParameterRangeOneOf,
+)
+from flytekit_sagemaker.models.text import text_of
+from flytekit_sagemaker.requests.channels import FORMS, S3_URI
+from flytekit_sagemaker.requests.service_rules import range_problems
+from flytekit_sagemaker.requests.tuning import SCALING_TYPES
+from flytekit_sagemaker.requests.validation import check_part
+
+
+def channel_of(member: Mapping[str, Any]) -> tuple[Channel, str]:
+    """The channel of one entry of ``InputDataConfig``, and the URI of its data.
+
+    ``channel_member`` makes the same entry of both again. The URI is empty where the data is not in S3.
+
+    Raises:
+        InvalidInput: listing everything that is wrong, by the path of its member.
+    """
+    findings = check_part("CreateTrainingJob", ("InputDataConfig",), member)
+    findings.raise_problems("the channel")
+    if len(member["DataSource"]) != 1:
+        problem = Problem("DataSource", dict(member["DataSource"]), "must have exactly one source")
+        raise InvalidInput("the channel", [problem])
+    values: dict[str, Any] = {"content_type": ""}
+    for form in FORMS:
+        value = _at(form.path, member)
+        if value is None:
+            continue
+        if form.words:
+            value = next(key for key, word in form.words.items() if word == value)
+        *holders, last = form.field.split(".")
+        reduce(lambda holder, name: holder.setdefault(name, {}), holders, values)[last] = value
+    try:
+        return Channel.from_dict(values), _at(S3_URI, member) or ""
+    except InvalidInput as error:
+        paths = {form.field: form.path for form in FORMS}
+        problems = [replace(problem, field=paths.get(problem.field, problem.field)) for problem in error.problems]
+        raise InvalidInput("the channel", problems) from None
+
+
+def ranges_of(
+    integer: Sequence[Mapping[str, Any]] = (),
+    continuous: Sequence[Mapping[str, Any]] = (),
+    categorical: Sequence[Mapping[str, Any]] = (),
+) -> dict[str, ParameterRangeOneOf]:
+    """The ranges of the three lists of ``ParameterRanges`` by name; numbers are taken where the API has texts.
+
+    Raises:
+        InvalidInput: listing everything that is wrong, by paths such as ``IntegerParameterRanges[0].MinValue``.
+    """
+    given = {
+        "IntegerParameterRanges": _in_texts(integer),
+        "ContinuousParameterRanges": _in_texts(continuous),
+        "CategoricalParameterRanges": _in_texts(categorical),
+    }
+    findings = check_part("CreateHyperParameterTuningJob", ("HyperParameterTuningJobConfig", "ParameterRanges"), given)
+    findings.with_others(range_problems(given)).raise_problems("the parameter ranges")
+    scaling = {word: kind for kind, word in SCALING_TYPES.items()}
+    ranges: dict[str, ParameterRangeOneOf] = {}
+    problems: list[Problem] = []
+    for kind, items in given.items():
+        for index, item in enumerate(items):
+            try:
+                ranges[item["Name"]] = ParameterRangeOneOf(param=_RANGES[kind](item, scaling))
+            except InvalidInput as error:
+                problems += [problem.under(f"{kind}[{index}]") for problem in error.problems]
+    if problems:
+        raise InvalidInput("the parameter ranges", problems)
+    return ranges
+
+
+def _scaling(item: Mapping[str, Any], words: Mapping[str, Any]) -> dict[str, Any]:
+    return {"scaling_type": words[item["ScalingType"]]} if "ScalingType" in item else {}
+
+
+_RANGES: dict[str, Any] = {
+    "IntegerParameterRanges": lambda item, words: IntegerParameterRange(
+        min_value=int(item["MinValue"]), max_value=int(item["MaxValue"]), **_scaling(item, words)
+    ),
+    "ContinuousParameterRanges": lambda item, words: ContinuousParameterRange(
+        min_value=float(item["MinValue"]), max_value=float(item["MaxValue"]), **_scaling(item, words)
+    ),
+    "CategoricalParameterRanges": lambda item, words: CategoricalParameterRange(values=item["Values"]),
+}
+
+
+def _in_texts(ranges: Any) -> Any:
+    """Ranges whose numbers are texts, as the API has them; what is no list of ranges is left to the check."""
+    if not isinstance(ranges, (list, tuple)):
+        return ranges
+    return [
+        {
+            key: [_in_text(each) for each in value] if isinstance(value, list) else _in_text(value)
+            for key, value in item.items()
+        }
+        if isinstance(item, Mapping)
+        else item
+        for item in ranges
+    ]
+
+
+def _in_text(value: Any) -> Any:
+    return text_of(value) if isinstance(value, (int, float)) and math.isfinite(value) else value
+
+
+def _at(path: str, member: Any) -> Any:
+    for name in path.split("."):
+        member = (member or {}).get(name)
+    return member
