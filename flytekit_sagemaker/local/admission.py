@@ -9,13 +9,13 @@ import functools
 import re
 import shlex
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from flytekit_sagemaker.algorithms.content import csv_problems, label_first
 from flytekit_sagemaker.errors import Problem
-from flytekit_sagemaker.local import containers, descriptions, objects, warm_start
-from flytekit_sagemaker.local.store import Job, Kind
+from flytekit_sagemaker.local import containers, descriptions, objects
+from flytekit_sagemaker.requests import warm_start
 from flytekit_sagemaker.requests.validation import LOCAL_URI_SCHEMES, check_service_rules
 
 _CSV = ("text/csv", "csv")
@@ -63,8 +63,15 @@ def _logs_model() -> Any:
     return ServiceModel(Loader().load_service_model("logs", "service-2"), "logs")
 
 
-def check_training(definition: Mapping[str, Any], images: Mapping[str, Sequence[str]]) -> containers.Container:
+def check_training(
+    definition: Mapping[str, Any], images: Mapping[str, Sequence[str]], path: str = ""
+) -> containers.Container:
     """Find what runs a training job's definition here, and look at its data; reads from disk.
+
+    Args:
+        definition: parameters of CreateTrainingJob, or a training job definition of a tuning job.
+        images: commands that stand for images, by name.
+        path: where the definition is in the request.
 
     Raises:
         Refused: there is nothing to run it, or no data, or the data is of no use for a built-in algorithm.
@@ -84,7 +91,8 @@ def check_training(definition: Mapping[str, Any], images: Mapping[str, Sequence[
         raise Refused("ValidationException", sentence)
     if sentence := containers.missing_libraries_of(runs):
         raise Refused("ValidationException", sentence)
-    _refuse([*_local_problems(definition), *_channel_problems(definition, runs)])
+    problems = [*_local_problems(definition), *_channel_problems(definition, runs)]
+    _refuse([problem.under(path) for problem in problems] if path else problems)
     return runs
 
 
@@ -99,37 +107,31 @@ def _missing_program(image: str, images: Mapping[str, Sequence[str]]) -> str:
     )
 
 
-def check_search(request: Mapping[str, Any], find: Callable[[Kind, str], Job | None]) -> None:
-    """Check that a tuning job asks for nothing that the local SageMaker cannot do; ``find`` finds earlier jobs.
+def check_search(request: Mapping[str, Any], parents: Mapping[str, Mapping[str, Any] | None]) -> None:
+    """Check that a tuning job asks for nothing that the local SageMaker cannot do.
+
+    Args:
+        request: parameters of CreateHyperParameterTuningJob, which follow the service's rules.
+        parents: what Describe answers for the parents of a warm start, None for one that does not exist.
 
     Raises:
-        Refused: it does.
+        Refused: it does, or cannot start from its parents.
     """
-    config = request["HyperParameterTuningJobConfig"]
-    unsupported = {
-        "Autotune": "Autotune" in request,
-        "TrainingJobDefinitions": "TrainingJobDefinitions" in request,
-    }
-    for what, asked in unsupported.items():
-        if asked:
-            raise Refused("ValidationException", f"{what} is not supported by the local SageMaker yet.")
-    if "TrainingJobDefinition" not in request or "HyperParameterTuningJobObjective" not in config:
-        raise Refused(
-            "ValidationException", "TrainingJobDefinition and its HyperParameterTuningJobObjective are needed"
-        )
-    if sentence := warm_start.problem(request, find):
-        raise Refused("ValidationException", sentence)
-    if config["Strategy"] != "Grid" and (sentence := containers.missing_libraries("optuna")):
+    if "Autotune" in request:
+        raise Refused("ValidationException", "Autotune is not supported by the local SageMaker: give ranges.")
+    _refuse(list(warm_start.problems(request, parents)))
+    if request["HyperParameterTuningJobConfig"]["Strategy"] != "Grid" and (
+        sentence := containers.missing_libraries("optuna")
+    ):
         raise Refused("ValidationException", sentence)
 
 
-def check_objective(request: Mapping[str, Any], runs: containers.Container) -> None:
+def check_objective(metric: str, runs: containers.Container) -> None:
     """Check that the objective is a metric that a built-in algorithm reports.
 
     Raises:
         Refused: it is not.
     """
-    metric = request["HyperParameterTuningJobConfig"]["HyperParameterTuningJobObjective"]["MetricName"]
     known = [name for name, _ in runs.metric_definitions]
     if known and metric not in known:
         raise Refused(

@@ -12,9 +12,12 @@ from typing import Any
 
 from flytekit_sagemaker.local import admission, descriptions, interruption, paging, warm_start
 from flytekit_sagemaker.local.admission import Refused
+from flytekit_sagemaker.local.definitions import definitions_of
 from flytekit_sagemaker.local.engine import Engine
 from flytekit_sagemaker.local.log_events import LogEvents
 from flytekit_sagemaker.local.store import Job, Kind, Page
+from flytekit_sagemaker.requests import service_rules
+from flytekit_sagemaker.requests.warm_start import parent_names
 
 Answer = dict[str, Any]
 _DEFAULT_PAGE = 10
@@ -71,17 +74,24 @@ class Api:
 
     async def _create_tuning_job(self, request: Mapping[str, Any], region: str) -> Answer:
         self._refuse_duplicate(Kind.TUNING, request["HyperParameterTuningJobName"])
-        admission.check_search(request, self._engine.store.find)
-        definition = request["TrainingJobDefinition"]
-        runs = await asyncio.to_thread(admission.check_training, definition, self._engine.images)
-        admission.check_objective(request, runs)
+        admission.check_search(request, self._parents(request))
+        metrics = []
+        for (path, member), definition in zip(service_rules.definitions(request), definitions_of(request), strict=True):
+            runs = await asyncio.to_thread(admission.check_training, member, self._engine.images, path)
+            admission.check_objective(definition.objective["MetricName"], runs)
+            metrics.append(runs.metric_definitions)
         self._refuse_duplicate(Kind.TUNING, request["HyperParameterTuningJobName"])
-        job = descriptions.new_tuning_job(request, region, self._engine.clock.time(), runs.metric_definitions)
+        job = descriptions.new_tuning_job(request, region, self._engine.clock.time(), metrics)
         seed = request["HyperParameterTuningJobConfig"].get("RandomSeed")
         job.memory["seed"] = secrets.randbits(31) if seed is None else seed
         self._keep(job, request)
         self._engine.start_tuning(job)
         return {"HyperParameterTuningJobArn": job.arn}
+
+    def _parents(self, request: Mapping[str, Any]) -> dict[str, Answer | None]:
+        """What Describe answers for the parents of a warm start, None for one that does not exist."""
+        found = {name: self._engine.store.find(Kind.TUNING, name) for name in parent_names(request)}
+        return {name: self._description(job) if job else None for name, job in found.items()}
 
     def _refuse_duplicate(self, kind: Kind, name: str) -> None:
         existing = self._engine.store.find(kind, name)
@@ -119,10 +129,13 @@ class Api:
         return self._training_job(request).description
 
     async def _describe_tuning_job(self, request: Mapping[str, Any], region: str) -> Answer:
-        job = self._tuning_job(request)
+        return self._description(self._tuning_job(request))
+
+    def _description(self, tuning_job: Job) -> Answer:
         store = self._engine.store
-        inherited = warm_start.trials(job, store)
-        return descriptions.tuning_job_answer(job, store.trials(job.name), inherited, self._engine.clock.time())
+        inherited = warm_start.trials(tuning_job.description, store)
+        now = self._engine.clock.time()
+        return descriptions.tuning_job_answer(tuning_job, store.trials(tuning_job.name), inherited, now)
 
     async def _interrupt_training_job(self, request: Mapping[str, Any], region: str) -> Answer:
         if not isinstance(request.get("TrainingJobName"), str):

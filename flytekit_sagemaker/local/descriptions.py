@@ -7,6 +7,16 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from flytekit_sagemaker.container.contract import OBJECTIVE_METRIC_HYPERPARAMETER
+from flytekit_sagemaker.local import completion
+from flytekit_sagemaker.local.definitions import (
+    best_of,
+    definitions_of,
+    members_of,
+    objective_status,
+    place_of,
+    scores,
+    with_members,
+)
 from flytekit_sagemaker.local.store import Job, Kind
 from flytekit_sagemaker.local.workspace import model_uri
 
@@ -38,12 +48,11 @@ def new_training_job(
 ) -> Job:
     """A training job as it is right after its creation."""
     name = request["TrainingJobName"]
-    definitions = [{"Name": metric, "Regex": expression} for metric, expression in metric_definitions]
     description = {
         **{member: value for member, value in request.items() if member != "Tags"},
         "AlgorithmSpecification": {
             "EnableSageMakerMetricsTimeSeries": False,
-            **({"MetricDefinitions": definitions} if definitions else {}),
+            **_metrics_of_image(metric_definitions),
             **request["AlgorithmSpecification"],
         },
         "StoppingCondition": {"MaxRuntimeInSeconds": _A_DAY, **request.get("StoppingCondition", {})},
@@ -67,32 +76,40 @@ def new_training_job(
 
 
 def new_tuning_job(
-    request: Mapping[str, Any], region: str, now: float, metric_definitions: Iterable[tuple[str, str]]
+    request: Mapping[str, Any], region: str, now: float, metric_definitions: Iterable[Iterable[tuple[str, str]]]
 ) -> Job:
-    """A tuning job as it is right after its creation."""
+    """A tuning job as it is right after its creation; ``metric_definitions`` are those of each definition's image."""
     name = request["HyperParameterTuningJobName"]
-    config, definition = request["HyperParameterTuningJobConfig"], request["TrainingJobDefinition"]
-    definitions = [{"Name": metric, "Regex": expression} for metric, expression in metric_definitions]
-    description = {
-        **{member: value for member, value in request.items() if member != "Tags"},
-        "HyperParameterTuningJobArn": arn(Kind.TUNING, name, region),
-        "HyperParameterTuningJobConfig": {"TrainingJobEarlyStoppingType": "Off", **config},
-        "TrainingJobDefinition": {
-            **definition,
-            "AlgorithmSpecification": {
-                **({"MetricDefinitions": definitions} if definitions else {}),
-                **definition["AlgorithmSpecification"],
-            },
+    members = [
+        {
+            **member,
+            "AlgorithmSpecification": {**_metrics_of_image(metrics), **member["AlgorithmSpecification"]},
             "StaticHyperParameters": {
-                **definition.get("StaticHyperParameters", {}),
-                OBJECTIVE_METRIC_HYPERPARAMETER: config["HyperParameterTuningJobObjective"]["MetricName"],
+                **definition.static,
+                OBJECTIVE_METRIC_HYPERPARAMETER: definition.objective["MetricName"],
             },
+        }
+        for member, definition, metrics in zip(
+            members_of(request), definitions_of(request), metric_definitions, strict=True
+        )
+    ]
+    description = {
+        **with_members({member: value for member, value in request.items() if member != "Tags"}, members),
+        "HyperParameterTuningJobArn": arn(Kind.TUNING, name, region),
+        "HyperParameterTuningJobConfig": {
+            "TrainingJobEarlyStoppingType": "Off",
+            **request["HyperParameterTuningJobConfig"],
         },
         "HyperParameterTuningJobStatus": "InProgress",
         "CreationTime": now,
         "LastModifiedTime": now,
     }
     return Job(Kind.TUNING, description)
+
+
+def _metrics_of_image(metric_definitions: Iterable[tuple[str, str]]) -> dict[str, Any]:
+    definitions = [{"Name": metric, "Regex": expression} for metric, expression in metric_definitions]
+    return {"MetricDefinitions": definitions} if definitions else {}
 
 
 def trial_name(tuning_job: str, number: int) -> str:
@@ -116,9 +133,9 @@ def instance_count(resource_config: Mapping[str, Any]) -> int:
     return int(resource_config.get("InstanceCount", 0)) or sum(each["InstanceCount"] for each in groups)
 
 
-def new_trial(tuning_job: Job, number: int, tuned: Mapping[str, str], now: float) -> Job:
-    """The training job that tries some values for a tuning job."""
-    definition = dict(tuning_job.description["TrainingJobDefinition"])
+def new_trial(tuning_job: Job, number: int, place: int, tuned: Mapping[str, str], now: float) -> Job:
+    """The training job that tries some values for the definition of a tuning job that is in a place, from 0."""
+    definition = dict(members_of(tuning_job.description)[place])
     static = definition.pop("StaticHyperParameters")
     definition["ResourceConfig"] = resources(definition)
     for member in ("DefinitionName", "TuningObjective", "HyperParameterRanges", "HyperParameterTuningResourceConfig"):
@@ -131,7 +148,7 @@ def new_trial(tuning_job: Job, number: int, tuned: Mapping[str, str], now: float
     job = new_training_job(request, region_of(tuning_job), now, ())
     job.description["TuningJobArn"] = tuning_job.arn
     job.tuning_job, job.number = tuning_job.name, number
-    job.memory = {"tuned": dict(tuned), "objective": static[OBJECTIVE_METRIC_HYPERPARAMETER]}
+    job.memory = {"tuned": dict(tuned), "objective": static[OBJECTIVE_METRIC_HYPERPARAMETER], "definition": place}
     return job
 
 
@@ -179,54 +196,34 @@ def trial_summary(tuning_job: Job, trial: Job) -> dict[str, Any]:
         "TrainingJobStatus",
         "FailureReason",
     )
+    definition = definitions_of(tuning_job.description)[place_of(trial)]
     summary = {
+        **({"TrainingJobDefinitionName": definition.name} if definition.name else {}),
         **_chosen(trial, members),
         "TunedHyperParameters": trial.memory["tuned"],
         "ObjectiveStatus": objective_status(trial),
     }
     if trial.ended and trial.objective is not None:
-        objective = tuning_job.description["HyperParameterTuningJobConfig"]["HyperParameterTuningJobObjective"]
-        summary["FinalHyperParameterTuningJobObjectiveMetric"] = {**objective, "Value": trial.objective}
+        summary["FinalHyperParameterTuningJobObjectiveMetric"] = {**definition.objective, "Value": trial.objective}
     return summary
 
 
 def tuning_job_answer(job: Job, trials: list[Job], inherited: list[Job], now: float) -> dict[str, Any]:
     """What DescribeHyperParameterTuningJob answers; ``inherited`` are the trials of the parents of a warm start."""
     answer = {**job.description, **_counters(trials)}
-    best = best_trial(job, trials)
+    definitions = definitions_of(job.description)
+    best = best_of(definitions, trials)
     if best:
         answer["BestTrainingJob"] = trial_summary(job, best)
+    if details := completion.details(definitions, scores(definitions, trials)):
+        answer["TuningJobCompletionDetails"] = details
     if job.description.get("WarmStartConfig", {}).get("WarmStartType") == "IdenticalDataAndAlgorithm":
-        overall = best_trial(job, [*inherited, *trials])
+        overall = best_of(definitions, [*inherited, *trials])
         if overall:
             answer["OverallBestTrainingJob"] = {**trial_summary(job, overall), "TuningJobName": overall.tuning_job}
     ended = job.description.get("HyperParameterTuningEndTime", now)
     answer["ConsumedResources"] = {"RuntimeInSeconds": int(ended - job.description["CreationTime"])}
     return answer
-
-
-def objective_status(trial: Job) -> str:
-    """Whether a trial has an objective: ``Succeeded``, ``Pending`` or ``Failed``."""
-    if not trial.ended:
-        return "Pending"
-    return "Failed" if trial.objective is None or trial.status == "Failed" else "Succeeded"
-
-
-def maximizes(job: Job) -> bool:
-    """Whether a tuning job looks for the largest objective rather than the smallest."""
-    objective = job.description["HyperParameterTuningJobConfig"]["HyperParameterTuningJobObjective"]
-    return bool(objective["Type"] == "Maximize")
-
-
-def best_trial(job: Job, trials: Iterable[Job]) -> Job | None:
-    """The trial with the best objective, the earlier one of two equals; None before the first objective."""
-    sign = -1 if maximizes(job) else 1
-    scored = [(sign * trial.objective, trial) for trial in trials if _succeeded(trial) and trial.objective is not None]
-    return min(scored, key=lambda pair: pair[0])[1] if scored else None
-
-
-def _succeeded(trial: Job) -> bool:
-    return objective_status(trial) == "Succeeded"
 
 
 def _chosen(job: Job, members: Iterable[str]) -> dict[str, Any]:

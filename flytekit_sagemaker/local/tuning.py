@@ -13,30 +13,26 @@ from collections.abc import Callable
 from typing import Any
 
 from flytekit_sagemaker.clock import Clock
-from flytekit_sagemaker.local import descriptions, search, stopping, warm_start
+from flytekit_sagemaker.local import completion, descriptions, warm_start
+from flytekit_sagemaker.local.definition_search import DefinitionSearch
+from flytekit_sagemaker.local.definitions import definitions_of, objective_status, place_of, scores
 from flytekit_sagemaker.local.lifecycle import MAX_FAILURE_REASON, end, failed, is_waiting
 from flytekit_sagemaker.local.store import Job, Store
 from flytekit_sagemaker.local.training import TrainingRun
 from flytekit_sagemaker.requests.service_rules import MAX_TRIALS, MAX_TRIALS_OTHERWISE
 
 TRIALS_THAT_MAY_FAIL = 5
-_IMPROVEMENT = 0.01
 
 StartTrial = Callable[[Job, bool, "Callable[[TrainingRun, str, float], None]"], TrainingRun]
-
-
-def limit_of(config: dict[str, Any]) -> int:
-    """How many trials a tuning job may launch at most."""
-    most = MAX_TRIALS.get(config["Strategy"], MAX_TRIALS_OTHERWISE)
-    limit = int(config["ResourceLimits"].get("MaxNumberOfTrainingJobs", most))
-    return min(limit, search.grid_size(config.get("ParameterRanges", {}))) if config["Strategy"] == "Grid" else limit
 
 
 class TuningRun:
     """Runs one tuning job; ``finished`` is set when its end is on disk.
 
-    It ends Completed when its trials are used up, when a completion criterion is met and when its runtime is over; it
-    ends Failed when its first five trials (all, when it has fewer) have brought no objective.
+    Its definitions take turns: the next trial is one of the definition that has the fewest, as long as that has
+    anything left to try. The job ends Completed when its trials are used up, when a completion criterion is met and
+    when its runtime is over; it ends Failed when its first five trials, at least one of each definition (all, when it
+    has fewer), have brought no objective.
 
     Args:
         job: the job, which this run alone changes from now on.
@@ -51,22 +47,18 @@ class TuningRun:
         self._clock = clock
         self._start_trial = start_trial
         self._config = config = job.description["HyperParameterTuningJobConfig"]
-        self._objective = config["HyperParameterTuningJobObjective"]["MetricName"]
-        self._limit = limit_of(config)
         self._parallel = config["ResourceLimits"]["MaxParallelTrainingJobs"]
-        self._search = search.Search(
-            config.get("ParameterRanges", {}),
-            config["Strategy"],
-            seed,
-            descriptions.maximizes(job),
-            search.startup_trials(self._limit),
-        )
-        static = job.description["TrainingJobDefinition"]["StaticHyperParameters"]
-        self._stopping_rule = stopping.rule_of(config, static)
-        self._inherited = warm_start.observations(job, store)
+        self._definitions = definitions_of(job.description)
+        most = MAX_TRIALS.get(config["Strategy"], MAX_TRIALS_OTHERWISE)
+        self._limit = int(config["ResourceLimits"].get("MaxNumberOfTrainingJobs", most))
+        budget = math.ceil(self._limit / len(self._definitions))
+        self._searches = [
+            DefinitionSearch(each, config, seed + place, budget, warm_start.prior(job.description, each, store))
+            for place, each in enumerate(self._definitions)
+        ]
+        self._limit = int(min(self._limit, sum(each.size for each in self._searches)))
         self._trials: list[Job] = []
         self._runs: dict[str, TrainingRun] = {}
-        self._series: dict[int, list[float]] = {}
         self._stop = asyncio.Event()
 
     def stop(self) -> None:
@@ -91,10 +83,11 @@ class TuningRun:
 
     async def _run_trials(self) -> str:
         """Launch trials as long as that makes sense; why there is no result, or an empty string."""
-        self._trials = self._store.trials(self.job.name)
-        for trial in self._trials:
-            values = [value for _, _, value in self._store.metrics(trial.name, self._objective)]
-            self._series[_number(trial)] = [self._signed(value) for value in values]
+        for trial in self._store.trials(self.job.name):
+            search = self._search_of(trial)
+            points = self._store.metrics(trial.name, search.definition.objective["MetricName"])
+            self._trials.append(trial)
+            search.add(trial, [value for _, _, value in points])
             if not trial.ended:
                 self._launch(trial, not is_waiting(trial))
         over = asyncio.ensure_future(self._time_is_over())
@@ -139,77 +132,61 @@ class TuningRun:
         if len(self._trials) >= self._limit or len(self._runs) >= self._parallel:
             return False
         # Under a seed, what a trial learns from must not depend on which of its neighbours was faster.
-        return not self._is_reproducible() or all(trial.ended for trial in self._known_to_next())
+        return not self._is_reproducible() or all(trial.ended for trial in self._trials[: self._known_to_next()])
 
     def _is_reproducible(self) -> bool:
-        return "RandomSeed" in self._config and self._search.strategy == "Bayesian"
+        return "RandomSeed" in self._config and self._config["Strategy"] == "Bayesian"
 
-    def _known_to_next(self) -> list[Job]:
-        return self._trials[: max(0, len(self._trials) - self._parallel + 1)]
+    def _known_to_next(self) -> int:
+        """How many trials, the first ones, the next one learns from."""
+        launched = len(self._trials)
+        return max(0, launched - self._parallel + 1) if self._is_reproducible() else launched
+
+    def _search_of(self, trial: Job) -> DefinitionSearch:
+        return self._searches[place_of(trial)]
 
     async def _launch_next(self) -> None:
-        index = len(self._trials)
-        known = len(self._known_to_next()) if self._is_reproducible() else index
-        history = self._inherited + [
-            search.Observation(
-                trial.memory["tuned"],
-                trial.objective if descriptions.objective_status(trial) == "Succeeded" else None,
-                running=number >= known or not trial.ended,
-            )
-            for number, trial in enumerate(self._trials)
-        ]
-        values = await asyncio.to_thread(search.suggest, self._search, index, history)
+        place, search = min(
+            ((place, search) for place, search in enumerate(self._searches) if not search.is_used_up),
+            key=lambda each: len(each[1].trials),
+        )
+        values = await asyncio.to_thread(search.suggest, self._known_to_next())
         if self._stop.is_set():
             return
-        trial = descriptions.new_trial(self.job, index + 1, values, self._clock.time())
+        trial = descriptions.new_trial(self.job, len(self._trials) + 1, place, values, self._clock.time())
         with self._store.transaction():
             self._store.save(trial)
             self._store.add_tags(trial.arn, self._store.tags(self.job.arn))
         self._trials.append(trial)
+        search.add(trial)
         self._launch(trial, False)
 
     def _launch(self, trial: Job, again: bool) -> None:
-        self._series[_number(trial)] = []
+        self._search_of(trial).restart(trial)
         self._runs[trial.name] = self._start_trial(trial, again, self._watch)
 
     def _watch(self, run: TrainingRun, metric: str, value: float) -> None:
         """Note a running trial's objective, and stop the trial when the rule of the job says so."""
-        if metric == self._objective:
-            number = _number(run.job)
-            self._series[number].append(self._signed(value))
-            completed = [_number(trial) for trial in self._trials if trial.status == "Completed"]
-            if self._stopping_rule.gives_up(number, self._series, completed):
-                run.stop()
-
-    def _signed(self, value: float) -> float:
-        """An objective as the smaller the better."""
-        return -value if self._search.maximize else value
+        search = self._search_of(run.job)
+        if metric == search.definition.objective["MetricName"] and search.observe(run.job, value):
+            run.stop()
 
     def _has_enough(self) -> bool:
         if self._hopeless() or (len(self._trials) >= self._limit and not self._runs):
             return True
-        criteria = self._config.get("TuningJobCompletionCriteria", {})
-        objectives = [
-            self._signed(trial.objective)
-            for trial in self._trials
-            if trial.objective is not None and descriptions.objective_status(trial) == "Succeeded"
-        ]
-        target = criteria.get("TargetObjectiveMetricValue")
-        if target is not None and any(value <= self._signed(target) for value in objectives):
-            return True
-        patience = criteria.get("BestObjectiveNotImproving", {}).get("MaxNumberOfTrainingJobsNotImproving")
-        return patience is not None and _trials_without_improvement(objectives) >= patience
+        return completion.is_complete(self._config, self._definitions, scores(self._definitions, self._trials))
 
     def _hopeless(self) -> str:
         """Why it makes no sense to go on, or an empty string."""
-        enough = min(TRIALS_THAT_MAY_FAIL, self._limit)
+        enough = min(max(TRIALS_THAT_MAY_FAIL, len(self._definitions)), self._limit)
         ended = [trial for trial in self._trials if trial.ended]
-        if len(ended) < enough or any(descriptions.objective_status(trial) == "Succeeded" for trial in ended):
+        if len(ended) < enough or any(objective_status(trial) == "Succeeded" for trial in ended):
             return ""
         if any(trial.status != "Failed" for trial in ended):
+            metrics = dict.fromkeys(repr(each.objective["MetricName"]) for each in self._definitions)
             return (
                 f"No objective metrics found after running {len(ended)} training jobs. Please ensure that the custom "
-                f"algorithm is emitting the objective metric {self._objective!r} as defined by its regular expression."
+                f"algorithm is emitting the objective metric {', '.join(metrics)} as defined by its regular expression."
             )
         reasons = Counter(trial.description.get("FailureReason", "") for trial in ended)
         return (
@@ -224,18 +201,3 @@ class TuningRun:
     def _save(self, **changes: object) -> None:
         self.job.description.update(changes, LastModifiedTime=self._clock.time())
         self._store.save(self.job)
-
-
-def _number(trial: Job) -> int:
-    assert trial.number is not None
-    return trial.number
-
-
-def _trials_without_improvement(objectives: list[float]) -> int:
-    """How many of the last values are not better than the best one before them by a hundredth."""
-    best, since = math.inf, 0
-    for value in objectives:
-        since += 1
-        if best == math.inf or value < best - abs(best) * _IMPROVEMENT:
-            best, since = value, 0
-    return since

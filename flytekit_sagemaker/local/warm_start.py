@@ -1,57 +1,80 @@
-"""What a tuning job takes over from earlier ones.
+"""What a tuning job takes over from earlier ones; whether it may is decided in ``requests/warm_start.py``.
 
 Source: https://docs.aws.amazon.com/sagemaker/latest/dg/automatic-model-tuning-warm-start.html
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import bisect
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
-from flytekit_sagemaker.local import descriptions
+from flytekit_sagemaker.local.definitions import Definition, objective_status
 from flytekit_sagemaker.local.search import Observation
-from flytekit_sagemaker.local.store import Job, Kind, Store
+from flytekit_sagemaker.local.store import Job, Store
+from flytekit_sagemaker.requests.warm_start import parent_names
 
 
-def parents_of(description: Mapping[str, Any]) -> list[str]:
-    """The names of the tuning jobs that a tuning job (or a request for one) starts from."""
-    parents = description.get("WarmStartConfig", {}).get("ParentHyperParameterTuningJobs", ())
-    return [parent["HyperParameterTuningJobName"] for parent in parents]
-
-
-def problem(request: Mapping[str, Any], find: Callable[[Kind, str], Job | None]) -> str:
-    """Why a request cannot start from the parents that it names, or an empty string."""
-    config = request["HyperParameterTuningJobConfig"]
-    for name in parents_of(request):
-        parent = find(Kind.TUNING, name)
-        if parent is None:
-            return f"The parent hyperparameter tuning job {name} does not exist."
-        if not parent.ended:
-            return f"The parent hyperparameter tuning job {name} is in status {parent.status}: it has to end first."
-        theirs = parent.description["HyperParameterTuningJobConfig"]
-        if theirs["HyperParameterTuningJobObjective"] != config["HyperParameterTuningJobObjective"]:
-            return f"The objective differs from that of the parent hyperparameter tuning job {name}."
-    return ""
-
-
-def trials(job: Job, store: Store) -> list[Job]:
+def trials(description: Mapping[str, Any], store: Store) -> list[Job]:
     """The trials of a tuning job's parents, in their order."""
-    return [trial for name in parents_of(job.description) for trial in store.trials(name)]
+    return [trial for family in _families(description, store) for trial in family]
 
 
-def observations(job: Job, store: Store) -> list[Observation]:
-    """What the parents' trials have shown, as far as their values lie in this tuning job's own space."""
-    return list(_observations(job, trials(job, store)))
+@dataclass(frozen=True)
+class Prior:
+    """What the trials of a tuning job's parents have shown, a family of trials for each parent.
+
+    Attributes:
+        is_transfer: whether the parents' data may be others, as in transfer learning. The scale of the objective then
+            differs too, and what counts of it is its place among the trials of the same job.
+    """
+
+    families: Sequence[Sequence[Observation]] = ()
+    is_transfer: bool = False
+
+    def beside(self, own: Sequence[Observation]) -> list[Observation]:
+        """All that is known: the parents' observations, and those of the tuning job's own trials."""
+        families = [*self.families, own]
+        return [each for family in families for each in (_by_place(family) if self.is_transfer else family)]
 
 
-def _observations(job: Job, parents_trials: list[Job]) -> Iterator[Observation]:
-    ranges = job.description["HyperParameterTuningJobConfig"].get("ParameterRanges", {})
-    tuned = [each["Name"] for kind in ranges.values() for each in kind]
-    choices = {each["Name"]: each["Values"] for each in ranges.get("CategoricalParameterRanges", ())}
-    for trial in parents_trials:
+def prior(description: Mapping[str, Any], definition: Definition, store: Store) -> Prior:
+    """What is known before the first trial, as far as the parents' values lie in the ranges of a definition."""
+    families = [list(_observations(definition, family)) for family in _families(description, store)]
+    return Prior(families, description.get("WarmStartConfig", {}).get("WarmStartType") == "TransferLearning")
+
+
+def _by_place(family: Sequence[Observation]) -> list[Observation]:
+    """The same observations with the share of the family's objectives below theirs, from 0 to 1, as the objective."""
+    ordered = sorted(each.objective for each in family if each.objective is not None)
+
+    def place(value: float) -> float:
+        return (bisect.bisect_left(ordered, value) + bisect.bisect_right(ordered, value)) / (2 * len(ordered))
+
+    return [each if each.objective is None else replace(each, objective=place(each.objective)) for each in family]
+
+
+def _families(description: Mapping[str, Any], store: Store) -> Iterator[list[Job]]:
+    for name in parent_names(description):
+        yield store.trials(name)
+
+
+def _observations(definition: Definition, family: Sequence[Job]) -> Iterator[Observation]:
+    allowed = {each["Name"]: each for ranges in definition.ranges.values() for each in ranges}
+    for trial in family:
         # What is tuned here may have been static there.
         given = trial.description.get("HyperParameters", {})
-        values = {name: given[name] for name in tuned if name in given}
-        known = len(values) == len(tuned) and all(values[name] in allowed for name, allowed in choices.items())
-        if known and descriptions.objective_status(trial) == "Succeeded":
+        values = {name: given[name] for name in allowed if name in given}
+        inside = len(values) == len(allowed) and all(_lies_in(allowed[name], value) for name, value in values.items())
+        if inside and objective_status(trial) == "Succeeded":
             yield Observation(values, trial.objective)
+
+
+def _lies_in(range_: Mapping[str, Any], value: str) -> bool:
+    if "Values" in range_:
+        return value in range_["Values"]
+    try:
+        return float(range_["MinValue"]) <= float(value) <= float(range_["MaxValue"])
+    except ValueError:
+        return False

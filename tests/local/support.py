@@ -39,7 +39,7 @@ if "loss" in hyperparameters:
             time.sleep(600)
         print(f"epoch: loss={value}; \\ttab={value}")
 if "x" in hyperparameters and option("silent") is None:
-    print(f"loss={(float(option('x')) - 0.3) ** 2!r};")
+    print(f"loss={(float(option('x')) - 0.3) ** 2 * float(option('scale', '1'))!r};")
 if "write" in hyperparameters:
     target, _, text = option("write").partition("=")
     open(os.path.join(base, target), "w").write(text)
@@ -165,6 +165,43 @@ class Jobs:
             )["HyperParameterTuningJobArn"]
         )
 
+    def tune_several(
+        self,
+        name: str,
+        *definitions: dict[str, Any],
+        strategy: str = "Random",
+        jobs: int | None = None,
+        parallel: int = 1,
+        config: dict[str, Any] | None = None,
+    ) -> None:
+        limits = {"MaxNumberOfTrainingJobs": jobs, "MaxParallelTrainingJobs": parallel}
+        self.client.create_hyper_parameter_tuning_job(
+            HyperParameterTuningJobName=name,
+            HyperParameterTuningJobConfig={
+                "Strategy": strategy,
+                "ResourceLimits": {member: value for member, value in limits.items() if value is not None},
+                **(config or {}),
+            },
+            TrainingJobDefinitions=list(definitions),
+        )
+
+    def one_of_several(
+        self,
+        name: str,
+        ranges: dict[str, Any] | None = None,
+        static: dict[str, str] | None = None,
+        *,
+        objective: tuple[str, str] = ("Minimize", "loss"),
+        **members: Any,
+    ) -> dict[str, Any]:
+        return {
+            "DefinitionName": name,
+            "TuningObjective": {"Type": objective[0], "MetricName": objective[1]},
+            "HyperParameterRanges": ranges or {"ContinuousParameterRanges": [continuous("x", 0, 1)]},
+            "StaticHyperParameters": static or {},
+            **self.definition(**members),
+        }
+
     def describe(self, name: str) -> dict[str, Any]:
         return dict(self.client.describe_training_job(TrainingJobName=name))
 
@@ -206,6 +243,10 @@ def eventually(look: Callable[[], Any], wanted: Callable[[Any], object], seconds
 
 def continuous(name: str, low: float, high: float, scaling: str = "Auto") -> dict[str, str]:
     return {"Name": name, "MinValue": str(low), "MaxValue": str(high), "ScalingType": scaling}
+
+
+def values(name: str, *choices: str) -> dict[str, Any]:
+    return {"CategoricalParameterRanges": [{"Name": name, "Values": list(choices)}]}
 
 
 def integer(name: str, low: int, high: int, scaling: str = "Auto") -> dict[str, str]:

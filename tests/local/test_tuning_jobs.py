@@ -157,8 +157,27 @@ def test_a_search_that_no_longer_improves_ends(jobs: Jobs) -> None:
     criteria = {"BestObjectiveNotImproving": {"MaxNumberOfTrainingJobsNotImproving": 3}}
     ranges = {"CategoricalParameterRanges": [{"Name": "x", "Values": ["1.0", "0.7", "0.699", "0.9", "0.698", "0.3"]}]}
     jobs.tune("stuck", ranges, strategy="Grid", jobs=6, config={"TuningJobCompletionCriteria": criteria})
-    assert jobs.tuning_ended("stuck")["HyperParameterTuningJobStatus"] == "Completed"
+    tuning = jobs.tuning_ended("stuck")
+    assert tuning["HyperParameterTuningJobStatus"] == "Completed"
     assert len(jobs.trials("stuck")) == 5
+    assert tuning["TuningJobCompletionDetails"] == {"NumberOfTrainingJobsObjectiveNotImproving": 3}
+
+
+@pytest.mark.parametrize(("complete", "trials"), [("Enabled", 12), ("Disabled", 14)])
+def test_a_search_that_has_converged_ends_when_that_is_wanted(jobs: Jobs, complete: str, trials: int) -> None:
+    name = f"converged-{complete.lower()}"
+    ranges = {
+        "CategoricalParameterRanges": [{"Name": "x", "Values": ["0.9", "0.5", *(f"0.{n}" for n in range(80, 92))]}]
+    }
+    criteria = {"ConvergenceDetected": {"CompleteOnConvergence": complete}}
+    jobs.tune(name, ranges, strategy="Grid", jobs=14, config={"TuningJobCompletionCriteria": criteria})
+    tuning = jobs.tuning_ended(name)
+    assert tuning["HyperParameterTuningJobStatus"] == "Completed"
+    assert len(jobs.trials(name)) == trials
+    details = tuning["TuningJobCompletionDetails"]
+    assert details["NumberOfTrainingJobsObjectiveNotImproving"] == trials - 2
+    twelfth = jobs.trials(name, SortBy="CreationTime", SortOrder="Ascending")[11]
+    assert details["ConvergenceDetectedTime"] == twelfth["TrainingEndTime"]
 
 
 def test_the_time_of_a_tuning_job_is_limited(new_server: Callable[..., LocalSageMaker], tmp_path: Path) -> None:
@@ -228,7 +247,7 @@ def test_no_instances_are_refused(jobs: Jobs, resources: dict[str, Any]) -> None
 def test_a_warm_start_learns_from_its_parents(jobs: Jobs) -> None:
     ranges = {"CategoricalParameterRanges": [{"Name": "x", "Values": [str(each / 10) for each in range(10)]}]}
     jobs.tune("parent", ranges, jobs=6, config={"RandomSeed": 1})
-    with pytest.raises(jobs.client.exceptions.ClientError, match="it has to end first"):
+    with pytest.raises(jobs.client.exceptions.ClientError, match="parent.*is in status InProgress"):
         jobs.tune("too-early", ranges, jobs=1, extra={"WarmStartConfig": warm_start("parent")})
     parent = jobs.tuning_ended("parent")
     jobs.tune("child", ranges, jobs=4, config={"RandomSeed": 1}, extra={"WarmStartConfig": warm_start("parent")})

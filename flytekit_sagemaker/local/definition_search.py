@@ -1,0 +1,82 @@
+"""The search over one of the definitions of a tuning job: what its next trial tries, and which trials to give up."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from flytekit_sagemaker.local import search, stopping
+from flytekit_sagemaker.local.definitions import Definition, objective_status
+from flytekit_sagemaker.local.store import Job
+from flytekit_sagemaker.local.warm_start import Prior
+
+
+class DefinitionSearch:
+    """A definition, its trials in the order of their launch, and what is known of them.
+
+    Args:
+        definition: what is searched.
+        config: the ``HyperParameterTuningJobConfig``, whose strategy and rules hold for all definitions.
+        seed: fixes every random choice.
+        budget: how many trials it is about to have.
+        prior: what earlier tuning jobs have shown.
+    """
+
+    def __init__(
+        self,
+        definition: Definition,
+        config: Mapping[str, Any],
+        seed: int,
+        budget: int,
+        prior: Prior,
+    ) -> None:
+        self.definition = definition
+        self.size = search.grid_size(definition.ranges) if config["Strategy"] == "Grid" else math.inf
+        self.trials: list[Job] = []
+        self._search = search.Search(
+            definition.ranges,
+            config["Strategy"],
+            seed,
+            definition.maximizes,
+            search.startup_trials(budget),
+        )
+        self._stopping_rule = stopping.rule_of(config, definition.static)
+        self._prior = prior
+        self._places: dict[str, int] = {}
+        self._series: dict[int, list[float]] = {}
+
+    @property
+    def is_used_up(self) -> bool:
+        """Whether everything has been tried."""
+        return len(self.trials) >= self.size
+
+    def add(self, trial: Job, values: Sequence[float] = ()) -> None:
+        """Take on a trial, with what its objective metric has been after each step so far."""
+        self.trials.append(trial)
+        self._places[trial.name] = len(self.trials)
+        self._series[len(self.trials)] = [self.definition.signed(value) for value in values]
+
+    def restart(self, trial: Job) -> None:
+        """Forget a trial's values: it is run from its beginning."""
+        self._series[self._places[trial.name]] = []
+
+    def observe(self, trial: Job, value: float) -> bool:
+        """Note the objective of a running trial after a step; whether the rule of the job gives the trial up."""
+        place = self._places[trial.name]
+        self._series[place].append(self.definition.signed(value))
+        completed = [self._places[each.name] for each in self.trials if each.status == "Completed"]
+        return self._stopping_rule.gives_up(place, self._series, completed)
+
+    def suggest(self, known: int) -> dict[str, str]:
+        """What the next trial tries; of a trial whose number is above ``known`` the objective is not looked at."""
+        own = [
+            search.Observation(
+                trial.memory["tuned"],
+                trial.objective if is_known and objective_status(trial) == "Succeeded" else None,
+                running=not is_known,
+            )
+            for trial in self.trials
+            for is_known in [trial.ended and (trial.number or 0) <= known]
+        ]
+        return search.suggest(self._search, len(self.trials), self._prior.beside(own))
