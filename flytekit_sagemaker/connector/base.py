@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +14,7 @@ from flyteidl.core.execution_pb2 import TaskExecution
 from flytekit.extend.backend.base_connector import AsyncConnectorBase, Resource
 
 from flytekit_sagemaker import logs, settings, telemetry
+from flytekit_sagemaker.aws import Endpoint
 from flytekit_sagemaker.connector import runtime as runtimes
 from flytekit_sagemaker.connector import submission as submissions
 from flytekit_sagemaker.connector import waiting
@@ -30,7 +31,7 @@ from flytekit_sagemaker.connector.log_follower import LogFollower
 from flytekit_sagemaker.connector.metadata import JobMetadata
 from flytekit_sagemaker.connector.outputs import write_deck, write_outputs
 from flytekit_sagemaker.connector.watch import NOT_FOUND_IS_BELIEVED_AFTER_SECONDS, JobWatch
-from flytekit_sagemaker.errors import SageMakerError, TransientError, UserError
+from flytekit_sagemaker.errors import Problem, SageMakerError, TransientError, UserError
 from flytekit_sagemaker.masking import masked, secrets_in
 from flytekit_sagemaker.models.training_job import TrainingJob
 from flytekit_sagemaker.placement import ExecutionContext, Placement, allowed, place
@@ -97,6 +98,10 @@ class JobConnector(AsyncConnectorBase):  # type: ignore[misc]
     @abstractmethod
     def training_job(self, custom: Mapping[str, Any]) -> TrainingJob:
         """The training job that the template carries."""
+
+    def problems_at(self, endpoint: Endpoint, request: Mapping[str, Any]) -> Iterable[Problem]:
+        """What is wrong with a request at its endpoint, as far as only SageMaker itself can tell. Blocks."""
+        return ()
 
     @abstractmethod
     def list_calls(self, description: Mapping[str, Any]) -> int:
@@ -252,6 +257,8 @@ class JobConnector(AsyncConnectorBase):  # type: ignore[misc]
         findings += check_request(built.operation, built.parameters, uri_schemes=schemes)
         if placement.endpoint.is_on_this_machine:  # elsewhere, files of this machine are nobody's data
             findings += Findings(tuple(data_problems(built.operation, built.parameters)))
+        if not placement.problems:
+            findings = findings.with_others(self.problems_at(placement.endpoint, built.parameters))
         for warning in (*built.warnings, *findings.warnings):
             self._log(meta).warning("%s", warning)
         findings.raise_problems(f"the {self.kind.word} job")

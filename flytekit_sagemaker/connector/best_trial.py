@@ -42,9 +42,9 @@ def best_result(meta: JobMetadata, record: TuningRecord) -> Result:
         As :func:`flytekit_sagemaker.aws.call`.
     """
     sign = -1 if record.direction == "Maximize" else 1
-    # Of trials that are equally good, the one that the service names comes first.
+    # What the service names comes first: trials of several definitions may have objectives that do not compare.
     scored = [
-        (sign * trial.objective, trial != record.best, trial.index, trial)
+        (trial != record.best, sign * trial.objective, trial.index, trial)
         for trial in record.trials
         if trial.objective is not None and trial.status != "Failed"
     ]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
 from flytekit_sagemaker import aws
+from flytekit_sagemaker.aws import Endpoint
 from flytekit_sagemaker.connector import literals
 from flytekit_sagemaker.connector.base import JobConnector, Submission
 from flytekit_sagemaker.connector.best_trial import best_result
@@ -20,7 +21,9 @@ from flytekit_sagemaker.connector.kinds import PAGE_LENGTH, TUNING
 from flytekit_sagemaker.connector.links import job_links
 from flytekit_sagemaker.connector.metadata import JobMetadata
 from flytekit_sagemaker.connector.outputs import write_table
+from flytekit_sagemaker.connector.parents import parent_problems
 from flytekit_sagemaker.container.contract import OBJECTIVE_METRIC_HYPERPARAMETER
+from flytekit_sagemaker.errors import Problem
 from flytekit_sagemaker.models.codec import from_wire
 from flytekit_sagemaker.models.hpo_job import HyperparameterTuningJob, HyperparameterTuningJobConfig
 from flytekit_sagemaker.models.training_job import TrainingJob
@@ -67,6 +70,9 @@ class TuningJobConnector(JobConnector):
         built = replace(built, problems=(*built.problems, *objective_problems(objective, known)))
         container = of_each_trial(container_in(submission))
         return with_function(built, submission, container, metrics=[objective])
+
+    def problems_at(self, endpoint: Endpoint, request: Mapping[str, Any]) -> Iterable[Problem]:
+        return parent_problems(endpoint, request)
 
     def list_calls(self, description: Mapping[str, Any]) -> int:
         trials = int(sum(description.get("TrainingJobStatusCounters", {}).values()))

@@ -147,6 +147,7 @@ def _kind(record: TuningRecord, trial: Trial) -> str:
 def _tooltip(record: TuningRecord, trial: Trial) -> str:
     objective = "no objective" if trial.objective is None else f"{record.objective_metric} {number(trial.objective)}"
     tuned = [f"{name} = {hyperparameter(value)}" for name, value in trial.hyperparameters.items()]
+    tuned = [*filter(None, [trial.definition]), *tuned]
     reason = [trial.failure_reason] if trial.failure_reason else []
     return "\n".join([f"Trial {trial.index}: {trial.status}, {objective}", *tuned, *reason])
 
@@ -241,7 +242,8 @@ def _gutter(y: Scale) -> float:
 
 def _trials(record: TuningRecord) -> str:
     tuned = [(item.name, "number" if item.kind != "Categorical" else "") for item in record.ranges]
-    columns = [("Trial", "number"), ("Training job", ""), ("Status", ""), (record.objective_metric, "number"), *tuned]
+    columns = [("Trial", "number"), ("Training job", ""), ("Status", ""), (record.objective_metric, "number")]
+    columns += [*([("Definition", "")] if record.has_definitions else []), *tuned]
     columns += [("Started (UTC)", ""), ("Duration", "number")]
     return table(columns, (_trial_row(record, trial, columns) for trial in record.trials))
 
@@ -255,6 +257,7 @@ def _trial_row(record: TuningRecord, trial: Trial, columns: list[tuple[str, str]
         (short, ""),
         (trial.status, trial.outcome),
         (number(trial.objective, 6), "number"),
+        *([(trial.definition, "")] if record.has_definitions else []),
         *(
             (hyperparameter(trial.hyperparameters.get(item.name, "–")), "number" if item.kind != "Categorical" else "")
             for item in record.ranges

@@ -73,13 +73,13 @@ def tuning_record(
         max_parallel=config.get("ResourceLimits", {}).get("MaxParallelTrainingJobs", 0),
         early_stopping=config.get("TrainingJobEarlyStoppingType", ""),
         random_seed=config.get("RandomSeed"),
-        training_image=_first(definitions, "AlgorithmSpecification", "TrainingImage"),
+        training_image=", ".join(dict.fromkeys(filter(None, map(_algorithm, definitions)))),
         instance_type=resources[0],
         instance_count=resources[1],
         static_hyperparameters=_of_the_user(
             {
-                name: value
-                for definition in reversed(definitions)
+                ".".join(filter(None, (definition.get("DefinitionName"), name))): value
+                for definition in definitions
                 for name, value in definition.get("StaticHyperParameters", {}).items()
             },
             secrets,
@@ -127,7 +127,7 @@ def training_record(
         },
         model_uri=description.get("ModelArtifacts", {}).get("S3ModelArtifacts", ""),
         tuning_job_name=description.get("TuningJobArn", "").rpartition("/")[2],
-        training_image=algorithm.get("TrainingImage", "") or algorithm.get("AlgorithmName", ""),
+        training_image=_algorithm(description),
         input_mode=algorithm.get("TrainingInputMode", ""),
         instance_type=instance_type,
         instance_count=instance_count,
@@ -160,6 +160,7 @@ def _trial(index: int, summary: Mapping[str, Any], secrets: Collection[str]) -> 
         index=index,
         training_job_name=summary["TrainingJobName"],
         status=summary["TrainingJobStatus"],
+        definition=summary.get("TrainingJobDefinitionName", ""),
         hyperparameters=masked_values(summary.get("TunedHyperParameters", {}), secrets),
         objective=finite(summary.get("FinalHyperParameterTuningJobObjectiveMetric", {}).get("Value")),
         objective_status=summary.get("ObjectiveStatus", ""),
@@ -189,7 +190,7 @@ def _best_so_far(trials: Sequence[Trial], direction: str) -> tuple[float | None,
 def _of_the_user(hyperparameters: Mapping[str, str], secrets: Collection[str]) -> dict[str, str]:
     """The hyperparameters without the one that the service adds to tell the algorithm what is tuned for."""
     shown = masked_values(hyperparameters, secrets)
-    return {name: value for name, value in shown.items() if name != "_tuning_objective_metric"}
+    return {name: value for name, value in shown.items() if name.rpartition(".")[2] != "_tuning_objective_metric"}
 
 
 def _definitions(description: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -250,8 +251,10 @@ def _instances(request: Mapping[str, Any]) -> tuple[str, int]:
     return ", ".join(filter(None, types)), sum(group.get("InstanceCount", 0) for group in groups)
 
 
-def _first(definitions: Sequence[Mapping[str, Any]], part: str, member: str) -> str:
-    return next((item[part][member] for item in definitions if item.get(part, {}).get(member)), "")
+def _algorithm(job: Mapping[str, Any]) -> str:
+    """The image of a training job or of a definition, or the name of its algorithm resource."""
+    specification = job.get("AlgorithmSpecification", {})
+    return str(specification.get("TrainingImage") or specification.get("AlgorithmName") or "")
 
 
 def _uri(channel: Mapping[str, Any]) -> str:

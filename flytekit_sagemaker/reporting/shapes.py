@@ -13,7 +13,16 @@ from flytekit_sagemaker.reporting.plain import from_plain, to_plain
 
 _OUTCOMES = {"Completed": "done", "Failed": "failed", "Stopped": "stopped"}
 _FIXED = frozenset(
-    ("trial", "training_job_name", "status", "objective", "started", "duration_in_seconds", "failure_reason")
+    (
+        "trial",
+        "training_job_name",
+        "definition",
+        "status",
+        "objective",
+        "started",
+        "duration_in_seconds",
+        "failure_reason",
+    )
 )
 _AUTO_LOGARITHMIC_RATIO = 1000.0
 
@@ -61,6 +70,7 @@ class Trial:
 
     Attributes:
         index: position in the order of creation, from 1.
+        definition: name of its training job definition; empty where the tuning job has a single one.
         hyperparameters: the tuned ones only, spelled as the service spells them.
         objective: final value of the objective metric; None where there is none or it is not finite.
         objective_status: ``Succeeded``, ``Pending`` or ``Failed``; empty where the service gave none.
@@ -71,6 +81,7 @@ class Trial:
     index: int
     training_job_name: str
     status: str
+    definition: str = ""
     hyperparameters: Mapping[str, str] = field(default_factory=dict)
     objective: float | None = None
     objective_status: str = ""
@@ -132,12 +143,18 @@ class TuningRecord:
         """The best trial; None until a trial has an objective."""
         return next((trial for trial in self.trials if trial.index == self.best_index), None)
 
+    @property
+    def has_definitions(self) -> bool:
+        """Whether trials are of several training job definitions."""
+        return any(trial.definition for trial in self.trials)
+
     def rows(self) -> list[dict[str, Any]]:
         """One flat row per trial, every row with the same columns, for a table.
 
-        Columns: ``trial, training_job_name, status, objective``, one per tuned hyperparameter (int, float or str as its
-        range says), ``started`` (datetime), ``duration_in_seconds``, ``failure_reason``. A hyperparameter with the name
-        of one of these is shown as ``hyperparameters.<name>``. What is absent is None.
+        Columns: ``trial, training_job_name, status, objective``, ``definition`` where the tuning job has several, one
+        per tuned hyperparameter (int, float or str as its range says), ``started`` (datetime), ``duration_in_seconds``,
+        ``failure_reason``. A hyperparameter with the name of one of these is shown as ``hyperparameters.<name>``. What
+        is absent is None.
         """
         columns = {item: f"hyperparameters.{item.name}" if item.name in _FIXED else item.name for item in self.ranges}
         return [
@@ -146,6 +163,7 @@ class TuningRecord:
                 "training_job_name": trial.training_job_name,
                 "status": trial.status,
                 "objective": trial.objective,
+                **({"definition": trial.definition} if self.has_definitions else {}),
                 **{
                     column: item.value(trial.hyperparameters[item.name]) if item.name in trial.hyperparameters else None
                     for item, column in columns.items()
