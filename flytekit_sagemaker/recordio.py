@@ -65,7 +65,7 @@ def write_records(path: PathLike, features: Any, labels: Any = None) -> None:
     label = None if label is None else label.astype("<f4")
     with open(path, "wb") as file:
         if sparse:
-            file.writelines(_framed(payload) for payload in _sparse_payloads(rows, label))
+            file.writelines(framed(payload) for payload in _sparse_payloads(rows, label))
         else:
             layout = _Layout(rows.shape[1], "<f4", None if label is None else "<f4")
             file.write(layout.file_of(rows.astype("<f4"), label))
@@ -110,7 +110,15 @@ def _number_problems(field: str, numbers: Any) -> Iterator[Problem]:
         yield Problem(field, float(numbers[overflown][0]), "must be a number that float32 can hold", "Scale the data.")
 
 
-def _framed(payload: bytes) -> bytes:
+def framed(payload: bytes) -> bytes:
+    """A payload as one RecordIO frame.
+
+    Raises:
+        InvalidInput: the payload has 512 MiB or more, which would take a record of several parts.
+    """
+    if len(payload) >= _MOST_BYTES:
+        rule = f"must have less than {_MOST_BYTES} bytes to be one record"
+        raise InvalidInput(_SUBJECT, [Problem("payload", len(payload), rule)])
     return _FRAME.pack(MAGIC, len(payload)) + payload + bytes(-len(payload) % 4)
 
 
