@@ -15,6 +15,7 @@ LOCAL = [
 KUBEFLOW = ["kfp>=2"]
 DEV = [
     *LOCAL,
+    *KUBEFLOW,
     "hypothesis",
     "ipykernel",
     "matplotlib",
@@ -41,7 +42,7 @@ setup(
     # The examples are in the wheel too, so that `flytekit-sagemaker demo` works without a checkout.
     packages=[*find_packages(include=["flytekit_sagemaker", "flytekit_sagemaker.*"]), "flytekit_sagemaker.examples"],
     package_dir={"flytekit_sagemaker.examples": "examples"},
-    package_data={"flytekit_sagemaker": ["py.typed", "_generated/**/*.pyi", "algorithms/*.json"]},
+    package_data={"flytekit_sagemaker": ["py.typed", "_generated/**/*.pyi", "algorithms/*.json", "kubeflow/*.yaml"]},
     python_requires=">=3.10,<3.13",
     install_requires=[
         # flytekit brings aiobotocore, which wants one botocore and no other. Named here, pip decides on it before it
