@@ -11,7 +11,7 @@ INSTALL = $(BIN)/uv pip install --quiet --python
 PROTOC_VERSION := 25.9
 PROTOBUF_VERSIONS := 4 5 6 7
 
-.PHONY: help setup demo test lint types unit protos format bench notebooks clean
+.PHONY: help setup demo test lint types unit protos component format bench notebooks clean
 
 help: ## Show this list
 	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,10 @@ format: setup ## Rewrite the code in the project's style
 
 protos: setup ## Make flytekit_sagemaker/_generated from protos/
 	@.tools/protoc/bin/protoc -I flytekit_sagemaker/_generated=protos --python_out=. --pyi_out=. protos/*.proto
+
+component: .venv/.runs ## Make the Kubeflow component's component.yaml and the tables of its page
+	@$(BIN)/python -m flytekit_sagemaker.kubeflow.rendering \
+		--component flytekit_sagemaker/kubeflow/component.yaml --page docs/kubeflow.md
 
 bench: setup ## Measure: each benchmark prints a table
 	@for each in benchmarks/*.py; do echo; echo "== $$each"; $(BIN)/python $$each || exit 1; done

@@ -102,6 +102,11 @@ class RefusedForNow(RefusedCall, TransientError):
         """Whether the service was asked too often."""
         return self.code in _THROTTLING_CODES
 
+    @property
+    def lacks_room(self) -> bool:
+        """Whether the account, or AWS, has no room for what was asked; that takes longer than a moment."""
+        return self.code in _CAPACITY_CODES
+
 
 # Codes by which AWS says that it was asked too often:
 # https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html

@@ -63,7 +63,7 @@ ARROWS: dict[str, set[str]] = {
     "tasks": {"transformers", "reporting", "container", "models"} | LEAVES,
     "remote": {"tasks", "reporting", "models"} | LEAVES,
     "sdk": {"tasks", "models"} | LEAVES,
-    "kubeflow": {"aws", "requests", "reporting", "models", "algorithms"} | LEAVES,
+    "kubeflow": {"aws", "connector", "requests", "reporting", "models", "algorithms", "container"} | LEAVES,
     "testing": ANYTHING,
     "cli": ANYTHING,
     "demo": ANYTHING,

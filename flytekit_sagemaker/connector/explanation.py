@@ -36,7 +36,7 @@ _INDENT = "    "
 
 # How a job was stopped, by secondary status.
 _STOPS = {
-    "Stopped": "was stopped on request: by Flyte, because its execution was aborted, or by somebody in AWS",
+    "Stopped": "was stopped on request: because its execution was aborted, or by somebody in AWS",
     "MaxRuntimeExceeded": "was stopped because it reached max_runtime_in_seconds = {max_runtime}",
     "MaxWaitTimeExceeded": "was stopped because it reached max_wait_time_in_seconds = {max_wait}, "
     "which counts the waiting for spot instances, too",

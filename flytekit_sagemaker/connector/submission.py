@@ -92,6 +92,10 @@ class Submission:
             return False
 
 
+class NameIsTaken(UserError):
+    """There is a job of this name, and it is somebody else's."""
+
+
 class Untold(UserError):
     """The service does not let the connector know whose a job is."""
 
@@ -107,7 +111,7 @@ def belongs_to(kind: JobKind, endpoint: Endpoint, name: str, tags: Any) -> bool:
 
     Raises:
         Untold: when the connector may not know.
-        UserError: when a job of this name is not the attempt's.
+        NameIsTaken: when a job of this name is not the attempt's.
         TransientError: when the service does not answer.
     """
     try:
@@ -120,7 +124,7 @@ def belongs_to(kind: JobKind, endpoint: Endpoint, name: str, tags: Any) -> bool:
     ours = identity_tags({tag["Key"]: tag["Value"] for tag in tags})
     if theirs != ours:
         owner = ", ".join(f"{key}={value}" for key, value in sorted(theirs.items()))
-        raise UserError(
+        raise NameIsTaken(
             f"a {kind.word} job named {name!r} exists and is not of this execution; "
             + (f"its tags say: {owner}" if owner else "it has no tags that say whose it is")
         )

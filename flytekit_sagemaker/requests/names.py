@@ -16,6 +16,8 @@ TUNING_JOB_NAME_LENGTH = 32
 DEFAULT_PREFIX = "flyte"
 _HASH_LENGTH = 8
 _TAG_PREFIX = "flyte-"
+# Says whose a job outside Flyte is: its value is drawn anew for every submission.
+SUBMISSION_TAG = "flytekit-sagemaker-submission"
 _TAG_NAMES = ("project", "domain", "execution", "node", "task", "version", "attempt", "place")
 
 
@@ -63,7 +65,7 @@ class JobIdentity:
 
 def identity_tags(tags: Mapping[str, str]) -> dict[str, str]:
     """Those of the tags that say whose a job is; the version of its task does not."""
-    names = {_TAG_PREFIX + name for name in _TAG_NAMES if name != "version"}
+    names = {_TAG_PREFIX + name for name in _TAG_NAMES if name != "version"} | {SUBMISSION_TAG}
     return {key: value for key, value in tags.items() if key in names}
 
 

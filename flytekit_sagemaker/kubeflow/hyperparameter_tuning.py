@@ -1,0 +1,62 @@
+"""The program of the component: ``python -m flytekit_sagemaker.kubeflow.hyperparameter_tuning --region ...``."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+
+from flytekit_sagemaker.errors import SageMakerError
+from flytekit_sagemaker.kubeflow import reading
+from flytekit_sagemaker.kubeflow.files import OutputFiles
+from flytekit_sagemaker.kubeflow.interruption import Interruption
+from flytekit_sagemaker.kubeflow.running import Interrupted, TuningRun
+from flytekit_sagemaker.kubeflow.tuning_job import described
+
+FAILED = 1
+INTERRUPTED = 143
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the component and return its exit code: 0, 1 with a message on standard error, or 143 after SIGTERM.
+
+    Args:
+        arguments: what follows the program's name; ``sys.argv`` where left out.
+    """
+    with Interruption() as interruption:
+        try:
+            return _run(arguments, interruption)
+        except SageMakerError as error:
+            _tell_aside(f"error: {error}")
+            return INTERRUPTED if interruption.signals else FAILED
+
+
+def _run(arguments: Sequence[str] | None, interruption: Interruption) -> int:
+    texts, paths, problems = reading.parse(arguments)
+    files = OutputFiles(paths)
+    values, unreadable = reading.values(texts)
+    job = described(values, (*problems, *unreadable, *files.problems()))
+    for warning in job.warnings:
+        _tell_aside(f"warning: {warning}")
+    run = TuningRun(job, interruption, lambda line: print(line, flush=True))
+    try:
+        run.create()
+        files.write({"hpo_job_name": run.name})
+        run.conclude(run.follow(), files.write)
+        return 0
+    except Interrupted:
+        _tell_aside(f"interrupted: tuning job {run.name} is not wanted any more")
+        description = run.stop()
+        if description is not None:
+            files.write({"hpo_job_name": run.name})
+            with suppress(SageMakerError, Interrupted):  # there may be nothing yet
+                files.write(run.outputs(description))
+        return INTERRUPTED
+
+
+def _tell_aside(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,192 @@
+"""The command line of the component: texts as Kubeflow substitutes them, and the values that they stand for."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from flytekit_sagemaker.errors import Problem, did_you_mean
+from flytekit_sagemaker.kubeflow.arguments import (
+    ARGUMENTS,
+    ARRAY,
+    BOOLEAN,
+    INTEGER,
+    OBJECT,
+    OUTPUTS,
+    STRING,
+    Argument,
+)
+
+# What is left of an input that a pipeline leaves unset, where nobody put anything in its place.
+_PLACEHOLDER = re.compile(r"\s*\{\{.*\}\}\s*", re.DOTALL)
+
+
+class _Parser(argparse.ArgumentParser):
+    """Takes what cannot be parsed as one more problem."""
+
+    def error(self, message: str) -> Any:
+        raise ValueError(message)
+
+
+def parse(arguments: Sequence[str] | None) -> tuple[dict[str, str], dict[str, Path], list[Problem]]:
+    """The given arguments as texts, the files of the outputs, and what is wrong with the command line as such.
+
+    Args:
+        arguments: what follows the program's name; ``sys.argv`` where left out.
+    """
+    parser = _Parser(
+        prog="python -m flytekit_sagemaker.kubeflow.hyperparameter_tuning",
+        description="Tune hyperparameters on Amazon SageMaker: a component of Kubeflow Pipelines.",
+        allow_abbrev=False,
+    )
+    for argument in ARGUMENTS:
+        words = [argument.description, f"Accepted: {argument.accepted}." if argument.accepted else ""]
+        words.append("Required." if argument.required else "")
+        text = " ".join(filter(None, words)).replace("%", "%%")
+        parser.add_argument(f"--{argument.name}", nargs="?", metavar=argument.type, help=text)
+    for output in OUTPUTS:
+        parser.add_argument(f"--{output.option}", nargs="?", metavar="FILE", help=f"File for: {output.description}")
+    try:
+        parsed, unknown = parser.parse_known_args(arguments)
+    except ValueError as error:
+        return {}, {}, [Problem("", str(error), "cannot be read")]
+    given = vars(parsed)
+    files = {output.name: Path(given[output.option]) for output in OUTPUTS if given[output.option]}
+    texts = {argument.name: given[argument.name] for argument in ARGUMENTS if _is_given(given[argument.name])}
+    return texts, files, [_unknown(word) for word in unknown]
+
+
+def values(texts: Mapping[str, str]) -> tuple[dict[str, Any], list[Problem]]:
+    """The value of every argument, defaults included, and a problem for each that has none.
+
+    Args:
+        texts: what was given, by name; what is not in it is absent.
+    """
+    read: dict[str, Any] = {}
+    problems: list[Problem] = []
+    for argument in ARGUMENTS:
+        text = texts.get(argument.name)
+        try:
+            value = None if text is None else value_of(argument, text)
+        except ValueError as error:
+            problems.append(Problem(argument.name, text, *error.args))
+            continue
+        if value is None and argument.required:
+            problems.append(Problem(argument.name, None, "is required", f"For example: {argument.example}"))
+        else:
+            read[argument.name] = argument.default if value is None else value
+    return read, problems
+
+
+def value_of(argument: Argument, text: str) -> Any:
+    """What the text of an argument stands for; None for what stands for nothing.
+
+    Raises:
+        ValueError: whose arguments are the rule that the text breaks and, maybe, a remedy.
+    """
+    value = _READERS[argument.type](text)
+    choices = (*argument.choices, *argument.more_choices)
+    if choices and value is not None:
+        value = {choice.lower(): choice for choice in choices}.get(value.lower(), value)
+        if value not in choices:
+            raise ValueError(f"must be one of {', '.join(choices)}", did_you_mean(value, choices))
+    if isinstance(value, int) and argument.at_least is not None and value < argument.at_least:
+        raise ValueError(f"must be at least {argument.at_least}")
+    if isinstance(value, int) and argument.at_most is not None and value > argument.at_most:
+        raise ValueError(f"must be at most {argument.at_most}")
+    return value
+
+
+def _is_given(text: str | None) -> bool:
+    return text is not None and bool(text.strip()) and not _PLACEHOLDER.fullmatch(text)
+
+
+def _unknown(word: str) -> Problem:
+    if not word.startswith("--"):
+        return Problem("", word, "belongs to no argument", "Quote a value that has spaces.")
+    name = word[2:].partition("=")[0]
+    options = [*(argument.name for argument in ARGUMENTS), *(output.option for output in OUTPUTS)]
+    return Problem(name, None, "is not an argument of this component", did_you_mean(name, options))
+
+
+def _integer(text: str) -> int:
+    try:
+        number = float(text)
+        if number % 1 == 0:  # a number of Kubeflow's may come as 1.0
+            return int(number)
+    except ValueError:
+        pass
+    raise ValueError("must be a whole number")
+
+
+def _boolean(text: str) -> bool:
+    found = {"true": True, "false": False}.get(text.strip().lower())
+    if found is None:
+        raise ValueError("must be True or False")
+    return found
+
+
+def _object(text: str) -> dict[str, Any] | None:
+    found = _structure(text)
+    if found is None or isinstance(found, dict):
+        return found
+    raise ValueError("must be a dictionary, in JSON or YAML")
+
+
+def _array(text: str) -> list[dict[str, Any]] | None:
+    found = _structure(text)
+    if found is None:
+        return None
+    if not isinstance(found, list):
+        raise ValueError("must be a list of dictionaries, in JSON or YAML")
+    for index, entry in enumerate(found):
+        if not isinstance(entry, dict):
+            raise ValueError(f"must be a list of dictionaries; entry {index + 1} is {entry!r}")
+    return found
+
+
+def _structure(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        pass
+    except RecursionError:
+        raise ValueError("is nested too deeply") from None
+    try:
+        return yaml.load(text, _Loader)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        where = f"line {mark.line + 1}, column {mark.column + 1}" if mark else "unknown place"
+        told = " ".join(filter(None, (error.context, error.problem)))
+        raise ValueError(f"is neither JSON nor YAML at {where}: {told}") from None
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        column = error.position - text.rfind("\n", 0, error.position)
+        told = f"{error.reason} ({text[error.position]!r})"
+        raise ValueError(f"is neither JSON nor YAML at line {line}, column {column}: {told}") from None
+    except (ValueError, RecursionError) as error:  # such as a date that is none
+        raise ValueError(f"is neither JSON nor YAML: {error}") from None
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML without dates, which no argument has: their texts stay what they are."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    letter: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith(":timestamp")]
+    for letter, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+_READERS: Mapping[str, Callable[[str], Any]] = {
+    STRING: str.strip,
+    INTEGER: _integer,
+    BOOLEAN: _boolean,
+    OBJECT: _object,
+    ARRAY: _array,
+}

@@ -1,0 +1,240 @@
+"""The life of one tuning job: created, followed, stopped on request, and what it leaves."""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from functools import partial
+from typing import Any, TypeVar
+
+from flytekit_sagemaker import aws
+from flytekit_sagemaker.connector.explanation import explain
+from flytekit_sagemaker.connector.kinds import TUNING
+from flytekit_sagemaker.connector.links import job_links
+from flytekit_sagemaker.connector.submission import ADOPTED, NameIsTaken, Submission
+from flytekit_sagemaker.container.contract import OBJECTIVE_METRIC_HYPERPARAMETER
+from flytekit_sagemaker.errors import JobFailed, ServiceError, TransientError, UserError
+from flytekit_sagemaker.kubeflow.interruption import Interruption
+from flytekit_sagemaker.kubeflow.tuning_job import TuningJob
+from flytekit_sagemaker.masking import masked, secrets_in
+from flytekit_sagemaker.reporting.progress import progress_line, progress_of
+from flytekit_sagemaker.reporting.records import TuningRecord, tuning_record
+from flytekit_sagemaker.status import JobState, job_state
+
+T = TypeVar("T")
+Tell = Callable[[str], None]
+
+# First and longest pause between two looks in seconds, and what each is longer by than the one before.
+_PAUSES = (1.0, 30.0, 1.5)
+_PAUSES_ON_THIS_MACHINE = (0.05, 1.0, 1.5)
+# Where SageMaker neither takes the job nor says that there is no room for it.
+_CREATE_FOR_SECONDS = 600.0
+# Descriptions may lag behind the create that was answered.
+_NOT_FOUND_IS_BELIEVED_AFTER_SECONDS = 60.0
+# Permissions and credentials take a while to be known everywhere.
+_REFUSALS_ARE_BELIEVED_AFTER_SECONDS = 600.0
+# Kubernetes kills what has not ended 30 seconds after SIGTERM.
+_STOP_FOR_SECONDS = 24.0
+
+
+class Interrupted(Exception):
+    """Somebody asked the process to end."""
+
+
+class TuningRun:
+    """One tuning job from its creation to its results.
+
+    Args:
+        job: what to create.
+        interruption: what ends the pauses.
+        tell: takes lines for whoever reads the log of the step.
+    """
+
+    def __init__(self, job: TuningJob, interruption: Interruption, tell: Tell) -> None:
+        self.name = job.name
+        self._endpoint = job.endpoint
+        self._interruption = interruption
+        self._secrets = secrets_in(job.request)
+        self._tell: Tell = lambda line: tell(masked(line, self._secrets))
+        self._submission = Submission(TUNING, job.endpoint, job.request, job.name)
+        self._pauses = _PAUSES_ON_THIS_MACHINE if job.endpoint.is_on_this_machine else _PAUSES
+        self._last_line = ""
+        self._is_there = False
+
+    def create(self) -> None:
+        """Create the job, once, however often the service has to be asked.
+
+        Raises:
+            Interrupted: when asked to end meanwhile.
+            SageMakerError: when there will be no job.
+        """
+        self._tell(f"tuning job {self.name}: {self._endpoint.url or f'SageMaker in {self._endpoint.region}'}")
+        begun = time.monotonic()
+        self._pause(0)
+        for pause in self._lengths():
+            try:
+                if self._submission.attempt() == ADOPTED:
+                    self._tell("created, although the answer to it was lost")
+                break
+            except NameIsTaken as error:
+                remedy = "Give a job_name that is new in this account and region, or none"
+                raise UserError(f"{error}. {remedy}") from error
+            except TransientError as error:
+                waits_for_room = isinstance(error, aws.RefusedForNow) and error.lacks_room
+                if not waits_for_room and time.monotonic() - begun > _CREATE_FOR_SECONDS:
+                    raise
+                self._tell_once(f"not created yet: {error}")
+            self._pause(pause)
+        self._is_there = True
+        for title, url in job_links(self._endpoint, TUNING.word, self.name).items():
+            self._tell(f"{title}: {url}")
+
+    def follow(self) -> Mapping[str, Any]:
+        """The description of the job when it has ended; tells of its progress meanwhile.
+
+        Raises:
+            Interrupted: when asked to end meanwhile.
+            UserError: when the service says, and goes on saying, that there is no such job or that it may not tell.
+        """
+        for pause in self._lengths():
+            description = self._patiently(self._describe)
+            self._tell_once(progress_line(progress_of(description)))
+            if _state(description).is_terminal:
+                return description
+            self._pause(pause)
+        raise AssertionError  # the lengths have no end
+
+    def stop(self) -> Mapping[str, Any] | None:
+        """Stop the job, if there may be one, and wait for its end as far as time allows.
+
+        A further signal ends the waiting.
+
+        Returns:
+            What is known of the job then, None for nothing.
+        """
+        if not self._is_there and not self._submission.may_exist:
+            return None
+        deadline, told, description = time.monotonic() + _STOP_FOR_SECONDS, False, None
+        signals = self._interruption.signals
+        for pause in self._lengths():
+            with suppress(aws.RefusedCall):
+                told = told or TUNING.stop(self._endpoint, self.name, self.name)
+                description = self._describe()
+                self._tell_once(progress_line(progress_of(description)))
+            left = deadline - time.monotonic()
+            if left <= 0 or self._interruption.signals > signals or (description and _state(description).is_terminal):
+                break
+            self._interruption.pause(min(pause, left, 2.0))
+        if not told:
+            self._tell(f"tuning job {self.name}: whether it exists is not known, nor could it be stopped")
+        return description
+
+    def outputs(self, description: Mapping[str, Any]) -> dict[str, str]:
+        """What the best training job of a tuning job that ended has left.
+
+        Raises:
+            ServiceError: when none has left anything.
+            Interrupted: when asked to end meanwhile.
+        """
+        # These load flytekit, which takes longer than all that comes before the job is created.
+        from flytekit_sagemaker.connector.best_trial import best_result
+        from flytekit_sagemaker.connector.metadata import JobMetadata
+
+        endpoint = self._endpoint
+        meta = JobMetadata(
+            self.name, region=endpoint.region, endpoint_url=endpoint.url, assume_role_arn=endpoint.assume_role_arn
+        )
+        record = self._patiently(partial(self._record, description))
+        best = self._patiently(lambda: best_result(meta, record)).description
+        hyperparameters = dict(best.get("HyperParameters", {}))
+        hyperparameters.pop(OBJECTIVE_METRIC_HYPERPARAMETER, None)
+        return {
+            "model_artifact_url": best["ModelArtifacts"]["S3ModelArtifacts"],
+            "best_job_name": best["TrainingJobName"],
+            "best_hyperparameters": json.dumps(hyperparameters),
+            "training_image": self._image(best["AlgorithmSpecification"]),
+        }
+
+    def conclude(self, description: Mapping[str, Any], write: Callable[[Mapping[str, str]], None]) -> None:
+        """Write the outputs of a job that ended.
+
+        Raises:
+            JobFailed: when it did not succeed; the best training job's outputs are written all the same.
+            ServiceError, UserError: when there are none, or they cannot be written.
+        """
+        succeeded = _state(description) is JobState.SUCCEEDED
+        with suppress(*(() if succeeded else (ServiceError,))):
+            outputs = self.outputs(description)
+            write(outputs)
+            self._tell(f"best training job {outputs['best_job_name']}: {outputs['best_hyperparameters']}")
+            self._tell(f"model: {outputs['model_artifact_url']}")
+        if not succeeded:
+            links = job_links(self._endpoint, TUNING.word, self.name)
+            raise JobFailed(explain(self._endpoint, TUNING.word, description, links).message)
+
+    def _describe(self) -> Mapping[str, Any]:
+        return TUNING.describe(self._endpoint, self.name)
+
+    def _record(self, description: Mapping[str, Any]) -> TuningRecord:
+        trials = aws.pages(
+            self._endpoint,
+            "list_training_jobs_for_hyper_parameter_tuning_job",
+            "TrainingJobSummaries",
+            HyperParameterTuningJobName=self.name,
+            SortBy="CreationTime",
+            SortOrder="Ascending",
+        )
+        return tuning_record(description, list(trials))
+
+    def _image(self, specification: Mapping[str, Any]) -> str:
+        """The URI of the image, also of an algorithm resource; the resource's name where that may not be known."""
+        if "TrainingImage" in specification:
+            return str(specification["TrainingImage"])
+        resource = str(specification["AlgorithmName"])
+        with suppress(aws.RefusedByUserFault, aws.RefusedByService):
+            call = partial(aws.call, self._endpoint, "describe_algorithm", AlgorithmName=resource)
+            return str(self._patiently(call)["TrainingSpecification"]["TrainingImage"])
+        return resource
+
+    def _patiently(self, ask: Callable[[], T]) -> T:
+        """The answer to a question about the job, however long it takes: no answer says nothing about the job."""
+        refused_since, trouble = None, ""
+        for pause in self._lengths():
+            try:
+                return ask()
+            except TransientError as error:
+                refused_since, trouble = None, str(error)
+            except (aws.RefusedByUserFault, aws.RefusedByService) as error:
+                refused_since = refused_since or time.monotonic()
+                patience = (
+                    _NOT_FOUND_IS_BELIEVED_AFTER_SECONDS if error.is_not_found else _REFUSALS_ARE_BELIEVED_AFTER_SECONDS
+                )
+                if time.monotonic() - refused_since >= patience:
+                    raise
+                trouble = str(error)
+            self._tell_once(f"no news: {trouble}")
+            self._pause(pause)
+        raise AssertionError  # the lengths have no end
+
+    def _lengths(self) -> Iterator[float]:
+        """Lengths of pauses, ever longer; those of processes that began together differ."""
+        length, longest, factor = self._pauses
+        while True:
+            yield length * random.uniform(0.7, 1.3)
+            length = min(length * factor, longest)
+
+    def _pause(self, seconds: float) -> None:
+        if self._interruption.pause(seconds) or self._interruption.signals:
+            raise Interrupted
+
+    def _tell_once(self, line: str) -> None:
+        if line != self._last_line:
+            self._tell(line)
+        self._last_line = line
+
+
+def _state(description: Mapping[str, Any]) -> JobState:
+    return job_state(description["HyperParameterTuningJobStatus"])[0]
