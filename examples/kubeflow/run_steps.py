@@ -1,0 +1,267 @@
+"""Run a compiled pipeline on this machine, each step as Kubeflow Pipelines would run it in a pod.
+
+    python run_steps.py kmeans_tuning.yaml --arguments digits.json max_num_jobs=4
+
+A step is a process of its own with the command line that its component says, placeholders filled in; what it hands to
+later steps it writes into the files that the command line names. Only the image is missing: programs are looked for on
+this machine, beside this interpreter first. What the steps print goes to standard error; their outputs are printed as
+JSON at the end, and stay in a folder each.
+
+Steps with parameters, that is; conditions, loops and artifacts are left to Kubeflow.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from graphlib import TopologicalSorter
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+
+class PipelineError(Exception):
+    """The pipeline cannot run here, its arguments are wrong, or a step failed."""
+
+
+def run(specification: Mapping[str, Any], arguments: Mapping[str, Any], folder: Path) -> dict[str, dict[str, Any]]:
+    """Run every step of a pipeline, each after those whose outputs it takes.
+
+    Args:
+        specification: what kfp's compiler wrote.
+        arguments: values of the pipeline's parameters; those left out have their defaults.
+        folder: gets a folder for each step, with what it was given and what it wrote.
+
+    Returns:
+        the outputs of each step.
+
+    Raises:
+        PipelineError: a kind of step that this runner does not know, a missing argument, or a step that failed.
+    """
+    root = specification["root"]
+    parameters = with_defaults(root, arguments)
+    tasks = root["dag"]["tasks"]
+    components = {name: specification["components"][task["componentRef"]["name"]] for name, task in tasks.items()}
+    refuse_other_kinds(tasks, components)
+    outputs: dict[str, dict[str, Any]] = {}
+    for name in TopologicalSorter(
+        {each: task.get("dependentTasks", []) for each, task in tasks.items()}
+    ).static_order():
+        given = {
+            key: value_of(source, parameters, outputs)
+            for key, source in tasks[name].get("inputs", {}).get("parameters", {}).items()
+        }
+        container = specification["deploymentSpec"]["executors"][components[name]["executorLabel"]]["container"]
+        print(f"== {name}", file=sys.stderr, flush=True)
+        step = Step(name, container, with_defaults(components[name], given), components[name], folder / name)
+        outputs[name] = step.run()
+    return outputs
+
+
+def refuse_other_kinds(tasks: Mapping[str, Any], components: Mapping[str, Any]) -> None:
+    """Raises PipelineError where a step is more than a process with parameters."""
+    for name, component in components.items():
+        definitions = [component.get(each, {}) for each in ("inputDefinitions", "outputDefinitions")]
+        if "dag" in component or {"triggerPolicy", "parameterIterator", "artifactIterator"} & set(tasks[name]):
+            raise PipelineError(f"{name} is a condition, a loop or a pipeline of its own: run it on Kubeflow")
+        if any("artifacts" in each for each in definitions):
+            raise PipelineError(f"{name} takes or makes artifacts: run it on Kubeflow")
+
+
+def with_defaults(component: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters of a component or pipeline: as given, or its defaults; absent where there are neither."""
+    definitions = component.get("inputDefinitions", {}).get("parameters", {})
+    missing = [key for key, each in definitions.items() if key not in given and not each.get("isOptional")]
+    if missing:
+        raise PipelineError(f"no value for {', '.join(missing)}")
+    defaults = {key: each["defaultValue"] for key, each in definitions.items() if "defaultValue" in each}
+    return {key: whole(value) for key, value in {**defaults, **given}.items() if value is not None}
+
+
+def value_of(source: Mapping[str, Any], parameters: Mapping[str, Any], outputs: Mapping[str, Any]) -> Any:
+    """Where an input of a step comes from: the pipeline's own parameters, an earlier step, or the pipeline's text."""
+    if "componentInputParameter" in source:
+        return parameters.get(source["componentInputParameter"])
+    if "taskOutputParameter" in source:
+        produced = source["taskOutputParameter"]
+        return outputs[produced["producerTask"]][produced["outputParameterKey"]]
+    return source["runtimeValue"]["constant"]
+
+
+def whole(value: Any) -> Any:
+    """A value with its whole floats as integers: the compiled form has but one kind of number."""
+    if isinstance(value, dict):
+        return {key: whole(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [whole(each) for each in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def placeholders_of(inputs: Mapping[str, Any]) -> dict[str, str]:
+    """How a command line names each input, with what stands there instead: texts bare, the rest as JSON."""
+    return {
+        f"{{{{$.inputs.parameters['{key}']}}}}": value if isinstance(value, str) else json.dumps(value)
+        for key, value in inputs.items()
+    }
+
+
+def parsed(text: str, kind: str) -> Any:
+    """The value of a parameter from its text.
+
+    Raises:
+        ValueError: the text is none of this type.
+    """
+    if kind == "STRING":
+        return text
+    types: dict[str, Any] = {"BOOLEAN": bool, "LIST": list, "STRUCT": dict, "NUMBER_INTEGER": int}
+    value = whole(json.loads(text.lower() if kind == "BOOLEAN" else text))
+    if type(value) is not types.get(kind, type(value)):
+        raise ValueError(kind)
+    return value
+
+
+class Step:
+    """One step of a pipeline: its command line, its process, and the files in which it leaves its outputs.
+
+    Args:
+        name: of the task in its pipeline.
+        container: image, command and environment, with placeholders.
+        inputs: values of its parameters.
+        component: its definition.
+        folder: where its files are to be.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        container: Mapping[str, Any],
+        inputs: Mapping[str, Any],
+        component: Mapping[str, Any],
+        folder: Path,
+    ) -> None:
+        self.name, self.container, self.folder = name, container, folder.resolve()
+        definitions = component.get("outputDefinitions", {}).get("parameters", {})
+        self.kinds = {key: each["parameterType"] for key, each in definitions.items()}
+        self.files = {key: self.folder / "outputs" / key for key in self.kinds}
+        self.executor_output = self.folder / "executor_output.json"
+        # A text that the pipeline put together names the parameters that it is made of.
+        self.placeholders = placeholders_of(inputs)
+        self.inputs = {key: self.filled(value) if isinstance(value, str) else value for key, value in inputs.items()}
+        self.executor_input = {
+            "inputs": {"parameterValues": self.inputs},
+            "outputs": {
+                "parameters": {key: {"outputFile": str(file)} for key, file in self.files.items()},
+                "outputFile": str(self.executor_output),
+            },
+        }
+        self.placeholders = {
+            "{{$}}": json.dumps(self.executor_input),
+            "{{$.pipeline_task_name}}": name,
+            **placeholders_of(self.inputs),
+            **{f"{{{{$.outputs.parameters['{key}'].output_file}}}}": str(file) for key, file in self.files.items()},
+        }
+
+    @property
+    def command(self) -> list[str]:
+        """The command line, its placeholders filled in."""
+        elements = (*self.container.get("command", ()), *self.container.get("args", ()))
+        return [text for element in elements for text in self.expanded(element)]
+
+    def filled(self, text: str) -> str:
+        """A text with values in place of its placeholders."""
+        return re.sub(r"\{\{\$.*?\}\}", lambda found: self.placeholders.get(found[0], found[0]), text)
+
+    def expanded(self, element: Any) -> list[str]:
+        """What an element of a command line stands for: an argument, none, or several."""
+        if isinstance(element, str) and element.startswith(('{"IfPresent":', '{"Concat":')):
+            element = json.loads(element)
+        if isinstance(element, str):
+            return [self.filled(element)]
+        if "Concat" in element:
+            return ["".join(text for part in element["Concat"] for text in self.expanded(part))]
+        choice = element["IfPresent"]
+        chosen = choice["Then"] if choice["InputName"] in self.inputs else choice.get("Else", [])
+        return [text for part in (chosen if isinstance(chosen, list) else [chosen]) for text in self.expanded(part)]
+
+    def run(self) -> dict[str, Any]:
+        """Run the step and return its outputs.
+
+        Raises:
+            PipelineError: it failed, or left an output out.
+        """
+        (self.folder / "outputs").mkdir(parents=True, exist_ok=True)
+        for file in (self.executor_output, *self.files.values()):
+            file.unlink(missing_ok=True)
+        (self.folder / "executor_input.json").write_text(json.dumps(self.executor_input, indent=2))
+        (self.folder / "command.json").write_text(json.dumps(self.command, indent=2))
+        environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"}
+        environment |= {each["name"]: each.get("value", "") for each in self.container.get("env", ())}
+        # In a group of its own, so that Ctrl-C reaches it the way it would in a pod: as SIGTERM.
+        with subprocess.Popen(
+            self.command, cwd=self.folder, env=environment, stdout=sys.stderr, start_new_session=True
+        ) as process:
+            try:
+                code = process.wait()
+            except KeyboardInterrupt:
+                os.killpg(process.pid, signal.SIGTERM)
+                process.wait()
+                raise
+        if code:
+            raise PipelineError(f"{self.name} ended with exit code {code}")
+        return self._outputs()
+
+    def _outputs(self) -> dict[str, Any]:
+        # Components of Python functions write all their outputs into one file, the others each into its own.
+        if self.executor_output.exists():
+            return dict(json.loads(self.executor_output.read_text()).get("parameterValues", {}))
+        try:
+            return {key: parsed(file.read_text(), self.kinds[key]) for key, file in self.files.items()}
+        except FileNotFoundError as error:
+            raise PipelineError(f"{self.name} wrote no {Path(error.filename).name}") from None
+
+
+def arguments_of(specification: Mapping[str, Any], file: Path | None, texts: list[str]) -> dict[str, Any]:
+    """The arguments of a run: those of a JSON file, and over them those of the command line."""
+    definitions = specification["root"].get("inputDefinitions", {}).get("parameters", {})
+    given = json.loads(file.read_text()) if file else {}
+    written = {name: text for name, _, text in (each.partition("=") for each in texts)}
+    unknown = [name for name in {**given, **written} if name not in definitions]
+    if unknown:
+        raise PipelineError(f"no parameters of this pipeline: {', '.join(unknown)}; it has {', '.join(definitions)}")
+    for name, text in written.items():
+        kind = definitions[name]["parameterType"]
+        try:
+            given[name] = parsed(text, kind)
+        except ValueError:
+            raise PipelineError(f"{name} = {text!r} is no {kind}") from None
+    return given
+
+
+def main() -> int:
+    """Run what the command line says; the exit code is 1 where a step failed, with a sentence on standard error."""
+    parser = argparse.ArgumentParser(description="Run a compiled Kubeflow pipeline step by step on this machine.")
+    parser.add_argument("pipeline", type=Path, help="what `kfp dsl compile` wrote")
+    parser.add_argument("--arguments", type=Path, metavar="FILE", help="JSON object with pipeline parameters")
+    parser.add_argument("--folder", type=Path, default=Path("steps"), help="of the steps (default: %(default)s)")
+    parser.add_argument("texts", nargs="*", metavar="NAME=VALUE", help="pipeline parameter; JSON unless it is a text")
+    options = parser.parse_intermixed_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    specification = next(yaml.safe_load_all(options.pipeline.read_text()))
+    try:
+        arguments = arguments_of(specification, options.arguments, options.texts)
+        print(json.dumps(run(specification, arguments, options.folder), indent=2))
+    except PipelineError as error:
+        print(f"run_steps: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
