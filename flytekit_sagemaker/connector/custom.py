@@ -21,8 +21,8 @@ from flytekit_sagemaker.requests.validation import AWS_URI_SCHEMES
 class CustomTrainingJobConnector(TrainingJobConnector):
     """Runs ``@custom_training_job_task``."""
 
-    def build(self, submission: Submission) -> BuiltRequest:
-        return with_function(super().build(submission), submission, container_in(submission))
+    def request(self, submission: Submission) -> BuiltRequest:
+        return with_function(super().request(submission), submission, container_in(submission))
 
     def outputs(self, meta: JobMetadata, record: TrainingRecord) -> dict[str, Any]:
         left = function_results.outputs_left(meta.output_prefix)

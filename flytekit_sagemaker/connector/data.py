@@ -8,7 +8,7 @@ from typing import Any
 from flytekit_sagemaker.algorithms import algorithm, identify_image
 from flytekit_sagemaker.algorithms.content import csv_problems, label_first
 from flytekit_sagemaker.errors import Problem
-from flytekit_sagemaker.requests.service_rules import definitions
+from flytekit_sagemaker.requests.service_rules import definitions, entries, struct
 from flytekit_sagemaker.uris import local_path
 
 
@@ -16,12 +16,13 @@ def data_problems(operation: str, request: Mapping[str, Any]) -> Iterator[Proble
     """What is wrong with the ``file://`` channels of a create request; other channels are not looked at."""
     jobs = [request] if operation == "CreateTrainingJob" else [item for _, item in definitions(request)]
     for job in jobs:
-        identity = identify_image(job.get("AlgorithmSpecification", {}).get("TrainingImage", ""))
-        for channel in job.get("InputDataConfig", ()):
-            name, path = channel["ChannelName"], local_path(channel["DataSource"]["S3DataSource"]["S3Uri"])
+        identity = identify_image(str(struct(job, "AlgorithmSpecification").get("TrainingImage", "")))
+        for channel in entries(job, "InputDataConfig"):
+            source = struct(struct(channel, "DataSource"), "S3DataSource") if isinstance(channel, Mapping) else {}
+            path = local_path(str(source.get("S3Uri", "")))
             if path is None:
                 continue
-            content_type = channel.get("ContentType", "")
+            name, content_type = str(channel.get("ChannelName")), str(channel.get("ContentType", ""))
             if identity and algorithm(identity[0]).has_rules and content_type.partition(";")[0] == "text/csv":
                 yield from csv_problems(path, channel=name, label_first=label_first(content_type))
             elif not path.exists():

@@ -18,6 +18,7 @@ from flytekit_sagemaker.models.codec import from_wire
 from flytekit_sagemaker.models.training_job import TrainingJob
 from flytekit_sagemaker.reporting.deck import training_page
 from flytekit_sagemaker.reporting.records import TrainingRecord, training_record
+from flytekit_sagemaker.requests.overrides import overridden
 from flytekit_sagemaker.requests.training import BuiltRequest, training_request
 
 
@@ -30,6 +31,10 @@ class TrainingJobConnector(JobConnector):
         return from_wire(TrainingJob, custom)
 
     def build(self, submission: Submission) -> BuiltRequest:
+        return overridden(self.request(submission), self.training_job(submission.custom).overrides)
+
+    def request(self, submission: Submission) -> BuiltRequest:
+        """The request before the user's overrides."""
         job = self.training_job(submission.custom)
         inputs = Inputs(submission.values)
         built = training_request(

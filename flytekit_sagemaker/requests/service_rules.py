@@ -101,7 +101,10 @@ def _job(job: Request, path: str) -> Iterator[Problem]:
 def _algorithm(specification: Request, path: str) -> Iterator[Problem]:
     image, name = specification.get("TrainingImage"), specification.get("AlgorithmName")
     if not image and not name:
-        yield Problem(f"{path}.TrainingImage", None, "is required", "Set training_image to the URI of an image.")
+        remedy = (
+            "Set training_image to the URI of an image, or algorithm_resource to the name of a resource."
+        )
+        yield Problem(f"{path}.TrainingImage", None, "is required", remedy)
     elif image and name:
         yield Problem(f"{path}.AlgorithmName", name, "must not be given together with TrainingImage")
 
@@ -129,28 +132,63 @@ def _stopping(job: Request, path: str) -> Iterator[Problem]:
 def _resources(job: Request, path: str) -> Iterator[Problem]:
     resources, field = struct(job, "ResourceConfig"), f"{path}ResourceConfig"
     if _TUNING_RESOURCES in job:
-        several = entries(struct(job, _TUNING_RESOURCES), "InstanceConfigs")
-        found = [(f".InstanceConfigs[{index}]", item) for index, item in enumerate(several)]
-        for place, item in found or [("", struct(job, _TUNING_RESOURCES))]:
-            if isinstance(item, Mapping):
-                yield from _instances(item, f"{path}{_TUNING_RESOURCES}{place}")
-    elif not resources:
-        yield Problem(field, None, "is required")
+        yield from _tuning_resources(struct(job, _TUNING_RESOURCES), f"{path}{_TUNING_RESOURCES}")
+        if resources:
+            yield Problem(field, "...", f"must not be given together with {_TUNING_RESOURCES}")
+        return
     if not resources:
+        yield Problem(field, None, "is required")
         return
-    if resources.get("InstanceGroups"):
-        for name in ("InstanceType", "InstanceCount"):
-            if name in resources:
-                yield Problem(f"{field}.{name}", resources[name], "must be left out when InstanceGroups are given")
-        return
-    yield from _instances(resources, field)
-    if "KeepAlivePeriodInSeconds" in resources and job.get("EnableManagedSpotTraining") is True:
+    spot = job.get("EnableManagedSpotTraining") is True
+    if spot and "KeepAlivePeriodInSeconds" in resources:
         value = resources["KeepAlivePeriodInSeconds"]
         yield Problem(f"{field}.KeepAlivePeriodInSeconds", value, "cannot be combined with managed spot training")
+    if resources.get("InstanceGroups"):
+        yield from _left_out(resources, ("InstanceType", "InstanceCount"), "InstanceGroups", field)
+    elif "InstancePreferences" in resources:
+        yield from _preferences(resources, field)
+        if spot:
+            remedy = "Leave out instance_configs, or the spot instances."
+            rule = "cannot be combined with managed spot training"
+            yield Problem(f"{field}.InstancePreferences", "...", rule, remedy)
+    else:
+        yield from _instances(resources, field)
+
+
+def _tuning_resources(resources: Request, field: str) -> Iterator[Problem]:
+    several = entries(resources, "InstanceConfigs")
+    if not several:
+        yield from _instances(resources, field)
+        return
+    yield from _left_out(resources, ("InstanceType", "InstanceCount", "VolumeSizeInGB"), "InstanceConfigs", field)
+    for index, item in enumerate(several):
+        if isinstance(item, Mapping):
+            yield from _instances(item, f"{field}.InstanceConfigs[{index}]")
+
+
+def _preferences(resources: Request, field: str) -> Iterator[Problem]:
+    yield from _left_out(resources, ("InstanceType", "InstancePlacementConfig"), "InstancePreferences", field)
+    several = [item for item in entries(resources, "InstancePreferences") if isinstance(item, Mapping)]
+    for name, count in Counter(str(item.get("InstanceType")) for item in several).items():
+        if count > 1:
+            yield Problem(f"{field}.InstancePreferences", name, "must not name an instance type twice")
+    counts = [_number(item["InstanceCount"]) for item in several if "InstanceCount" in item]
+    if len(counts) != (0 if "InstanceCount" in resources else len(several)):
+        rule = "must be given for the job, or else for each of its InstancePreferences"
+        yield Problem(f"{field}.InstanceCount", resources.get("InstanceCount"), rule)
+    for hosts in [*counts, _number(resources.get("InstanceCount", 1))]:
+        if hosts < 1:
+            yield Problem(f"{field}.InstancePreferences", hosts, "must have an InstanceCount of at least 1")
+
+
+def _left_out(resources: Request, names: Sequence[str], given: str, field: str) -> Iterator[Problem]:
+    for name in names:
+        if name in resources:
+            yield Problem(f"{field}.{name}", resources[name], f"must be left out when {given} are given")
 
 
 def _instances(resources: Request, field: str) -> Iterator[Problem]:
-    if "InstanceType" not in resources and "InstancePreferences" not in resources:
+    if "InstanceType" not in resources:
         yield Problem(f"{field}.InstanceType", None, "is required")
     count = resources.get("InstanceCount")
     if _number(count) < 1:
@@ -178,6 +216,10 @@ def _channels(job: Request, path: str) -> Iterator[Problem]:
                 yield Problem(f"{field}.DataSource.S3DataSource.AttributeNames", None, "is required here")
         if channel.get("CompressionType") == "Gzip" and mode != "Pipe":
             yield Problem(f"{field}.CompressionType", "Gzip", "is for Pipe mode only")
+        if "FileSystemDataSource" in source and not struct(job, "VpcConfig"):
+            remedy = "Set subnets and security_group_ids to those of its VPC."
+            rule = "can be reached only from the VPC of the file system"
+            yield Problem(f"{field}.DataSource.FileSystemDataSource", "...", rule, remedy)
     for name, count in names.items():
         if count > 1:
             yield Problem(f"{path}InputDataConfig", name, "must not name a channel twice")

@@ -5,7 +5,7 @@ Source: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateTrai
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,9 @@ from flytekit_sagemaker.models.training_job import (
     AlgorithmSpecification,
     StoppingCondition,
     TrainingJob,
+    TrainingJobConfig,
 )
+from flytekit_sagemaker.requests import resources
 from flytekit_sagemaker.requests.channels import INPUT_MODES, channel_member
 from flytekit_sagemaker.requests.deployment import Deployment
 from flytekit_sagemaker.types import AlgorithmName, DistributedProtocol
@@ -76,7 +78,7 @@ def training_request(
         "TrainingJobName": name,
         "HyperParameters": hyperparameters,
         "AlgorithmSpecification": specification,
-        **job_members(job, inputs, place),
+        **job_members(job, inputs, place, resources.of_training_job),
         "Environment": dict(job.training_job_config.environment or {}),
         "Tags": tag_list(place.tags, tags),
     }
@@ -87,17 +89,18 @@ def algorithm_specification(
     specification: AlgorithmSpecification, region: str
 ) -> tuple[dict[str, Any], tuple[str, ...], tuple[Problem, ...]]:
     """The AlgorithmSpecification member, warnings about what is left out of it, and why there is no such image."""
-    name = specification.algorithm_name
     image, problems = _image(specification, region)
     member: dict[str, Any] = _given(
         TrainingImage=image or None,
+        AlgorithmName=specification.algorithm_resource or None,
         TrainingInputMode=INPUT_MODES[specification.input_mode],
     )
     metrics = list(specification.metric_definitions or ())
-    own_image = bool(specification.training_image) and identify_image(image) is None
-    if metrics and name is not AlgorithmName.CUSTOM and not own_image:
+    built_in = identify_image(image)
+    if metrics and built_in is not None:
         names = ", ".join(metric.name for metric in metrics)
-        return member, (f"metric_definitions ({names}) are left out: {name.name} defines its own metrics.",), problems
+        own = f"{built_in[0].name} defines its own metrics"
+        return member, (f"metric_definitions ({names}) are left out: {own}.",), problems
     if metrics:
         member["MetricDefinitions"] = [{"Name": metric.name, "Regex": metric.regex} for metric in metrics]
     return member, (), problems
@@ -116,8 +119,20 @@ def _image(specification: AlgorithmSpecification, region: str) -> tuple[str, tup
         return image_uri(name, "", _REGION_OF_ALL_ALGORITHMS), error.problems
 
 
-def job_members(job: TrainingJob, inputs: JobInputs, place: Deployment) -> dict[str, Any]:
-    """The members that a training job and the training job definition of a tuning job share; empty ones included."""
+def job_members(
+    job: TrainingJob,
+    inputs: JobInputs,
+    place: Deployment,
+    machines: Callable[[TrainingJobConfig, Deployment], dict[str, Any]] = resources.of_definition,
+) -> dict[str, Any]:
+    """The members that a training job and the training job definition of a tuning job share; empty ones included.
+
+    Args:
+        job: what to run.
+        inputs: what this execution gives to it.
+        place: where it runs.
+        machines: how it asks for its machines.
+    """
     config = job.training_job_config
     stopping = inputs.stopping_condition
     return {
@@ -128,13 +143,7 @@ def job_members(job: TrainingJob, inputs: JobInputs, place: Deployment) -> dict[
             if channel.name in inputs.channels or not channel.is_input
         ],
         "OutputDataConfig": _given(S3OutputPath=place.output_path, KmsKeyId=place.output_kms_key_id),
-        "ResourceConfig": _given(
-            InstanceType=config.instance_type,
-            InstanceCount=config.instance_count,
-            VolumeSizeInGB=config.volume_size_in_gb,
-            VolumeKmsKeyId=place.volume_kms_key_id,
-            KeepAlivePeriodInSeconds=config.keep_alive_period_in_seconds,
-        ),
+        **machines(config, place),
         "StoppingCondition": _given(
             MaxRuntimeInSeconds=stopping.max_runtime_in_seconds,
             MaxWaitTimeInSeconds=stopping.max_wait_time_in_seconds,

@@ -77,6 +77,7 @@ class CustomTrainingJobTask(RunsThroughConnector, PythonFunctionTask[None]):  # 
         *,
         channels: Sequence[str | Channel] | None = None,
         metrics: Sequence[str] = (),
+        overrides: Mapping[str, Any] | None = None,
         should_persist_output: Callable[[DistributedContext], bool] | None = None,
         retries: int = 0,
         timeout: timedelta | int = 0,
@@ -116,6 +117,7 @@ class CustomTrainingJobTask(RunsThroughConnector, PythonFunctionTask[None]):  # 
             algorithm_specification,
             channels,
             metrics,
+            overrides,
         )
         self._add_what_every_job_takes()
 
@@ -238,6 +240,7 @@ def custom_training_job_task(
         cachable: another spelling of ``cacheable``.
         options: ``channels`` (names or :class:`Channel` objects; ``train`` and ``validation``, as far as the function
             takes them, unless given), ``metrics`` (names given to ``report_metric`` that its calls do not show),
+            ``overrides`` (members of the CreateTrainingJob request, merged into it last; None removes a member),
             ``should_persist_output`` (given the distributed context, whether this host's outputs count; by default the
             first host's do), ``retries``, ``timeout`` (a timedelta, or seconds), ``cacheable``, ``cache_version``,
             ``interruptible``, ``environment``, ``container_image`` (a URI or an ImageSpec).

@@ -12,6 +12,7 @@ from flytekit.core.tracker import istestfunction
 from flytekit.types.directory import FlyteDirectory
 from flytekit.types.file import FlyteFile
 
+from flytekit_sagemaker.container.contract import DEFAULT_BASE_DIR
 from flytekit_sagemaker.container.inputs import EVERY_OTHER, HYPERPARAMETERS
 from flytekit_sagemaker.container.metrics import metric_definition, reported_names
 from flytekit_sagemaker.errors import InvalidInput, Problem
@@ -57,13 +58,14 @@ def training_job_of(
     specification: AlgorithmSpecification | Mapping[str, Any] | None,
     channels: Sequence[str | Channel] | None,
     metrics: Sequence[str],
+    overrides: Mapping[str, Any] | None = None,
 ) -> TrainingJob:
     """The job that runs a function: its channels, its metrics, and what of it can be tuned.
 
     Args:
         task: name of the task, for messages.
         taken: Python types of the function's inputs.
-        config, specification, channels, metrics: as the decorator was given them.
+        config, specification, channels, metrics, overrides: as the decorator was given them.
 
     Raises:
         InvalidInput: listing everything that does not fit.
@@ -95,6 +97,7 @@ def training_job_of(
             takes_hyperparameters=HYPERPARAMETERS in taken,
             hyperparameter_types=_hyperparameter_types(taken.get(HYPERPARAMETERS)),
         ),
+        overrides=overrides,
     )
 
 
@@ -113,7 +116,12 @@ def _model(name: str, model: type[M], value: object) -> M:
 def _channel_problems(channels: Sequence[Channel], taken: Mapping[str, Any]) -> Iterator[Problem]:
     for channel in channels:
         kind = taken.get(channel.name)
-        if kind is None:
+        if not channel.is_input:
+            if kind is not None:
+                rule = "is no input: the channel says itself where its data is"
+                remedy = f"Leave the parameter out: the data is in {DEFAULT_BASE_DIR}/input/data/{channel.name}."
+                yield Problem(channel.name, kind, rule, remedy)
+        elif kind is None:
             yield Problem("channels", channel.name, "must be a parameter of the function")
         elif not any(is_data(each) for each in (kind, *get_args(kind))):
             rule = "must be a FlyteDirectory or a FlyteFile: SageMaker puts the data of a channel on the disk"

@@ -20,9 +20,17 @@ from flytekit_sagemaker.errors import InvalidInput, Problem, did_you_mean
 from flytekit_sagemaker.models.codec import Model
 from flytekit_sagemaker.models.training_job import Channel
 
+# For a name that no input can have, by the argument that asks for it.
+_OTHER_WAYS = {
+    "channels": "Name it with letters, digits and _, beginning with a letter.",
+    "tunable_parameters": "Put its range into hyperparameter_ranges instead.",
+}
+
 
 def channel_inputs(channels: Sequence[Channel]) -> dict[str, Any]:
     """The inputs of a task for its channels: a directory each, optional ones with None for default.
+
+    A channel that says itself where its data is makes none.
 
     The directories have no format: Flyte's compiler lets a directory only be given where the same format is declared,
     and what other tasks return is a plain FlyteDirectory nearly always.
@@ -30,6 +38,7 @@ def channel_inputs(channels: Sequence[Channel]) -> dict[str, Any]:
     return {
         channel.name: FlyteDirectory if channel.required else (typing.Optional[FlyteDirectory], None)  # noqa: UP045
         for channel in channels
+        if channel.is_input
     }
 
 
@@ -61,7 +70,7 @@ def distinct_inputs(*groups: tuple[str, Mapping[str, Any]]) -> dict[str, Any]:
                 problems.append(Problem(argument, name, "is the name of another input of the task"))
             elif not name.isidentifier():
                 rule = "cannot be an input of a Flyte task"
-                problems.append(Problem(argument, name, rule, "Put its range into hyperparameter_ranges instead."))
+                problems.append(Problem(argument, name, rule, _OTHER_WAYS.get(argument, "")))
         inputs.update(group)
     if problems:
         raise InvalidInput("the task", problems)

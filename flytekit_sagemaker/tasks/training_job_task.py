@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flytekit.types.file import FlyteFile
@@ -33,6 +33,8 @@ class SdkSimpleTrainingJobTask(SageMakerTask):
         algorithm_specification: what runs.
         name: full name of the task; ``<module>.<variable>`` where left out.
         channels: names of the input channels, or :class:`Channel` objects that say more about them.
+        overrides: members of the CreateTrainingJob request, merged into it last; None removes a member. When the task
+            is tuned, members of its training job definition.
         retries: attempts after the first, for failures that are not the user's.
         cacheable: whether Flyte may reuse the outputs of an earlier run with the same inputs.
         cache_version: version of the cache; required when cacheable.
@@ -52,6 +54,7 @@ class SdkSimpleTrainingJobTask(SageMakerTask):
         *,
         name: str | None = None,
         channels: Sequence[str | Channel] = ("train", "validation"),
+        overrides: Mapping[str, Any] | None = None,
         retries: int = 0,
         cacheable: bool = False,
         cache_version: str = "",
@@ -61,6 +64,7 @@ class SdkSimpleTrainingJobTask(SageMakerTask):
             algorithm_specification=algorithm_specification,
             training_job_config=training_job_config,
             channels=declared_channels(channels),
+            overrides=overrides,
         )
         algorithm = self.training_job.algorithm_specification.algorithm_name.name
         super().__init__(

@@ -42,6 +42,16 @@ def categorical(*values: str, name: str = "num_round") -> dict[str, Any]:
     return {"Name": name, "Values": list(values)}
 
 
+PARENTS = "ParentHyperParameterTuningJobs"
+PREFERENCES = "ResourceConfig.InstancePreferences"
+SMALL = {"InstanceType": "ml.m5.large", "InstanceCount": 1}
+FILES = {"FileSystemId": "fs-01234567", "FileSystemType": "EFS", "FileSystemAccessMode": "ro", "DirectoryPath": "/"}
+
+
+def preferences(*several: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    return {"ResourceConfig": {"InstancePreferences": list(several), "VolumeSizeInGB": 9}, **changes}
+
+
 CUSTOM_TUNING = {
     f"{JOB}.AlgorithmSpecification.TrainingImage": samples.IMAGE,
     f"{JOB}.AlgorithmSpecification.MetricDefinitions": [{"Name": "validation:rmse", "Regex": "rmse=(.*)"}],
@@ -122,6 +132,27 @@ TRAINING: list[Case] = [
         "ResourceConfig.InstanceType",
         "left out when InstanceGroups",
     ),
+    (preferences({"InstanceType": "ml.m5.large"}), "ResourceConfig.InstanceCount", "for the job, or else for each"),
+    (
+        preferences(SMALL, **{"ResourceConfig.InstanceType": "ml.m5.large"}),
+        "ResourceConfig.InstanceType",
+        "left out when InstancePreferences",
+    ),
+    (preferences(SMALL, SMALL), "ResourceConfig.InstancePreferences", "must not name an instance type twice"),
+    (preferences({**SMALL, "InstanceCount": 0}), "ResourceConfig.InstancePreferences", "at least 1"),
+    (preferences(*[{**SMALL, "InstanceType": f"ml.m5.{n}xlarge"} for n in (2, 4, 8, 12, 16, 24)]), PREFERENCES, "5"),
+    (
+        preferences(SMALL, **{"EnableManagedSpotTraining": True, "StoppingCondition.MaxWaitTimeInSeconds": 3600}),
+        "ResourceConfig.InstancePreferences",
+        "cannot be combined with managed spot",
+    ),
+    (
+        {"InputDataConfig[0].DataSource": {"FileSystemDataSource": FILES}},
+        "InputDataConfig[0].DataSource.FileSystemDataSource",
+        "Set subnets and security_group_ids",
+    ),
+    ({"VpcConfig": {"SecurityGroupIds": ["sg-1"]}}, "VpcConfig.Subnets", "is required"),
+    ({"InputDataConfig": GONE}, "InputDataConfig.train", "is a required channel"),
     ({"InputDataConfig[1].ChannelName": "train"}, "InputDataConfig", "must not name a channel twice"),
     ({"InputDataConfig[0].DataSource": {}}, "InputDataConfig[0].DataSource", "exactly one source"),
     ({"InputDataConfig[0].CompressionType": "Gzip"}, "InputDataConfig[0].CompressionType", "Pipe mode only"),
@@ -190,6 +221,35 @@ TUNING: list[Case] = [
         {f"{JOB}.ResourceConfig": GONE, TUNING_RESOURCES: {"InstanceType": "ml.m5.large", "VolumeSizeInGB": 9}},
         f"{TUNING_RESOURCES}.InstanceCount",
         "must be at least 1",
+    ),
+    (
+        {TUNING_RESOURCES: {**SMALL, "VolumeSizeInGB": 9}},
+        f"{JOB}.ResourceConfig",
+        "must not be given together",
+    ),
+    (
+        {
+            f"{JOB}.ResourceConfig": GONE,
+            TUNING_RESOURCES: {"InstanceType": "ml.m5.large", "InstanceConfigs": [{**SMALL, "VolumeSizeInGB": 9}]},
+        },
+        f"{TUNING_RESOURCES}.InstanceType",
+        "left out when InstanceConfigs",
+    ),
+    (
+        {
+            "WarmStartConfig": {
+                "WarmStartType": "TransferLearning",
+                "ParentHyperParameterTuningJobs": [{"HyperParameterTuningJobName": f"p{n}"} for n in range(6)],
+            }
+        },
+        "WarmStartConfig.ParentHyperParameterTuningJobs",
+        "at most 5 entries, has 6",
+    ),
+    ({"WarmStartConfig": {"WarmStartType": "TransferLearning"}}, f"WarmStartConfig.{PARENTS}", "is required"),
+    (
+        {"WarmStartConfig": {PARENTS: [{"HyperParameterTuningJobName": "p"}]}},
+        "WarmStartConfig.WarmStartType",
+        "is required",
     ),
     (
         {f"{JOB}.ResourceConfig": GONE, TUNING_RESOURCES: {"InstanceCount": 1}},
@@ -313,6 +373,13 @@ def test_a_broken_rule_is_found(operation: str, changes: dict[str, Any], field: 
     assert len(found) == 1, found
 
 
+def test_a_tuning_job_without_channels_has_nothing_to_learn_from_and_nothing_to_measure() -> None:
+    found = problems("CreateHyperParameterTuningJob", changed(valid("tuning"), {f"{JOB}.InputDataConfig": GONE}))
+    assert "is a required channel" in found[f"{JOB}.InputDataConfig.train"]
+    assert "is needed to measure validation:rmse" in found[f"{JOB}.InputDataConfig.validation"]
+    assert len(found) == 2
+
+
 def test_a_name_both_static_and_tunable_is_found() -> None:
     found = problems(
         "CreateHyperParameterTuningJob",
@@ -401,7 +468,7 @@ def test_a_custom_algorithm_without_an_image_is_one_problem() -> None:
     assert built.problems == ()
     assert problems(built.operation, built.parameters) == {
         "AlgorithmSpecification.TrainingImage": "AlgorithmSpecification.TrainingImage is required. "
-        "Set training_image to the URI of an image."
+        "Set training_image to the URI of an image, or algorithm_resource to the name of a resource."
     }
 
 

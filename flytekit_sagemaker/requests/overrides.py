@@ -1,0 +1,69 @@
+"""What the user says about a request in the API's own words, merged into it last of all."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from flytekit_sagemaker.errors import Problem
+from flytekit_sagemaker.requests.training import BuiltRequest
+
+_NAME = "The name says whose job it is, so that no attempt makes two: set job_name_prefix in the deployment's settings."
+_TAGS = "Put them into training_job_config.tags, beside those that say whose job it is."
+NOT_TO_OVERRIDE = {"TrainingJobName": _NAME, "HyperParameterTuningJobName": _NAME, "Tags": _TAGS}
+
+
+def overridden(built: BuiltRequest, overrides: Mapping[str, Any] | None) -> BuiltRequest:
+    """A request with some members replaced.
+
+    Dictionaries are merged, None removes a member, and anything else takes the place of what was there. The outcome is
+    to be checked like every request. The name of the job and its tags are not to be replaced, which is a problem of the
+    request.
+
+    Args:
+        built: the request in all its other parts.
+        overrides: members of the request, as boto3 takes them.
+    """
+    given = overrides or {}
+    problems = tuple(
+        Problem(f"overrides.{name}", given[name], "cannot be overridden", remedy)
+        for name, remedy in NOT_TO_OVERRIDE.items()
+        if name in given
+    )
+    others = {name: value for name, value in given.items() if name not in NOT_TO_OVERRIDE}
+    return replace(built, parameters=merged(built.parameters, others), problems=(*built.problems, *problems))
+
+
+def definition_overridden(built: BuiltRequest, overrides: Mapping[str, Any] | None, name: str = "") -> BuiltRequest:
+    """A tuning request with some members of a training job definition replaced: a training job's own overrides.
+
+    Args:
+        built: the request in all its other parts.
+        overrides: members of the definition, as boto3 takes them.
+        name: the definition's name; empty for the only one.
+    """
+    if not overrides:
+        return built
+    several = [
+        merged(each, overrides) if each.get("DefinitionName") == name else each
+        for each in built.parameters.get("TrainingJobDefinitions", ())
+    ]
+    one = built.parameters.get("TrainingJobDefinition", {})
+    changed = {"TrainingJobDefinitions": several} if name else {"TrainingJobDefinition": merged(one, overrides)}
+    return replace(built, parameters={**built.parameters, **changed})
+
+
+def merged(members: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """A copy of some members of a request with others in their place."""
+    result = dict(members)
+    for name, value in overrides.items():
+        if value is None:
+            result.pop(name, None)
+        elif isinstance(value, Mapping):
+            there = result.get(name)
+            result[name] = merged(there if isinstance(there, Mapping) else {}, value)
+        else:
+            result[name] = copy.deepcopy(value)
+    return result

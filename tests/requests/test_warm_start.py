@@ -1,0 +1,116 @@
+"""What a tuning job must have in common with the parents of its warm start, told before the create."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+
+from flytekit_sagemaker import types
+from flytekit_sagemaker.models.hpo_job import WarmStartConfig
+from flytekit_sagemaker.models.parameter_ranges import IntegerParameterRange, ParameterRangeOneOf, ParameterRanges
+from flytekit_sagemaker.requests.warm_start import problems
+from flytekit_sagemaker.testing import builders as make
+from tests.requests import samples
+
+
+def child(warm_start_type: str = "IDENTICAL_DATA_AND_ALGORITHM", *parents: str) -> dict[str, Any]:
+    """The request of a tuning job that starts from its parents."""
+    warm_start = WarmStartConfig(
+        warm_start_type=types.WarmStartType[warm_start_type],
+        parent_hyperparameter_tuning_jobs=parents or ("parent",),
+    )
+    return samples.tuning(config=make.tuning_config(warm_start_config=warm_start)).parameters
+
+
+def parent(**changes: Any) -> dict[str, Any]:
+    """The description of a finished tuning job like the child."""
+    request = copy.deepcopy(samples.tuning().parameters)
+    request["TrainingJobDefinition"]["StaticHyperParameters"]["_tuning_objective_metric"] = "validation:rmse"
+    counters = {"Completed": 4, "Stopped": 0}
+    status = "Completed"
+    return {**request, "HyperParameterTuningJobStatus": status, "TrainingJobStatusCounters": counters, **changes}
+
+
+def told(request: dict[str, Any], **parents: Any) -> list[str]:
+    return [str(problem) for problem in problems(request, parents)]
+
+
+def test_a_child_that_is_like_its_parents_starts_from_them() -> None:
+    assert told(child("TRANSFER_LEARNING", "one", "two"), one=parent(), two=parent()) == []
+    assert told(child("IDENTICAL_DATA_AND_ALGORITHM"), parent=parent(HyperParameterTuningJobStatus="Stopped")) == []
+
+
+def test_a_parent_of_which_nothing_is_known_is_left_to_the_service() -> None:
+    assert told(child()) == []
+
+
+@pytest.mark.parametrize("status", ["InProgress", "Stopping"])
+def test_a_parent_has_to_end_first(status: str) -> None:
+    (sentence,) = told(child(), parent=parent(HyperParameterTuningJobStatus=status))
+    assert f"'parent': is in status {status}: it has to end" in sentence
+    assert "WarmStartConfig.ParentHyperParameterTuningJobs[0]" in sentence
+
+
+def test_every_parent_that_is_unknown_is_named() -> None:
+    sentences = told(child("TRANSFER_LEARNING", "one", "two"), one=None, two=None)
+    assert ["'one': does not exist" in sentences[0], "'two': does not exist" in sentences[1]] == [True, True]
+
+
+def test_another_objective_is_refused_with_the_parent_s() -> None:
+    other = parent()
+    objective = {"Type": "Maximize", "MetricName": "validation:auc"}
+    other["HyperParameterTuningJobConfig"]["HyperParameterTuningJobObjective"] = objective
+    (sentence,) = told(child(), parent=other)
+    assert "another objective: Maximize validation:auc, not Minimize validation:rmse" in sentence
+
+
+def test_hyperparameters_of_another_number_are_named() -> None:
+    other = parent()
+    other["TrainingJobDefinition"]["StaticHyperParameters"]["gamma"] = "2"
+    (sentence,) = told(child(), parent=other)
+    assert "has 3 hyperparameters, static and tuned together, not 2" in sentence
+    assert "Add gamma." in sentence
+
+
+def test_a_hyperparameter_may_be_static_here_and_tuned_there() -> None:
+    other = parent()
+    other["HyperParameterTuningJobConfig"]["ParameterRanges"] = {
+        "IntegerParameterRanges": [{"Name": "num_round", "MinValue": "1", "MaxValue": "9"}]
+    }
+    other["TrainingJobDefinition"]["StaticHyperParameters"] = {"eta": "0.3"}
+    assert told(child(), parent=other) == []
+
+
+def test_a_range_keeps_its_kind() -> None:
+    eta = ParameterRanges(
+        parameter_range_map={"eta": ParameterRangeOneOf(param=IntegerParameterRange(min_value=0, max_value=1))}
+    )
+    other = {**parent(), **samples.tuning(config=make.tuning_config(hyperparameter_ranges=eta)).parameters}
+    (sentence,) = told(child(), parent=other)
+    assert "tunes eta with an integer range, not a continuous one" in sentence
+
+
+@pytest.mark.parametrize(("kind", "refused"), [("IDENTICAL_DATA_AND_ALGORITHM", 1), ("TRANSFER_LEARNING", 0)])
+def test_another_image_is_for_transfer_learning_only(kind: str, refused: int) -> None:
+    other = parent()
+    other["TrainingJobDefinition"]["AlgorithmSpecification"]["TrainingImage"] = samples.IMAGE
+    sentences = told(child(kind), parent=other)
+    assert [samples.IMAGE in sentence and "TransferLearning" in sentence for sentence in sentences] == [True] * refused
+
+
+def test_the_trials_of_the_parents_count_against_the_limit() -> None:
+    request = child()
+    request["HyperParameterTuningJobConfig"]["Strategy"] = "Bayesian"
+    request["HyperParameterTuningJobConfig"]["ResourceLimits"]["MaxNumberOfTrainingJobs"] = 747
+    assert told(request, parent=parent(TrainingJobStatusCounters={"Completed": 2, "Stopped": 1})) == []
+    (sentence,) = told(request, parent=parent(TrainingJobStatusCounters={"Completed": 2, "Stopped": 2}))
+    assert "must be at most 746: the 4 trials of the parents count too" in sentence
+
+
+def test_a_parent_with_several_definitions_cannot_be_one() -> None:
+    other = parent()
+    del other["TrainingJobDefinition"]
+    (sentence,) = told(child(), parent=other)
+    assert "several training job definitions" in sentence
