@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +14,10 @@ from sklearn.datasets import load_breast_cancer
 
 from flytekit_sagemaker.local.server import LocalSageMaker
 from flytekit_sagemaker.sandbox import Sandbox
+
+# The tests start hundreds of processes, which would otherwise each compile all their libraries anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 
 @dataclass(frozen=True)
