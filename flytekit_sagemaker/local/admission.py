@@ -15,6 +15,7 @@ from typing import Any
 from flytekit_sagemaker.algorithms.content import csv_problems, label_first
 from flytekit_sagemaker.errors import Problem
 from flytekit_sagemaker.local import containers, descriptions, objects
+from flytekit_sagemaker.local.workspace import channels
 from flytekit_sagemaker.requests import warm_start
 from flytekit_sagemaker.requests.validation import LOCAL_URI_SCHEMES, check_service_rules
 
@@ -85,7 +86,7 @@ def check_training(
             f"The local SageMaker cannot run the image {image!r}: it pulls no images. Give a command for it "
             f"(flytekit-sagemaker serve --image {image}='python train.py', or {image}='python train.py' in the setting "
             "local_images), or a ContainerEntrypoint, or train with a function of your own (custom_training_job_task), "
-            "or use a built-in algorithm that it has a program for (XGBoost, K-Means).",
+            "or use a built-in algorithm that it has a program for (XGBoost, K-Means, Linear Learner).",
         )
     if sentence := _missing_program(specification.get("TrainingImage", ""), images):
         raise Refused("ValidationException", sentence)
@@ -159,41 +160,58 @@ def _local_problems(definition: Mapping[str, Any]) -> Iterator[Problem]:
                 yield Problem(f"{member}.{uri}", definition[member][uri], str(fault))
 
 
+# What a channel can name and this machine does not have, and what takes its place.
+_ELSEWHERE = {
+    "FileSystemDataSource": (
+        "the local SageMaker mounts no file systems",
+        "Give an S3DataSource: the folder as a file:// URI, or a copy of it as an s3:// URI.",
+    ),
+    "DatasetSource": (
+        "the local SageMaker reads no data sets of hubs",
+        "Download it and give an S3DataSource with its file:// or s3:// URI.",
+    ),
+    "Converse": (
+        "the local SageMaker converts no conversations",
+        "Give files as your program reads them, as S3Prefix.",
+    ),
+}
+
+
 def _channel_problems(definition: Mapping[str, Any], runs: containers.Container) -> Iterator[Problem]:
-    job_mode = definition["AlgorithmSpecification"]["TrainingInputMode"]
-    for index, channel in enumerate(definition.get("InputDataConfig", ())):
+    for index, channel in enumerate(channels(definition)):
         field = f"InputDataConfig[{index}]"
         name, source = channel["ChannelName"], channel["DataSource"].get("S3DataSource")
+        kind = source["S3DataType"] if source else next(iter(channel["DataSource"]))
         if name in (".", ".."):
             yield Problem(f"{field}.ChannelName", name, "names no folder of its own")
-        elif source is None or source["S3DataType"] not in ("S3Prefix", "ManifestFile"):
-            kind = source["S3DataType"] if source else ", ".join(channel["DataSource"])
-            rule = "the local SageMaker reads S3Prefix and ManifestFile only"
-            yield Problem(f"{field}.DataSource", kind, rule)
-        elif channel.get("InputMode", job_mode) == "Pipe":
-            yield Problem(f"{field}.InputMode", "Pipe", "the local SageMaker has no Pipe mode", "Use File or FastFile.")
+        elif kind in _ELSEWHERE:
+            yield Problem(f"{field}.DataSource", kind, *_ELSEWHERE[kind])
         else:
             yield from _data_problems(field, channel, source, runs)
 
 
 def _data_problems(
-    field: str, channel: Mapping[str, Any], source: dict[str, Any], runs: containers.Container
+    field: str, channel: Mapping[str, Any], source: Mapping[str, Any], runs: containers.Container
 ) -> Iterator[Problem]:
     uri = source["S3Uri"]
     try:
         path = objects.local_path(uri)
         if path is None:
             return
+        if source["S3DataType"] == "AugmentedManifestFile":
+            objects.channel_entries(source)
+            return
         found = objects.channel_objects(source)
     except (OSError, ValueError, LookupError, TypeError) as fault:
         yield Problem(f"{field}.DataSource.S3DataSource.S3Uri", uri, f"cannot be read: {fault}")
         return
+    content_type = channel.get("ContentType", "")
     if not found:
         rule = f'no objects found under the prefix "{uri}"'
         remedy = "Please ensure that the path exists and holds at least one file."
         yield Problem(f"{field}.DataSource.S3DataSource.S3Uri", uri, rule, remedy)
-    elif runs.algorithm and channel.get("ContentType", "").partition(";")[0] in _CSV:
-        first = label_first(channel["ContentType"])
+    elif runs.algorithm and content_type.partition(";")[0] in _CSV and channel.get("CompressionType") != "Gzip":
+        first = label_first(content_type)
         checked = path if path.exists() else [item.source for item in found]
         for problem in csv_problems(checked, channel=channel["ChannelName"], label_first=first):
             yield problem.under(field)

@@ -8,10 +8,10 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 from urllib.parse import urlsplit
 
 from flytekit_sagemaker import uris
@@ -46,7 +46,7 @@ def local_path(uri: str) -> Path | None:
     return uris.local_path(uri)
 
 
-def channel_objects(source: dict[str, Any]) -> list[DataObject]:
+def channel_objects(source: Mapping[str, Any]) -> list[DataObject]:
     """The objects of a channel's ``S3DataSource``, ordered by path: those under its prefix or in its manifest.
 
     A prefix that is a folder names what is below it, as if it ended in a slash; one that is a file names that file;
@@ -64,6 +64,47 @@ def channel_objects(source: dict[str, Any]) -> list[DataObject]:
         if ".." in Path(item.path).parts:
             raise ValueError(f"{uri} names an object outside its channel: {item.path}")
     return items
+
+
+def channel_entries(source: Mapping[str, Any]) -> list[list[dict[str, str]]]:
+    """What a channel's ``S3DataSource`` streams in Pipe mode: entries, each of them a list of parts.
+
+    A part is a ``source`` (a path or a URI) or a ``text``. An object is an entry with one part, a line of an augmented
+    manifest one with a part for each attribute that the channel names: what is stored where its value says when the
+    attribute's name ends in ``-ref``, else the value itself.
+
+    Raises:
+        OSError, ValueError: the data cannot be found, or the manifest is none.
+    """
+    if source["S3DataType"] != "AugmentedManifestFile":
+        entries = [[{"source": item.source}] for item in channel_objects(source)]
+    else:
+        lines = enumerate(read_text(source["S3Uri"]).splitlines(), start=1)
+        entries = [list(_attributes(line, number, source)) for number, line in lines if line.strip()]
+    if not entries:
+        raise FileNotFoundError(f"no objects found under the prefix {source['S3Uri']}")
+    return entries
+
+
+def _attributes(line: str, number: int, source: Mapping[str, Any]) -> Iterator[dict[str, str]]:
+    try:
+        values = json.loads(line)
+    except ValueError as fault:
+        raise ValueError(f"line {number} is no JSON: {fault}") from None
+    for name in source["AttributeNames"]:
+        if not isinstance(values, dict) or name not in values:
+            raise ValueError(f"line {number} has no attribute {name!r}")
+        value = values[name]
+        text = value if isinstance(value, str) else json.dumps(value)
+        yield {"source": str(local_path(text) or text)} if name.endswith("-ref") else {"text": text}
+
+
+def opened(source: str) -> IO[bytes]:
+    """An object for reading; ``source`` is a path or a URI."""
+    if "://" not in source:
+        return open(source, "rb")
+    filesystem, path = _remote(source)
+    return cast(IO[bytes], filesystem.open(path, "rb"))
 
 
 def _local_objects(prefix: Path) -> Iterator[DataObject]:

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from flytekit_sagemaker.clock import Clock
+from flytekit_sagemaker.local import pipes
 from flytekit_sagemaker.local.containers import Container
 from flytekit_sagemaker.local.descriptions import instance_count, region_of
 from flytekit_sagemaker.local.lifecycle import (
@@ -189,10 +190,12 @@ class TrainingRun:
         self._culprits = []
         meeting_point = self._meeting_point()
         processes: list[Process] = []
+        feeders: list[Process] = []
         readers: list[LogReader] = []
         self._readers = readers
         self._metrics.follow(readers)
         try:
+            feeders += [self._start_feeder(each) for each in self._workspaces if pipes.has_orders(each.base)]
             for workspace in self._workspaces:
                 reader = LogReader(workspace.log, self._metrics.read)
                 readers.append(reader)
@@ -201,18 +204,26 @@ class TrainingRun:
                     processes.append(self._at.launcher.start(command, reader.write_end))
                 finally:
                     os.close(reader.write_end)
-            outcome = await self._wait(processes, *self._deadline(began))
+            outcome = await self._wait(processes, feeders, *self._deadline(began))
             for reader in readers:  # what a process has handed down to others does not hold up the job
                 with contextlib.suppress(asyncio.TimeoutError):
                     await asyncio.wait_for(reader.finished.wait(), _LOG_DRAIN_SECONDS)
         finally:
-            for process in processes:
+            for process in (*processes, *feeders):
                 process.signal(signal.SIGKILL)
             for reader in readers:
                 reader.close()
             self._count_seconds_trained(began)
         await self._metrics.all_found()
         return outcome or self._verdict(processes, readers)
+
+    def _start_feeder(self, workspace: Workspace) -> Process:
+        """Start what streams the channels of a host into its pipes."""
+        nothing = os.open(os.devnull, os.O_WRONLY)
+        try:
+            return self._at.launcher.start(Command(workspace.base, dict(os.environ), pipes.MODULE), nothing)
+        finally:
+            os.close(nothing)
 
     def _count_seconds_trained(self, began: float) -> None:
         status = self.job.description["SecondaryStatusTransitions"][-1]
@@ -248,16 +259,19 @@ class TrainingRun:
         environment["PYTHONPATH"] = os.pathsep.join([*([given] if given else []), str(self._at.directory)])
         return Command(workspace.code, environment, runs.module, runs.libraries)
 
-    async def _wait(self, processes: list[Process], deadline: float, exceeded: str) -> Outcome | None:
+    async def _wait(
+        self, processes: list[Process], feeders: list[Process], deadline: float, exceeded: str
+    ) -> Outcome | None:
         """Wait for the processes; the outcome is None when it is theirs to decide."""
         stop: asyncio.Future[Any] = asyncio.ensure_future(self._stop.wait())
         interruption: asyncio.Future[Any] = asyncio.ensure_future(self._interruption.wait())
         deadline_reached: asyncio.Future[Any] = asyncio.ensure_future(self._at.clock.sleep_until(deadline))
         events = {stop, interruption, deadline_reached}
         exits: set[asyncio.Future[Any]] = {process.exit for process in processes}
+        broken: set[asyncio.Future[Any]] = {feeder.exit for feeder in feeders}
         try:
             while exits:
-                done, _ = await asyncio.wait({*exits, *events}, return_when=asyncio.FIRST_COMPLETED)
+                done, _ = await asyncio.wait({*exits, *broken, *events}, return_when=asyncio.FIRST_COMPLETED)
                 if stop in done:
                     await self._terminate(processes)
                     return STOPPED
@@ -274,7 +288,11 @@ class TrainingRun:
                     self._culprits = self._culprits or culprits
                     for process in processes:
                         process.signal(signal.SIGKILL)
+                if broken & done:  # what they have not streamed, nobody can wait for
+                    for process in processes:
+                        process.signal(signal.SIGKILL)
                 exits -= done
+                broken -= done
         finally:
             for event in events:
                 event.cancel()
@@ -297,6 +315,8 @@ class TrainingRun:
     def _verdict(self, processes: list[Process], readers: list[LogReader]) -> Outcome:
         """The outcome that the processes' exits make; a host that failed by itself gives the reason."""
         codes = [process.exit.result() for process in processes]
+        if broken := list(filter(None, (pipes.failure(workspace.base) for workspace in self._workspaces))):
+            return failed(f"ClientError: Data download failed: {broken[0]}")
         if not any(codes):
             return COMPLETED
         failures = [workspace.failure() for workspace in self._workspaces]

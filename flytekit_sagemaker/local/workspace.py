@@ -15,7 +15,7 @@ from typing import Any
 
 from flytekit_sagemaker.container import toolkit_variables
 from flytekit_sagemaker.container.contract import Contract
-from flytekit_sagemaker.local import objects
+from flytekit_sagemaker.local import objects, pipes
 
 _FAST_COMPRESSION = 1
 _LAST_CHARACTERS_OF_FAILURE = 1024
@@ -46,8 +46,13 @@ class Workspace:
                 left.unlink()
         for folder in (self.config, self.data, self.model, self.output_data, self.code):
             folder.mkdir(parents=True)
-        for channel in job.get("InputDataConfig", ()):
-            self._stage(channel)
+        piped = [channel for channel in channels(job) if mode_of(channel, job) == "Pipe"]
+        for channel in channels(job):
+            if channel not in piped:
+                self._stage(channel)
+        if piped:
+            place, count = self.hosts.index(self.host), len(self.hosts)
+            pipes.leave_orders([pipes.stream_of(channel, self.data, place, count) for channel in piped], self.base)
         checkpoints = job.get("CheckpointConfig")
         if checkpoints:
             self._restore_checkpoints(checkpoints["S3Uri"])
@@ -102,14 +107,14 @@ class Workspace:
         """Content of inputdataconfig.json."""
         return {
             channel["ChannelName"]: {
-                "TrainingInputMode": channel.get("InputMode", job["AlgorithmSpecification"]["TrainingInputMode"]),
+                "TrainingInputMode": mode_of(channel, job),
                 "S3DistributionType": channel["DataSource"]["S3DataSource"].get(
                     "S3DataDistributionType", "FullyReplicated"
                 ),
                 "RecordWrapperType": channel.get("RecordWrapperType", "None"),
                 **({"ContentType": channel["ContentType"]} if channel.get("ContentType") else {}),
             }
-            for channel in job.get("InputDataConfig", ())
+            for channel in channels(job)
         }
 
     def environment(self, job: Mapping[str, Any], region: str, threads: int, own: Mapping[str, str]) -> dict[str, str]:
@@ -151,6 +156,17 @@ class Workspace:
         """Remove what has been uploaded; the configuration and the log stay for whoever wants to look."""
         for folder in (self.data, self.model, self.output_data, self.code):
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def channels(job: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    """The channels of a training job, or of a definition."""
+    found: Sequence[Mapping[str, Any]] = job.get("InputDataConfig", ())
+    return found
+
+
+def mode_of(channel: Mapping[str, Any], job: Mapping[str, Any]) -> str:
+    """The input mode of a channel: its own, or that of the job."""
+    return str(channel.get("InputMode") or job["AlgorithmSpecification"]["TrainingInputMode"])
 
 
 def upload_artifacts(workspaces: Sequence[Workspace], job: Mapping[str, Any]) -> None:

@@ -247,10 +247,41 @@ def test_the_hosts_of_instance_groups_are_counted(jobs: Jobs) -> None:
     assert sorted(host.name for host in hosts) == ["algo-1", "algo-2"]
 
 
-def test_pipe_mode_is_refused(jobs: Jobs, tmp_path: Path) -> None:
-    (tmp_path / "data").touch()
-    with pytest.raises(ClientError, match="no Pipe mode"):
-        jobs.train("pipe", InputDataConfig=[channel("train", tmp_path / "data", InputMode="Pipe")])
+@pytest.mark.parametrize(
+    ("source", "instead"),
+    [
+        (
+            {
+                "FileSystemDataSource": {
+                    "FileSystemId": "fs-0123456789a",
+                    "FileSystemAccessMode": "ro",
+                    "FileSystemType": "EFS",
+                    "DirectoryPath": "/data",
+                }
+            },
+            "mounts no file systems. Give an S3DataSource",
+        ),
+        (
+            {
+                "DatasetSource": {
+                    "DatasetArn": "arn:aws:sagemaker:us-east-1:123456789012:hub-content/hub/DataSet/rows/1.0.0"
+                }
+            },
+            "no data sets of hubs. Download it",
+        ),
+        (
+            {"S3DataSource": {"S3DataType": "Converse", "S3Uri": "s3://bucket/talk"}},
+            "converts no conversations. Give files",
+        ),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+def test_data_that_is_not_to_be_had_here_is_refused_with_what_to_use_instead(
+    jobs: Jobs, source: dict[str, Any], instead: str
+) -> None:
+    network = {"Subnets": ["subnet-1"], "SecurityGroupIds": ["sg-1"]}
+    with pytest.raises(ClientError, match=instead):
+        jobs.train("elsewhere", InputDataConfig=[{"ChannelName": "train", "DataSource": source}], VpcConfig=network)
 
 
 def test_an_image_that_cannot_be_run_here_is_refused_with_a_remedy(jobs: Jobs) -> None:
@@ -264,9 +295,9 @@ def test_an_image_that_cannot_be_run_here_is_refused_with_a_remedy(jobs: Jobs) -
 def test_what_the_search_cannot_do_is_refused(jobs: Jobs) -> None:
     with pytest.raises(ClientError, match="MaxResource is required with Hyperband"):
         jobs.tune("band", strategy="Hyperband")
-    with pytest.raises(ClientError, match="Autotune is not supported by the local SageMaker yet"):
+    with pytest.raises(ClientError, match="Autotune is not supported by the local SageMaker"):
         jobs.tune("autotune", extra={"Autotune": {"Mode": "Enabled"}})
-    with pytest.raises(ClientError, match="parent hyperparameter tuning job nobody does not exist"):
+    with pytest.raises(ClientError, match="nobody.: does not exist"):
         jobs.tune("orphan", extra={"WarmStartConfig": warm_start("nobody")})
 
 
