@@ -14,9 +14,10 @@ _sym_db = _symbol_database.Default()
 
 from flytekit_sagemaker._generated import parameter_ranges_pb2 as flytekit__sagemaker_dot___generated_dot_parameter__ranges__pb2
 from flytekit_sagemaker._generated import training_job_pb2 as flytekit__sagemaker_dot___generated_dot_training__job__pb2
+from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+flytekit_sagemaker/_generated/hpo_job.proto\x12\x12\x66lytekit_sagemaker\x1a\x34\x66lytekit_sagemaker/_generated/parameter_ranges.proto\x1a\x30\x66lytekit_sagemaker/_generated/training_job.proto\"H\n!HyperparameterTuningObjectiveType\"#\n\x05Value\x12\x0c\n\x08MINIMIZE\x10\x00\x12\x0c\n\x08MAXIMIZE\x10\x01\"Z\n\x1cHyperparameterTuningStrategy\":\n\x05Value\x12\x0c\n\x08\x42\x41YESIAN\x10\x00\x12\n\n\x06RANDOM\x10\x01\x12\x08\n\x04GRID\x10\x02\x12\r\n\tHYPERBAND\x10\x03\":\n\x1cTrainingJobEarlyStoppingType\"\x1a\n\x05Value\x12\x07\n\x03OFF\x10\x00\x12\x08\n\x04\x41UTO\x10\x01\"Q\n\rWarmStartType\"@\n\x05Value\x12 \n\x1cIDENTICAL_DATA_AND_ALGORITHM\x10\x00\x12\x15\n\x11TRANSFER_LEARNING\x10\x01\"\x89\x01\n\x1dHyperparameterTuningObjective\x12S\n\x0eobjective_type\x18\x01 \x01(\x0e\x32;.flytekit_sagemaker.HyperparameterTuningObjectiveType.Value\x12\x13\n\x0bmetric_name\x18\x02 \x01(\t\"~\n\x0fWarmStartConfig\x12@\n\x0fwarm_start_type\x18\x01 \x01(\x0e\x32\'.flytekit_sagemaker.WarmStartType.Value\x12)\n!parent_hyperparameter_tuning_jobs\x18\x02 \x03(\t\"\xae\x01\n\x1bTrainingJobDefinitionConfig\x12\x42\n\x15hyperparameter_ranges\x18\x01 \x01(\x0b\x32#.flytekit_sagemaker.ParameterRanges\x12K\n\x10tuning_objective\x18\x02 \x01(\x0b\x32\x31.flytekit_sagemaker.HyperparameterTuningObjective\"\xe4\x08\n\x1dHyperparameterTuningJobConfig\x12\x42\n\x15hyperparameter_ranges\x18\x01 \x01(\x0b\x32#.flytekit_sagemaker.ParameterRanges\x12O\n\x0ftuning_strategy\x18\x02 \x01(\x0e\x32\x36.flytekit_sagemaker.HyperparameterTuningStrategy.Value\x12K\n\x10tuning_objective\x18\x03 \x01(\x0b\x32\x31.flytekit_sagemaker.HyperparameterTuningObjective\x12`\n training_job_early_stopping_type\x18\x04 \x01(\x0e\x32\x36.flytekit_sagemaker.TrainingJobEarlyStoppingType.Value\x12\x18\n\x0brandom_seed\x18\x05 \x01(\x03H\x00\x88\x01\x01\x12#\n\x16max_runtime_in_seconds\x18\x06 \x01(\x03H\x01\x88\x01\x01\x12#\n\x16hyperband_min_resource\x18\x07 \x01(\x03H\x02\x88\x01\x01\x12#\n\x16hyperband_max_resource\x18\x08 \x01(\x03H\x03\x88\x01\x01\x12*\n\x1dtarget_objective_metric_value\x18\t \x01(\x01H\x04\x88\x01\x01\x12\x36\n)max_number_of_training_jobs_not_improving\x18\n \x01(\x03H\x05\x88\x01\x01\x12$\n\x17\x63omplete_on_convergence\x18\x0b \x01(\x08H\x06\x88\x01\x01\x12>\n\x11warm_start_config\x18\x0c \x01(\x0b\x32#.flytekit_sagemaker.WarmStartConfig\x12o\n\x18training_job_definitions\x18\r \x03(\x0b\x32M.flytekit_sagemaker.HyperparameterTuningJobConfig.TrainingJobDefinitionsEntry\x1an\n\x1bTrainingJobDefinitionsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12>\n\x05value\x18\x02 \x01(\x0b\x32/.flytekit_sagemaker.TrainingJobDefinitionConfig:\x02\x38\x01\x42\x0e\n\x0c_random_seedB\x19\n\x17_max_runtime_in_secondsB\x19\n\x17_hyperband_min_resourceB\x19\n\x17_hyperband_max_resourceB \n\x1e_target_objective_metric_valueB,\n*_max_number_of_training_jobs_not_improvingB\x1a\n\x18_complete_on_convergence\"\xe1\x02\n\x17HyperparameterTuningJob\x12\x35\n\x0ctraining_job\x18\x01 \x01(\x0b\x32\x1f.flytekit_sagemaker.TrainingJob\x12#\n\x1bmax_number_of_training_jobs\x18\x02 \x01(\x03\x12\"\n\x1amax_parallel_training_jobs\x18\x03 \x01(\x03\x12\x1a\n\x12tunable_parameters\x18\x04 \x03(\t\x12T\n\rtraining_jobs\x18\x05 \x03(\x0b\x32=.flytekit_sagemaker.HyperparameterTuningJob.TrainingJobsEntry\x1aT\n\x11TrainingJobsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12.\n\x05value\x18\x02 \x01(\x0b\x32\x1f.flytekit_sagemaker.TrainingJob:\x02\x38\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+flytekit_sagemaker/_generated/hpo_job.proto\x12\x12\x66lytekit_sagemaker\x1a\x34\x66lytekit_sagemaker/_generated/parameter_ranges.proto\x1a\x30\x66lytekit_sagemaker/_generated/training_job.proto\x1a\x1cgoogle/protobuf/struct.proto\"H\n!HyperparameterTuningObjectiveType\"#\n\x05Value\x12\x0c\n\x08MINIMIZE\x10\x00\x12\x0c\n\x08MAXIMIZE\x10\x01\"Z\n\x1cHyperparameterTuningStrategy\":\n\x05Value\x12\x0c\n\x08\x42\x41YESIAN\x10\x00\x12\n\n\x06RANDOM\x10\x01\x12\x08\n\x04GRID\x10\x02\x12\r\n\tHYPERBAND\x10\x03\":\n\x1cTrainingJobEarlyStoppingType\"\x1a\n\x05Value\x12\x07\n\x03OFF\x10\x00\x12\x08\n\x04\x41UTO\x10\x01\"Q\n\rWarmStartType\"@\n\x05Value\x12 \n\x1cIDENTICAL_DATA_AND_ALGORITHM\x10\x00\x12\x15\n\x11TRANSFER_LEARNING\x10\x01\"\x89\x01\n\x1dHyperparameterTuningObjective\x12S\n\x0eobjective_type\x18\x01 \x01(\x0e\x32;.flytekit_sagemaker.HyperparameterTuningObjectiveType.Value\x12\x13\n\x0bmetric_name\x18\x02 \x01(\t\"~\n\x0fWarmStartConfig\x12@\n\x0fwarm_start_type\x18\x01 \x01(\x0e\x32\'.flytekit_sagemaker.WarmStartType.Value\x12)\n!parent_hyperparameter_tuning_jobs\x18\x02 \x03(\t\"\xae\x01\n\x1bTrainingJobDefinitionConfig\x12\x42\n\x15hyperparameter_ranges\x18\x01 \x01(\x0b\x32#.flytekit_sagemaker.ParameterRanges\x12K\n\x10tuning_objective\x18\x02 \x01(\x0b\x32\x31.flytekit_sagemaker.HyperparameterTuningObjective\"\xe4\x08\n\x1dHyperparameterTuningJobConfig\x12\x42\n\x15hyperparameter_ranges\x18\x01 \x01(\x0b\x32#.flytekit_sagemaker.ParameterRanges\x12O\n\x0ftuning_strategy\x18\x02 \x01(\x0e\x32\x36.flytekit_sagemaker.HyperparameterTuningStrategy.Value\x12K\n\x10tuning_objective\x18\x03 \x01(\x0b\x32\x31.flytekit_sagemaker.HyperparameterTuningObjective\x12`\n training_job_early_stopping_type\x18\x04 \x01(\x0e\x32\x36.flytekit_sagemaker.TrainingJobEarlyStoppingType.Value\x12\x18\n\x0brandom_seed\x18\x05 \x01(\x03H\x00\x88\x01\x01\x12#\n\x16max_runtime_in_seconds\x18\x06 \x01(\x03H\x01\x88\x01\x01\x12#\n\x16hyperband_min_resource\x18\x07 \x01(\x03H\x02\x88\x01\x01\x12#\n\x16hyperband_max_resource\x18\x08 \x01(\x03H\x03\x88\x01\x01\x12*\n\x1dtarget_objective_metric_value\x18\t \x01(\x01H\x04\x88\x01\x01\x12\x36\n)max_number_of_training_jobs_not_improving\x18\n \x01(\x03H\x05\x88\x01\x01\x12$\n\x17\x63omplete_on_convergence\x18\x0b \x01(\x08H\x06\x88\x01\x01\x12>\n\x11warm_start_config\x18\x0c \x01(\x0b\x32#.flytekit_sagemaker.WarmStartConfig\x12o\n\x18training_job_definitions\x18\r \x03(\x0b\x32M.flytekit_sagemaker.HyperparameterTuningJobConfig.TrainingJobDefinitionsEntry\x1an\n\x1bTrainingJobDefinitionsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12>\n\x05value\x18\x02 \x01(\x0b\x32/.flytekit_sagemaker.TrainingJobDefinitionConfig:\x02\x38\x01\x42\x0e\n\x0c_random_seedB\x19\n\x17_max_runtime_in_secondsB\x19\n\x17_hyperband_min_resourceB\x19\n\x17_hyperband_max_resourceB \n\x1e_target_objective_metric_valueB,\n*_max_number_of_training_jobs_not_improvingB\x1a\n\x18_complete_on_convergence\"\x8d\x03\n\x17HyperparameterTuningJob\x12\x35\n\x0ctraining_job\x18\x01 \x01(\x0b\x32\x1f.flytekit_sagemaker.TrainingJob\x12#\n\x1bmax_number_of_training_jobs\x18\x02 \x01(\x03\x12\"\n\x1amax_parallel_training_jobs\x18\x03 \x01(\x03\x12\x1a\n\x12tunable_parameters\x18\x04 \x03(\t\x12T\n\rtraining_jobs\x18\x05 \x03(\x0b\x32=.flytekit_sagemaker.HyperparameterTuningJob.TrainingJobsEntry\x12*\n\toverrides\x18\x06 \x01(\x0b\x32\x17.google.protobuf.Struct\x1aT\n\x11TrainingJobsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12.\n\x05value\x18\x02 \x01(\x0b\x32\x1f.flytekit_sagemaker.TrainingJob:\x02\x38\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -27,34 +28,34 @@ if _descriptor._USE_C_DESCRIPTORS == False:
   _globals['_HYPERPARAMETERTUNINGJOBCONFIG_TRAININGJOBDEFINITIONSENTRY']._serialized_options = b'8\001'
   _globals['_HYPERPARAMETERTUNINGJOB_TRAININGJOBSENTRY']._options = None
   _globals['_HYPERPARAMETERTUNINGJOB_TRAININGJOBSENTRY']._serialized_options = b'8\001'
-  _globals['_HYPERPARAMETERTUNINGOBJECTIVETYPE']._serialized_start=171
-  _globals['_HYPERPARAMETERTUNINGOBJECTIVETYPE']._serialized_end=243
-  _globals['_HYPERPARAMETERTUNINGOBJECTIVETYPE_VALUE']._serialized_start=208
-  _globals['_HYPERPARAMETERTUNINGOBJECTIVETYPE_VALUE']._serialized_end=243
-  _globals['_HYPERPARAMETERTUNINGSTRATEGY']._serialized_start=245
-  _globals['_HYPERPARAMETERTUNINGSTRATEGY']._serialized_end=335
-  _globals['_HYPERPARAMETERTUNINGSTRATEGY_VALUE']._serialized_start=277
-  _globals['_HYPERPARAMETERTUNINGSTRATEGY_VALUE']._serialized_end=335
-  _globals['_TRAININGJOBEARLYSTOPPINGTYPE']._serialized_start=337
-  _globals['_TRAININGJOBEARLYSTOPPINGTYPE']._serialized_end=395
-  _globals['_TRAININGJOBEARLYSTOPPINGTYPE_VALUE']._serialized_start=369
-  _globals['_TRAININGJOBEARLYSTOPPINGTYPE_VALUE']._serialized_end=395
-  _globals['_WARMSTARTTYPE']._serialized_start=397
-  _globals['_WARMSTARTTYPE']._serialized_end=478
-  _globals['_WARMSTARTTYPE_VALUE']._serialized_start=414
-  _globals['_WARMSTARTTYPE_VALUE']._serialized_end=478
-  _globals['_HYPERPARAMETERTUNINGOBJECTIVE']._serialized_start=481
-  _globals['_HYPERPARAMETERTUNINGOBJECTIVE']._serialized_end=618
-  _globals['_WARMSTARTCONFIG']._serialized_start=620
-  _globals['_WARMSTARTCONFIG']._serialized_end=746
-  _globals['_TRAININGJOBDEFINITIONCONFIG']._serialized_start=749
-  _globals['_TRAININGJOBDEFINITIONCONFIG']._serialized_end=923
-  _globals['_HYPERPARAMETERTUNINGJOBCONFIG']._serialized_start=926
-  _globals['_HYPERPARAMETERTUNINGJOBCONFIG']._serialized_end=2050
-  _globals['_HYPERPARAMETERTUNINGJOBCONFIG_TRAININGJOBDEFINITIONSENTRY']._serialized_start=1735
-  _globals['_HYPERPARAMETERTUNINGJOBCONFIG_TRAININGJOBDEFINITIONSENTRY']._serialized_end=1845
-  _globals['_HYPERPARAMETERTUNINGJOB']._serialized_start=2053
-  _globals['_HYPERPARAMETERTUNINGJOB']._serialized_end=2406
-  _globals['_HYPERPARAMETERTUNINGJOB_TRAININGJOBSENTRY']._serialized_start=2322
-  _globals['_HYPERPARAMETERTUNINGJOB_TRAININGJOBSENTRY']._serialized_end=2406
+  _globals['_HYPERPARAMETERTUNINGOBJECTIVETYPE']._serialized_start=201
+  _globals['_HYPERPARAMETERTUNINGOBJECTIVETYPE']._serialized_end=273
+  _globals['_HYPERPARAMETERTUNINGOBJECTIVETYPE_VALUE']._serialized_start=238
+  _globals['_HYPERPARAMETERTUNINGOBJECTIVETYPE_VALUE']._serialized_end=273
+  _globals['_HYPERPARAMETERTUNINGSTRATEGY']._serialized_start=275
+  _globals['_HYPERPARAMETERTUNINGSTRATEGY']._serialized_end=365
+  _globals['_HYPERPARAMETERTUNINGSTRATEGY_VALUE']._serialized_start=307
+  _globals['_HYPERPARAMETERTUNINGSTRATEGY_VALUE']._serialized_end=365
+  _globals['_TRAININGJOBEARLYSTOPPINGTYPE']._serialized_start=367
+  _globals['_TRAININGJOBEARLYSTOPPINGTYPE']._serialized_end=425
+  _globals['_TRAININGJOBEARLYSTOPPINGTYPE_VALUE']._serialized_start=399
+  _globals['_TRAININGJOBEARLYSTOPPINGTYPE_VALUE']._serialized_end=425
+  _globals['_WARMSTARTTYPE']._serialized_start=427
+  _globals['_WARMSTARTTYPE']._serialized_end=508
+  _globals['_WARMSTARTTYPE_VALUE']._serialized_start=444
+  _globals['_WARMSTARTTYPE_VALUE']._serialized_end=508
+  _globals['_HYPERPARAMETERTUNINGOBJECTIVE']._serialized_start=511
+  _globals['_HYPERPARAMETERTUNINGOBJECTIVE']._serialized_end=648
+  _globals['_WARMSTARTCONFIG']._serialized_start=650
+  _globals['_WARMSTARTCONFIG']._serialized_end=776
+  _globals['_TRAININGJOBDEFINITIONCONFIG']._serialized_start=779
+  _globals['_TRAININGJOBDEFINITIONCONFIG']._serialized_end=953
+  _globals['_HYPERPARAMETERTUNINGJOBCONFIG']._serialized_start=956
+  _globals['_HYPERPARAMETERTUNINGJOBCONFIG']._serialized_end=2080
+  _globals['_HYPERPARAMETERTUNINGJOBCONFIG_TRAININGJOBDEFINITIONSENTRY']._serialized_start=1765
+  _globals['_HYPERPARAMETERTUNINGJOBCONFIG_TRAININGJOBDEFINITIONSENTRY']._serialized_end=1875
+  _globals['_HYPERPARAMETERTUNINGJOB']._serialized_start=2083
+  _globals['_HYPERPARAMETERTUNINGJOB']._serialized_end=2480
+  _globals['_HYPERPARAMETERTUNINGJOB_TRAININGJOBSENTRY']._serialized_start=2396
+  _globals['_HYPERPARAMETERTUNINGJOB_TRAININGJOBSENTRY']._serialized_end=2480
 # @@protoc_insertion_point(module_scope)

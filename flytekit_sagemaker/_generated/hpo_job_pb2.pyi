@@ -1,5 +1,6 @@
 from flytekit_sagemaker._generated import parameter_ranges_pb2 as _parameter_ranges_pb2
 from flytekit_sagemaker._generated import training_job_pb2 as _training_job_pb2
+from google.protobuf import struct_pb2 as _struct_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
@@ -114,7 +115,7 @@ class HyperparameterTuningJobConfig(_message.Message):
     def __init__(self, hyperparameter_ranges: _Optional[_Union[_parameter_ranges_pb2.ParameterRanges, _Mapping]] = ..., tuning_strategy: _Optional[_Union[HyperparameterTuningStrategy.Value, str]] = ..., tuning_objective: _Optional[_Union[HyperparameterTuningObjective, _Mapping]] = ..., training_job_early_stopping_type: _Optional[_Union[TrainingJobEarlyStoppingType.Value, str]] = ..., random_seed: _Optional[int] = ..., max_runtime_in_seconds: _Optional[int] = ..., hyperband_min_resource: _Optional[int] = ..., hyperband_max_resource: _Optional[int] = ..., target_objective_metric_value: _Optional[float] = ..., max_number_of_training_jobs_not_improving: _Optional[int] = ..., complete_on_convergence: bool = ..., warm_start_config: _Optional[_Union[WarmStartConfig, _Mapping]] = ..., training_job_definitions: _Optional[_Mapping[str, TrainingJobDefinitionConfig]] = ...) -> None: ...
 
 class HyperparameterTuningJob(_message.Message):
-    __slots__ = ("training_job", "max_number_of_training_jobs", "max_parallel_training_jobs", "tunable_parameters", "training_jobs")
+    __slots__ = ("training_job", "max_number_of_training_jobs", "max_parallel_training_jobs", "tunable_parameters", "training_jobs", "overrides")
     class TrainingJobsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -127,9 +128,11 @@ class HyperparameterTuningJob(_message.Message):
     MAX_PARALLEL_TRAINING_JOBS_FIELD_NUMBER: _ClassVar[int]
     TUNABLE_PARAMETERS_FIELD_NUMBER: _ClassVar[int]
     TRAINING_JOBS_FIELD_NUMBER: _ClassVar[int]
+    OVERRIDES_FIELD_NUMBER: _ClassVar[int]
     training_job: _training_job_pb2.TrainingJob
     max_number_of_training_jobs: int
     max_parallel_training_jobs: int
     tunable_parameters: _containers.RepeatedScalarFieldContainer[str]
     training_jobs: _containers.MessageMap[str, _training_job_pb2.TrainingJob]
-    def __init__(self, training_job: _Optional[_Union[_training_job_pb2.TrainingJob, _Mapping]] = ..., max_number_of_training_jobs: _Optional[int] = ..., max_parallel_training_jobs: _Optional[int] = ..., tunable_parameters: _Optional[_Iterable[str]] = ..., training_jobs: _Optional[_Mapping[str, _training_job_pb2.TrainingJob]] = ...) -> None: ...
+    overrides: _struct_pb2.Struct
+    def __init__(self, training_job: _Optional[_Union[_training_job_pb2.TrainingJob, _Mapping]] = ..., max_number_of_training_jobs: _Optional[int] = ..., max_parallel_training_jobs: _Optional[int] = ..., tunable_parameters: _Optional[_Iterable[str]] = ..., training_jobs: _Optional[_Mapping[str, _training_job_pb2.TrainingJob]] = ..., overrides: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ...) -> None: ...

@@ -30,6 +30,7 @@ from flytekit_sagemaker.models.training_job import TrainingJob
 from flytekit_sagemaker.reporting.deck import tuning_page
 from flytekit_sagemaker.reporting.records import TuningRecord, tuning_record
 from flytekit_sagemaker.requests.functions import objective_problems
+from flytekit_sagemaker.requests.overrides import definition_overridden, overridden
 from flytekit_sagemaker.requests.training import BuiltRequest
 from flytekit_sagemaker.requests.tuning import tuning_request
 
@@ -63,10 +64,18 @@ class TuningJobConnector(JobConnector):
             tags=submission.tags,
         )
         built = replace(built, warnings=(*built.warnings, *inputs.warnings))
-        if job.training_job is None or job.function is None:
-            return built
+        if job.training_job is not None and job.function is not None:
+            built = self._with_function(built, submission, job.training_job, config)
+        for name, training_job in job.definitions.items():
+            built = definition_overridden(built, training_job.overrides, name)
+        return overridden(built, job.overrides)
+
+    @staticmethod
+    def _with_function(
+        built: BuiltRequest, submission: Submission, training_job: TrainingJob, config: HyperparameterTuningJobConfig
+    ) -> BuiltRequest:
         objective = config.tuning_objective.metric_name
-        known = [each.name for each in job.training_job.algorithm_specification.metric_definitions or ()]
+        known = [each.name for each in training_job.algorithm_specification.metric_definitions or ()]
         built = replace(built, problems=(*built.problems, *objective_problems(objective, known)))
         container = of_each_trial(container_in(submission))
         return with_function(built, submission, container, metrics=[objective])

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from flytekit_sagemaker._generated import hpo_job_pb2 as pb
 from flytekit_sagemaker.errors import Problem
@@ -34,6 +35,12 @@ _DEFINITION_NAME = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,63}")
 _SAME_IN_ALL = ("region", "assume_role_arn", "endpoint_url", "enable_managed_spot_training")
 
 
+def _repeated(field: str, names: Sequence[str]) -> Iterable[Problem]:
+    """A problem for each name that is there more than once."""
+    for name in sorted({name for name in names if names.count(name) > 1}):
+        yield Problem(field, name, "must not be named twice")
+
+
 class HyperparameterTuningObjective(Model, message=pb.HyperparameterTuningObjective):
     """What a tuning job optimizes.
 
@@ -56,6 +63,9 @@ class WarmStartConfig(Model, message=pb.WarmStartConfig):
 
     warm_start_type: WarmStartType
     parent_hyperparameter_tuning_jobs: Sequence[str] = rule(length=(1, 5), pattern=_JOB_NAME, like="my-tuning-job")
+
+    def broken_rules(self) -> Iterable[Problem]:
+        yield from _repeated("parent_hyperparameter_tuning_jobs", self.parent_hyperparameter_tuning_jobs)
 
 
 class TrainingJobDefinitionConfig(Model, message=pb.TrainingJobDefinitionConfig):
@@ -123,6 +133,7 @@ class HyperparameterTuningJob(Model, message=pb.HyperparameterTuningJob):
         training_jobs: what the trials run where several are tuned together: up to 10 training jobs by the name of their
             definition, in place of ``training_job``.
         tunable_parameters: names of the inputs of the task that are ranges.
+        overrides: members of the request that replace, in the end, what the rest of the models made of them.
     """
 
     max_number_of_training_jobs: int = rule(at_least=1, at_most=10000)
@@ -130,6 +141,7 @@ class HyperparameterTuningJob(Model, message=pb.HyperparameterTuningJob):
     training_job: TrainingJob | None = None
     training_jobs: Mapping[str, TrainingJob] | None = rule(default=None, length=(0, 10))
     tunable_parameters: Sequence[str] = rule(default=(), length=(0, 30))
+    overrides: Mapping[str, Any] | None = None
 
     @property
     def definitions(self) -> dict[str, TrainingJob]:
@@ -152,8 +164,7 @@ class HyperparameterTuningJob(Model, message=pb.HyperparameterTuningJob):
         return self.training_job.function if self.training_job is not None else None
 
     def broken_rules(self) -> Iterable[Problem]:
-        for name in sorted({name for name in self.tunable_parameters if self.tunable_parameters.count(name) > 1}):
-            yield Problem("tunable_parameters", name, "must not be named twice")
+        yield from _repeated("tunable_parameters", self.tunable_parameters)
         if self.max_parallel_training_jobs > self.max_number_of_training_jobs:
             limit = f"must not exceed max_number_of_training_jobs ({self.max_number_of_training_jobs})"
             remedy = f"Set it to {self.max_number_of_training_jobs} or less."

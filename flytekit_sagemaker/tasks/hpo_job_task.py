@@ -59,6 +59,7 @@ class SdkSimpleHPOJobTask(SageMakerTask):
         name: full name of the task; ``<module>.<variable>`` where left out.
         tunable_parameters: hyperparameters, or inputs of the function, whose range is an input of the task, beside the
             ranges in the config.
+        overrides: members of the CreateHyperParameterTuningJob request, merged into it last; None removes a member.
         retries: attempts after the first, for failures that are not the user's.
         cacheable: whether Flyte may reuse the outputs of an earlier run with the same inputs.
         cache_version: version of the cache; required when cacheable.
@@ -79,6 +80,7 @@ class SdkSimpleHPOJobTask(SageMakerTask):
         *,
         name: str | None = None,
         tunable_parameters: Sequence[str] | None = None,
+        overrides: Mapping[str, Any] | None = None,
         retries: int = 0,
         cacheable: bool = False,
         cache_version: str = "",
@@ -93,6 +95,7 @@ class SdkSimpleHPOJobTask(SageMakerTask):
             max_number_of_training_jobs=max_number_of_training_jobs,
             max_parallel_training_jobs=max_parallel_training_jobs,
             tunable_parameters=tunable_parameters or (),
+            overrides=overrides,
         )
         self.tunable_parameters = tuple(tuned.tunable_parameters)
         self._tuned_task = single

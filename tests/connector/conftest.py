@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import boto3
 import grpc
 import pytest
 from flyteidl.admin.agent_pb2 import (
@@ -27,8 +28,10 @@ from flytekit.core.context_manager import FlyteContextManager
 from flytekit.core.type_engine import TypeEngine
 from flytekit.extend.backend.connector_service import AsyncConnectorService
 from flytekit.extend.backend.utils import is_terminal_phase
+from flytekit.models.literals import LiteralMap
 from flytekit.tools.translator import get_serializable
 
+from flytekit_sagemaker.connector.literals import plain_values
 from flytekit_sagemaker.tasks.images import not_built
 from flytekit_sagemaker.tasks.inputs import accepted_inputs
 
@@ -135,6 +138,9 @@ class Flyte:
         content = (self.prefixes[meta] / "outputs.pb").read_bytes()
         return dict(literals_pb2.LiteralMap.FromString(content).literals)
 
+    def plain_outputs(self, meta: bytes) -> dict[str, Any]:
+        return plain_values(LiteralMap.from_flyte_idl(literals_pb2.LiteralMap(literals=self.outputs(meta))))
+
     def deck(self, meta: bytes) -> str:
         return (self.prefixes[meta] / "deck.html").read_text()
 
@@ -148,3 +154,9 @@ async def flyte(tmp_path: Path, use_sagemaker: Any) -> AsyncIterator[Flyte]:
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
         yield Flyte(AsyncAgentServiceStub(channel), tmp_path)
     await server.stop(None)
+
+
+@pytest.fixture
+def boto(use_sagemaker: Any) -> Any:
+    keys = {"aws_access_key_id": "local", "aws_secret_access_key": "local"}
+    return boto3.client("sagemaker", region_name="us-east-1", endpoint_url=use_sagemaker.url, **keys)

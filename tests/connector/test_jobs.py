@@ -7,18 +7,15 @@ import tarfile
 from pathlib import Path
 from typing import Any
 
-import boto3
 import grpc
 import pytest
 import xgboost
 from flyteidl.core import literals_pb2
 from flyteidl.core.execution_pb2 import TaskExecution
 from flytekit.extend.backend.base_connector import ConnectorRegistry
-from flytekit.models.literals import LiteralMap
 from google.protobuf import json_format
 
 from flytekit_sagemaker import SdkSimpleHPOJobTask, SdkSimpleTrainingJobTask
-from flytekit_sagemaker.connector.literals import plain_values
 from flytekit_sagemaker.connector.metadata import JobMetadata
 from flytekit_sagemaker.local.server import LocalSageMaker
 from flytekit_sagemaker.models.training_job import AlgorithmSpecification, TrainingJobConfig
@@ -57,23 +54,13 @@ def tuning_inputs(inputs: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-@pytest.fixture
-def boto(use_sagemaker: Any) -> Any:
-    keys = {"aws_access_key_id": "local", "aws_secret_access_key": "local"}
-    return boto3.client("sagemaker", region_name="us-east-1", endpoint_url=use_sagemaker.url, **keys)
-
-
-def plain_outputs(flyte: Flyte, meta: bytes) -> dict[str, Any]:
-    return plain_values(LiteralMap.from_flyte_idl(literals_pb2.LiteralMap(literals=flyte.outputs(meta))))
-
-
 async def test_training_job_brings_back_its_model(flyte: Flyte, inputs: dict[str, Any], boto: Any) -> None:
     meta = await flyte.create(TRAIN, inputs)
     resource = await flyte.end(TRAIN, meta)
 
     assert resource.phase == TaskExecution.SUCCEEDED
     assert not resource.outputs.literals  # returned outputs would hide the deck
-    outputs = plain_outputs(flyte, meta)
+    outputs = flyte.plain_outputs(meta)
     assert list(TRAIN.python_interface.outputs) == ["model", "training_job_name", "final_metrics"]
     assert set(outputs) == set(TRAIN.python_interface.outputs)
     assert 0 < outputs["final_metrics"]["validation:logloss"] < 1
@@ -95,7 +82,7 @@ async def test_tuning_job_brings_back_the_best_trial(flyte: Flyte, tuning_inputs
     resource = await flyte.end(TUNE, meta)
 
     assert resource.phase == TaskExecution.SUCCEEDED
-    outputs = plain_outputs(flyte, meta)
+    outputs = flyte.plain_outputs(meta)
     assert set(outputs) == set(TUNE.python_interface.outputs)
     tuning = boto.describe_hyper_parameter_tuning_job(HyperParameterTuningJobName=outputs["hpo_job_name"])
     best = tuning["BestTrainingJob"]

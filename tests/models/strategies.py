@@ -62,7 +62,7 @@ def _field(cls: type[Model], field: Any) -> st.SearchStrategy[Any]:
         of_values = {name: limit for name, limit in limits.items() if name == "pattern"}
         value = _item(kind.fields_by_name["value"], of_values)
         return st.dictionaries(st.text(_TEXT, min_size=1), value, max_size=most)
-    if member.label == member.LABEL_REPEATED if hasattr(member, "label") else member.is_repeated:
+    if member.is_repeated if hasattr(member, "is_repeated") else member.label == member.LABEL_REPEATED:
         fewest, most = limits["length"]
         return st.lists(_item(member, limits), min_size=fewest, max_size=min(most, 5), unique_by=repr)
     return _item(member, limits)

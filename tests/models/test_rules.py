@@ -1,6 +1,7 @@
 """A broken rule is refused with the field, the value and the rule; all of them in one error."""
 
 import math
+import re
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,12 @@ from flytekit_sagemaker import types
 from flytekit_sagemaker.errors import InvalidInput
 from flytekit_sagemaker.models import hpo_job, parameter_ranges, training_job
 from flytekit_sagemaker.models.codec import Model, from_wire
-from flytekit_sagemaker.testing import builders
+from flytekit_sagemaker.testing import builders as make
 
 LONG = "x" * 513
+PARENTS = "parent_hyperparameter_tuning_jobs"
+FILES = {"file_system_id": "fs-0123456789abcdef0", "directory_path": "/data"}
+DATASET = "arn:aws:sagemaker:us-east-1:123456789012:hub-content/hub/DataSet/orders/1.0.0"
 CONTINUOUS = {"continuous_parameter_range": {"min_value": 0, "max_value": 1}}
 
 
@@ -26,10 +30,10 @@ VALID: dict[str, dict[str, Any]] = {
     "TrainingJobConfig": {"instance_type": "ml.m5.xlarge", "volume_size_in_gb": 1},
     "StoppingCondition": {"max_runtime_in_seconds": 60},
     "InstanceConfig": {"instance_type": "ml.m5.xlarge", "volume_size_in_gb": 1},
-    "FileSystemDataSource": {"file_system_id": "fs-0123456789abcdef0", "directory_path": "/data"},
+    "FileSystemDataSource": FILES,
     "Channel": {"name": "train"},
     "Function": {"tunable_inputs": {"depth": "int"}},
-    "TrainingJob": builders.training_job().to_dict(),
+    "TrainingJob": make.training_job().to_dict(),
     "ContinuousParameterRange": {"min_value": 0.0, "max_value": 1.0},
     "IntegerParameterRange": {"min_value": 0, "max_value": 9},
     "CategoricalParameterRange": {"values": ["a", "b"]},
@@ -37,8 +41,8 @@ VALID: dict[str, dict[str, Any]] = {
     "ParameterRanges": ranges(1),
     "HyperparameterTuningObjective": {"objective_type": "MINIMIZE", "metric_name": "validation:error"},
     "WarmStartConfig": {"warm_start_type": "TRANSFER_LEARNING", "parent_hyperparameter_tuning_jobs": ["parent"]},
-    "HyperparameterTuningJobConfig": builders.tuning_config().to_dict(),
-    "HyperparameterTuningJob": builders.tuning_job().to_dict(),
+    "HyperparameterTuningJobConfig": make.tuning_config().to_dict(),
+    "HyperparameterTuningJob": make.tuning_job().to_dict(),
 }
 
 # class, what to change, field of the problem, words of its rule
@@ -52,6 +56,23 @@ BROKEN: list[tuple[str, dict[str, Any], str, str]] = [
     ("AlgorithmSpecification", {"metric_definitions": [VALID["MetricDefinition"]] * 41}, "metric_definitions", "40"),
     ("AlgorithmSpecification", {"metric_definitions": "error"}, "metric_definitions", "must be a list"),
     ("AlgorithmSpecification", {"training_image": LONG}, "training_image", "at most 255 characters, has 513"),
+    ("AlgorithmSpecification", {"algorithm_resource": "mine"}, "algorithm_name", "CUSTOM with an algorithm_resource"),
+    (
+        "AlgorithmSpecification",
+        {"algorithm_name": "CUSTOM", "training_image": "image:1", "algorithm_resource": "mine"},
+        "algorithm_resource",
+        "together with training_image",
+    ),
+    (
+        "AlgorithmSpecification",
+        {"algorithm_name": "CUSTOM", "algorithm_resource": "-mine-"},
+        "algorithm_resource",
+        "'my-algorithm'",
+    ),
+    ("InstanceConfig", {"instance_type": "m5.xlarge"}, "instance_type", "'ml.m5.xlarge'"),
+    ("InstanceConfig", {"instance_count": 0}, "instance_count", "at least 1"),
+    ("TrainingJobConfig", {"instance_configs": [VALID["InstanceConfig"]] * 6}, "instance_configs", "at most 5"),
+    ("TrainingJobConfig", {"instance_configs": ["ml.m5.large"]}, "instance_configs[0]", "must be a InstanceConfig"),
     ("TrainingJobConfig", {"instance_type": "m5.xlarge"}, "instance_type", "'ml.m5.xlarge'"),
     ("TrainingJobConfig", {"instance_type": 5}, "instance_type", "must be a text"),
     ("TrainingJobConfig", {"volume_size_in_gb": -1}, "volume_size_in_gb", "between 1 and 16384"),
@@ -67,6 +88,7 @@ BROKEN: list[tuple[str, dict[str, Any], str, str]] = [
     ("TrainingJobConfig", {"keep_alive_period_in_seconds": 21601}, "keep_alive_period_in_seconds", "0 and 21600"),
     ("TrainingJobConfig", {"subnets": ["subnet-1"]}, "security_group_ids", "other half of the VPC"),
     ("TrainingJobConfig", {"security_group_ids": ["sg-1"]}, "subnets", "other half of the VPC"),
+    ("TrainingJobConfig", {"security_group_ids": "sg-1"}, "security_group_ids", "must be a list"),
     ("TrainingJobConfig", {"subnets": ["sub net"]}, "subnets", "'subnet-0a1b2c3d'"),
     ("TrainingJobConfig", {"output_path": "bucket/prefix"}, "output_path", "'s3://bucket/prefix'"),
     ("TrainingJobConfig", {"checkpoint_local_path": "/opt/x"}, "checkpoint_s3_uri", "with checkpoint_local_path"),
@@ -80,6 +102,14 @@ BROKEN: list[tuple[str, dict[str, Any], str, str]] = [
     ("StoppingCondition", {"max_wait_time_in_seconds": 59}, "max_wait_time_in_seconds", "at least max_runtime"),
     ("Channel", {"name": "my channel"}, "name", "'validation'"),
     ("Channel", {"name": "x" * 65}, "name", "'validation'"),
+    ("FileSystemDataSource", {"file_system_id": "fs-1"}, "file_system_id", "'fs-0123456789abcdef0'"),
+    ("FileSystemDataSource", {"directory_path": "data"}, "directory_path", "'/data/train'"),
+    ("FileSystemDataSource", {"access_mode": "write"}, "access_mode", "RO, RW"),
+    ("Channel", {"content_type": "text\ncsv"}, "content_type", "'text/csv'"),
+    ("Channel", {"file_system": FILES, "dataset_arn": DATASET}, "dataset_arn", "together with file_system"),
+    ("Channel", {"dataset_arn": "orders"}, "dataset_arn", "must look like 'arn:aws:sagemaker"),
+    ("Channel", {"file_system": FILES, "s3_data_type": "CONVERSE"}, "s3_data_type", "for data in S3, and file_system"),
+    ("Channel", {"dataset_arn": DATASET, "accept_eula": False}, "accept_eula", "for data in S3, and dataset_arn"),
     ("Channel", {"attribute_names": ["a"]}, "attribute_names", "AUGMENTED_MANIFEST_FILE"),
     ("Channel", {"s3_data_type": "AUGMENTED_MANIFEST_FILE", "input_mode": "FILE"}, "input_mode", "must be PIPE"),
     ("Channel", {"shuffle_seed": -1}, "shuffle_seed", "at least 0"),
@@ -93,6 +123,16 @@ BROKEN: list[tuple[str, dict[str, Any], str, str]] = [
         "algorithm_specification.algorithm_version",
         "built-in algorithms only",
     ),
+    (
+        "TrainingJob",
+        {"algorithm_specification": {"algorithm_name": "CUSTOM", "algorithm_resource": "mine"}, "function": {}},
+        "algorithm_specification.algorithm_resource",
+        "no function can run",
+    ),
+    ("TrainingJob", {"overrides": ["a"]}, "overrides", "must be a dictionary"),
+    ("TrainingJob", {"overrides": {"A": {"B": [1, math.nan]}}}, "overrides.A.B[1]", "a finite number"),
+    ("TrainingJob", {"overrides": {"A": {1: 2}}}, "overrides.A", "must be a text"),
+    ("TrainingJob", {"overrides": {"A": 2**53 + 1}}, "overrides.A", "a double holds exactly"),
     ("ContinuousParameterRange", {"min_value": 2}, "min_value", "must not exceed max_value (1.0)"),
     ("ContinuousParameterRange", {"min_value": math.nan}, "min_value", "finite number"),
     ("ContinuousParameterRange", {"max_value": math.inf}, "max_value", "finite number"),
@@ -112,8 +152,11 @@ BROKEN: list[tuple[str, dict[str, Any], str, str]] = [
     ("HyperparameterTuningObjective", {"objective_type": "Minimise"}, "objective_type", "MINIMIZE, MAXIMIZE"),
     ("HyperparameterTuningObjective", {"metric_name": ""}, "metric_name", "1 to 255 characters"),
     ("WarmStartConfig", {"parent_hyperparameter_tuning_jobs": []}, "parent_hyperparameter_tuning_jobs", "1 to 5"),
+    ("WarmStartConfig", {"parent_hyperparameter_tuning_jobs": list("abcdef")}, PARENTS, "1 to 5 entries, has 6"),
+    ("WarmStartConfig", {"parent_hyperparameter_tuning_jobs": "p"}, PARENTS, "must be a list"),
     ("WarmStartConfig", {"parent_hyperparameter_tuning_jobs": ["a_b"]}, "parent_hyperparameter_tuning_jobs", "like"),
     ("HyperparameterTuningJobConfig", {"max_runtime_in_seconds": 119}, "max_runtime_in_seconds", "120 and 15768000"),
+    ("HyperparameterTuningJobConfig", {"tuning_strategy": "Bayes"}, "tuning_strategy", "BAYESIAN, RANDOM, GRID, HYP"),
     ("HyperparameterTuningJobConfig", {"random_seed": -1}, "random_seed", "between 0"),
     ("HyperparameterTuningJobConfig", {"hyperband_max_resource": 9}, "hyperband_max_resource", "HYPERBAND strategy"),
     (
@@ -129,6 +172,12 @@ BROKEN: list[tuple[str, dict[str, Any], str, str]] = [
         "at least 3",
     ),
     ("HyperparameterTuningJob", {"max_number_of_training_jobs": 10001}, "max_number_of_training_jobs", "10000"),
+    (
+        "HyperparameterTuningJob",
+        {"max_number_of_training_jobs": 200, "max_parallel_training_jobs": 101},
+        "max_parallel_training_jobs",
+        "between 1 and 100",
+    ),
     ("HyperparameterTuningJob", {"max_parallel_training_jobs": 5}, "max_parallel_training_jobs", "not exceed"),
     ("HyperparameterTuningJob", {"tunable_parameters": ["a"] * 31}, "tunable_parameters", "at most 30"),
     ("HyperparameterTuningJob", {"tunable_parameters": ["eta", "eta"]}, "tunable_parameters", "named twice"),
@@ -161,7 +210,7 @@ def test_a_broken_rule_is_refused(name: str, change: dict[str, Any], field: str,
 
 def test_more_parallel_trials_than_trials_has_a_remedy() -> None:
     with pytest.raises(InvalidInput, match=r"max_number_of_training_jobs \(4\)\. Set it to 4 or less\."):
-        builders.tuning_job(max_number_of_training_jobs=4, max_parallel_training_jobs=5)
+        make.tuning_job(max_number_of_training_jobs=4, max_parallel_training_jobs=5)
 
 
 def test_every_problem_is_in_one_error_under_its_whole_path() -> None:
@@ -195,7 +244,6 @@ def test_every_problem_is_in_one_error_under_its_whole_path() -> None:
     ("cls", "field"),
     [
         (training_job.TrainingJob, "algorithm_specification"),
-        (hpo_job.HyperparameterTuningJob, "training_job"),
         (hpo_job.HyperparameterTuningJobConfig, "tuning_objective"),
     ],
 )
@@ -267,3 +315,18 @@ def test_a_value_is_no_range(value: object) -> None:
         InvalidInput, match="must be a range: ContinuousParameterRange.*Give a fixed value among the static"
     ):
         parameter_ranges.ParameterRangeOneOf.of(value)
+
+
+def test_a_tuning_job_trains_one_thing_or_several_by_name() -> None:
+    limits = {"max_number_of_training_jobs": 2, "max_parallel_training_jobs": 1}
+    elsewhere = make.training_job(training_job_config=make.training_job_config(region="eu-west-1"))
+    wrong: dict[str, dict[str, Any]] = {
+        "training_job must be given, or training_jobs": {},
+        "or training_jobs in its place": {"training_job": make.training_job(), "training_jobs": {"a": elsewhere}},
+        "letters, digits and inner hyphens": {"training_jobs": {"a_b": make.training_job()}},
+        "region = [None, 'eu-west-1']: must be the same": {"training_jobs": {"a": make.training_job(), "b": elsewhere}},
+        "are for a single training job": {"training_jobs": {"a": elsewhere}, "tunable_parameters": ["eta"]},
+    }
+    for words, fields in wrong.items():
+        with pytest.raises(InvalidInput, match=re.escape(words)):
+            hpo_job.HyperparameterTuningJob(**limits, **fields)
