@@ -17,7 +17,7 @@ from flytekit_sagemaker.models.parameter_ranges import (
     ParameterRangeOneOf,
 )
 from flytekit_sagemaker.models.text import text_of
-from flytekit_sagemaker.requests.channels import FORMS, S3_URI
+from flytekit_sagemaker.requests.channels import FORMS, URI
 from flytekit_sagemaker.requests.service_rules import range_problems
 from flytekit_sagemaker.requests.tuning import SCALING_TYPES
 from flytekit_sagemaker.requests.validation import check_part
@@ -45,8 +45,9 @@ def channel_of(member: Mapping[str, Any]) -> tuple[Channel, str]:
             value = next(key for key, word in form.words.items() if word == value)
         *holders, last = form.field.split(".")
         reduce(lambda holder, name: holder.setdefault(name, {}), holders, values)[last] = value
+    uri = values.pop(URI, "")
     try:
-        return Channel.from_dict(values), _at(S3_URI, member) or ""
+        return Channel.from_dict(values), uri
     except InvalidInput as error:
         paths = {form.field: form.path for form in FORMS}
         problems = [replace(problem, field=paths.get(problem.field, problem.field)) for problem in error.problems]

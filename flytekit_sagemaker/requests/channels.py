@@ -82,10 +82,12 @@ class Form:
 
 _S3 = "DataSource.S3DataSource"
 _FILES = "DataSource.FileSystemDataSource"
-S3_URI = f"{_S3}.S3Uri"
+# The location, which is no field of the model: an execution gives it.
+URI = "uri"
 FORMS = (
     Form("ChannelName", "name"),
     Form(f"{_S3}.S3DataType", "s3_data_type", S3_DATA_TYPES),
+    Form(f"{_S3}.S3Uri", URI),
     Form(f"{_S3}.S3DataDistributionType", "s3_data_distribution_type", S3_DISTRIBUTIONS),
     Form(f"{_S3}.AttributeNames", "attribute_names"),
     Form(f"{_S3}.InstanceGroupNames", "instance_group_names"),
@@ -112,10 +114,9 @@ def channel_member(channel: Channel, uri: str, specification: AlgorithmSpecifica
         uri: where it is; of no account for a channel that says so itself.
         specification: what reads it.
     """
-    sent = {form.path: form.member(channel) for form in FORMS}
+    sent = {form.path: uri if form.field == URI else form.member(channel) for form in FORMS}
     if channel.content_type is None:
         sent["ContentType"] = _default_content_type(specification)
-    sent[S3_URI] = uri
     member: dict[str, Any] = {}
     for path, value in sent.items():
         if value is None or (path.startswith(_S3) and not channel.is_input):

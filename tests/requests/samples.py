@@ -6,7 +6,7 @@ from typing import Any
 
 from flytekit_sagemaker import types
 from flytekit_sagemaker.container.command import Command
-from flytekit_sagemaker.models.channels import Channel
+from flytekit_sagemaker.models.channels import Channel, FileSystemDataSource
 from flytekit_sagemaker.models.hpo_job import HyperparameterTuningObjective, WarmStartConfig
 from flytekit_sagemaker.models.parameter_ranges import (
     CategoricalParameterRange,
@@ -15,9 +15,10 @@ from flytekit_sagemaker.models.parameter_ranges import (
     ParameterRangeOneOf,
     ParameterRanges,
 )
-from flytekit_sagemaker.models.training_job import Function, MetricDefinition
+from flytekit_sagemaker.models.training_job import Function, InstanceConfig, MetricDefinition
 from flytekit_sagemaker.requests.functions import Container, in_container
 from flytekit_sagemaker.requests.names import TRAINING_JOB_NAME_LENGTH, TUNING_JOB_NAME_LENGTH
+from flytekit_sagemaker.requests.overrides import definition_overridden, overridden
 from flytekit_sagemaker.requests.training import BuiltRequest, training_request
 from flytekit_sagemaker.requests.tuning import tuning_request
 from flytekit_sagemaker.testing import builders as make
@@ -208,7 +209,6 @@ def kmeans_job() -> Any:
     return make.training_job(algorithm_specification=algorithm, channels=(Channel(name="train"),))
 
 
-# Every golden file's request, by the file's name.
 COMMAND = Command(
     (
         "pyflyte-execute",
@@ -260,7 +260,84 @@ def spot_inputs() -> Any:
     return make.job_inputs(static_hyperparameters={"rate": 0.25}, stopping_condition=limits)
 
 
+HUB = "arn:aws:sagemaker:us-east-1:123456789012:hub-content/research"
+
+
+def channels_of_every_source() -> tuple[Channel, ...]:
+    """Every source of data that the API has; only the first two have a location that an execution gives."""
+    converse = types.S3DataType.CONVERSE
+    return (
+        Channel(name="model.base", content_type="", hub_content_arn=f"{HUB}/ModelReference/llm", accept_eula=True),
+        Channel(name="conversations", s3_data_type=converse, input_mode=types.InputMode.FASTFILE),
+        Channel(
+            name="archive",
+            file_system=FileSystemDataSource(
+                file_system_id="fs-0123456789abcdef0",
+                file_system_type=types.FileSystemType.FSX_LUSTRE,
+                directory_path="/mount/archive",
+                access_mode=types.FileSystemAccessMode.RW,
+            ),
+        ),
+        Channel(name="curated", dataset_arn=f"{HUB}/DataSet/orders/1.0.0"),
+    )
+
+
+def in_order_of_preference(**changes: Any) -> Any:
+    further = [
+        InstanceConfig(instance_type="ml.m5.2xlarge", volume_size_in_gb=20),
+        InstanceConfig(instance_type="ml.m5.large", volume_size_in_gb=10, instance_count=2),
+    ]
+    vpc = {"security_group_ids": ("sg-1",), "subnets": ("subnet-1",)}
+    return make.training_job_config(instance_configs=further, volume_kms_key_id="alias/all", **vpc, **changes)
+
+
+def every_source_job(**changes: Any) -> Any:
+    algorithm = make.algorithm_specification(
+        algorithm_name=types.AlgorithmName.CUSTOM, algorithm_version="", algorithm_resource="tree-ensemble"
+    )
+    fields = {"algorithm_specification": algorithm, "training_job_config": in_order_of_preference()}
+    return make.training_job(**{**fields, "channels": channels_of_every_source(), **changes})
+
+
+def every_source_inputs() -> Any:
+    given = {"model.base": "s3://pricing/llm/", "conversations": "s3://pricing/talks"}
+    return make.job_inputs(channels=given)
+
+
+def every_source_training() -> BuiltRequest:
+    overrides = {"RemoteDebugConfig": {"EnableRemoteDebug": True}, "StoppingCondition": {"MaxRuntimeInSeconds": 60}}
+    job = every_source_job(overrides=overrides)
+    return overridden(training(job=job, inputs=every_source_inputs()), job.overrides)
+
+
+def every_source_tuning() -> BuiltRequest:
+    config = in_order_of_preference(enable_managed_spot_training=True, keep_alive_period_in_seconds=600)
+    job = make.tuning_job(
+        training_job=every_source_job(
+            training_job_config=config, overrides={"RetryStrategy": {"MaximumRetryAttempts": 2}}
+        ),
+        overrides={"HyperParameterTuningJobConfig": {"RandomSeed": 7, "TrainingJobEarlyStoppingType": None}},
+    )
+    limits = make.stopping_condition(max_wait_time_in_seconds=7200)
+    built = tuning(job=job, inputs=make.job_inputs(channels=every_source_inputs().channels, stopping_condition=limits))
+    return overridden(definition_overridden(built, job.training_job.overrides), job.overrides)
+
+
+def heterogeneous_training() -> BuiltRequest:
+    """Groups of instances, which only an override can ask for."""
+    group = {"InstanceGroupName": "workers", "InstanceType": "ml.c5.xlarge", "InstanceCount": 2}
+    job = make.training_job(
+        channels=(Channel(name="train", instance_group_names=("workers",)),),
+        overrides={"ResourceConfig": {"InstanceType": None, "InstanceCount": None, "InstanceGroups": [group]}},
+    )
+    return overridden(training(job=job), job.overrides)
+
+
+# Every golden file's request, by the file's name.
 GOLDEN = {
+    "training_every_source": every_source_training,
+    "training_heterogeneous": heterogeneous_training,
+    "tuning_every_source": every_source_tuning,
     "custom_training": custom_training,
     "custom_tuning": custom_tuning,
     "training_minimal": lambda: training(),
