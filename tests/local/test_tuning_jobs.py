@@ -261,6 +261,22 @@ def test_a_warm_start_learns_from_its_parents(jobs: Jobs) -> None:
     assert overall["TuningJobName"] in ("parent", "child")
 
 
+def test_transfer_learning_takes_parents_whatever_the_scale_of_their_objective(jobs: Jobs) -> None:
+    seeded = {"RandomSeed": 2}
+    scales = {"metres": "1", "microns": "1e6"}
+    for name, scale in scales.items():
+        jobs.tune(f"in-{name}", static={"scale": scale}, jobs=6, config=seeded, strategy="Random")
+    for name in scales:
+        jobs.tuning_ended(f"in-{name}")
+        taught = {"WarmStartConfig": warm_start(f"in-{name}", kind="TransferLearning")}
+        jobs.tune(f"from-{name}", static={"scale": "1e3"}, jobs=4, config=seeded, extra=taught)
+    jobs.tune("from-nobody", static={"scale": "1e3"}, jobs=4, config=seeded)
+    ended = {name: jobs.tuning_ended(f"from-{name}") for name in (*scales, "nobody")}
+    tried = {name: [each["TunedHyperParameters"] for each in jobs.trials(f"from-{name}")] for name in ended}
+    assert tried["metres"] == tried["microns"] != tried["nobody"]
+    assert "OverallBestTrainingJob" not in ended["metres"]
+
+
 def test_trials_are_listed_in_the_order_asked_for(jobs: Jobs) -> None:
     ranges = {"CategoricalParameterRanges": [{"Name": "x", "Values": ["1.0", "0.3", "0.7"]}]}
     jobs.tune("order", ranges, strategy="Grid", jobs=3)
