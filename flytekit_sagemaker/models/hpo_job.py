@@ -145,8 +145,11 @@ class HyperparameterTuningJob(Model, message=pb.HyperparameterTuningJob):
 
     @property
     def definitions(self) -> dict[str, TrainingJob]:
-        """The training jobs by the name of their definition; a single one has an empty name."""
-        return dict(self.training_jobs or {}) if self.training_job is None else {"": self.training_job}
+        """The training jobs by the name of their definition, in the order of the names (messages keep no
+        order); a single one has an empty name."""
+        return (
+            dict(sorted((self.training_jobs or {}).items())) if self.training_job is None else {"": self.training_job}
+        )
 
     @property
     def channels(self) -> tuple[Channel, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from flytekit_sagemaker.algorithms import TunedRange, algorithm, identify_image
@@ -17,10 +17,7 @@ _KINDS = {
     "CategoricalParameterRanges": "categorical",
 }
 
-_OBJECTIVE_MEMBERS = {
-    "metric_name": f"{TUNING_CONFIG}.HyperParameterTuningJobObjective.MetricName",
-    "objective_type": f"{TUNING_CONFIG}.HyperParameterTuningJobObjective.Type",
-}
+_OBJECTIVE_MEMBERS = {"metric_name": "MetricName", "objective_type": "Type"}
 
 
 def problems(operation: str, request: Request) -> Iterator[Problem]:
@@ -29,13 +26,36 @@ def problems(operation: str, request: Request) -> Iterator[Problem]:
     Members of a wrong type are passed over: they are problems of the request, not of the algorithm.
     """
     if operation == "CreateTrainingJob":
-        yield from _job(request, "", "HyperParameters", {}, {})
+        yield from _job(request, "", "HyperParameters", _Search())
     elif operation == "CreateHyperParameterTuningJob":
         config = struct(request, TUNING_CONFIG)
         for path, definition in definitions(request):
-            holder = struct(definition, "HyperParameterRanges") or struct(config, "ParameterRanges")
-            objective = struct(definition, "TuningObjective") or struct(config, "HyperParameterTuningJobObjective")
-            yield from _job(definition, f"{path}.", "StaticHyperParameters", _tuned(holder), objective)
+            yield from _job(definition, f"{path}.", "StaticHyperParameters", _search(config, path, definition))
+
+
+@dataclass(frozen=True)
+class _Search:
+    """What a tuning job searches, and where its request says so; nothing for a training job."""
+
+    tuned: Mapping[str, TunedRange] = field(default_factory=dict)
+    objective: Request = field(default_factory=dict)
+    ranges_path: str = ""
+    objective_path: str = ""
+
+
+def _search(config: Request, path: str, definition: Request) -> _Search:
+    """The search of a definition: its own ranges and objective, or those of the whole job."""
+    places = (
+        ("HyperParameterRanges", "ParameterRanges"),
+        ("TuningObjective", "HyperParameterTuningJobObjective"),
+    )
+    (parameter_ranges, ranges_path), (objective, objective_path) = (
+        (own, f"{path}.{name}")
+        if (own := struct(definition, name))
+        else (struct(config, common), f"{TUNING_CONFIG}.{common}")
+        for name, common in places
+    )
+    return _Search(_tuned(parameter_ranges), objective, ranges_path, objective_path)
 
 
 def _tuned(holder: Request) -> dict[str, TunedRange]:
@@ -59,9 +79,7 @@ def _runs_own_code(job: Request, hyperparameters: Request) -> bool:
     )
 
 
-def _job(
-    job: Request, prefix: str, static_member: str, tuned: Mapping[str, TunedRange], objective: Request
-) -> Iterator[Problem]:
+def _job(job: Request, prefix: str, static_member: str, search: _Search) -> Iterator[Problem]:
     given = struct(job, static_member)
     identity = identify_image(str(struct(job, "AlgorithmSpecification").get("TrainingImage", "")))
     if identity is None or _runs_own_code(job, given):
@@ -69,14 +87,14 @@ def _job(
     name, version = identity
     rules = algorithm(name)
     static = {str(key): value for key, value in given.items() if isinstance(value, str)}
-    metric = str(objective.get("MetricName") or "")
-    for problem in rules.check_hyperparameters(static, tuned, version=version, objective_metric=metric):
-        holder = f"{TUNING_CONFIG}.ParameterRanges" if problem.field in tuned else f"{prefix}{static_member}"
+    metric = str(search.objective.get("MetricName") or "")
+    for problem in rules.check_hyperparameters(static, search.tuned, version=version, objective_metric=metric):
+        holder = search.ranges_path if problem.field in search.tuned else f"{prefix}{static_member}"
         yield problem.under(holder)
     if metric:
-        maximize = objective.get("Type") == "Maximize"
+        maximize = search.objective.get("Type") == "Maximize"
         for problem in rules.check_objective(metric, maximize, version=version):
-            yield replace(problem, field=_OBJECTIVE_MEMBERS[problem.field])
+            yield replace(problem, field=f"{search.objective_path}.{_OBJECTIVE_MEMBERS[problem.field]}")
     channels = {
         str(channel.get("ChannelName")): content_type if isinstance(content_type, str) else None
         for channel in entries(job, "InputDataConfig")

@@ -589,3 +589,25 @@ def test_no_request_however_malformed_breaks_the_check(name: str, chance: random
     for value in values:
         request = changed(request, {chance.choice(paths(request)): value})
     check_request(built.operation, request)
+
+
+def test_what_one_of_several_definitions_gets_wrong_is_told_where_it_is() -> None:
+    jobs = {"good": make.training_job(), "bad": make.training_job()}
+    own = {"eta": {"continuous_parameter_range": {"min_value": 0.1, "max_value": 7}}}
+    objective = {"objective_type": "MINIMIZE", "metric_name": "validation:auc"}
+    static = {"num_rounds": 1, "objective": "binary:logistic"}
+    bad = {"hyperparameter_ranges": {"parameter_range_map": own}, "tuning_objective": objective}
+    built = samples.tuning(
+        job=make.tuning_job(training_job=None, training_jobs=jobs),
+        config=make.tuning_config(training_job_definitions={"bad": bad}),
+        inputs=make.job_inputs(static_hyperparameters={"good": {"num_round": 1}, "bad": static}),
+    )
+    fields = {problem.field for problem in check_request(built.operation, built.parameters).problems}
+    position = "TrainingJobDefinitions[0]"
+    assert [each["DefinitionName"] for each in built.parameters["TrainingJobDefinitions"]] == ["bad", "good"]
+    assert fields == {
+        f"{position}.HyperParameterRanges.eta",
+        f"{position}.StaticHyperParameters.num_rounds",
+        f"{position}.StaticHyperParameters.num_round",
+        f"{position}.TuningObjective.Type",
+    }
