@@ -6,6 +6,7 @@ Source: https://docs.aws.amazon.com/sagemaker/latest/dg/define-train-metrics.htm
 from __future__ import annotations
 
 import ast
+import functools
 import json
 import operator
 import re
@@ -72,7 +73,8 @@ def metric_definition(name: str) -> tuple[str, str]:
     return name, _regex(name)
 
 
-def reported_names(source: str) -> list[str]:
+@functools.lru_cache(maxsize=16)  # each task of a module asks for the same text
+def reported_names(source: str) -> tuple[str, ...]:
     """The names that a module's or function's source hands to ``report_metric`` as they are, in order.
 
     Names that are computed are not among them. Nothing is found in a text that is no Python.
@@ -80,7 +82,7 @@ def reported_names(source: str) -> list[str]:
     try:
         tree = ast.parse(textwrap.dedent(source))
     except SyntaxError:
-        return []
+        return ()
     calls = [
         node
         for node in ast.walk(tree)
@@ -90,7 +92,7 @@ def reported_names(source: str) -> list[str]:
     calls.sort(key=lambda call: (call.lineno, call.col_offset))
     given = [[*call.args[:1], *(each.value for each in call.keywords if each.arg == "name")] for call in calls]
     literals = [node.value for nodes in given for node in nodes if isinstance(node, ast.Constant)]
-    return list(dict.fromkeys(each for each in literals if isinstance(each, str)))
+    return tuple(dict.fromkeys(each for each in literals if isinstance(each, str)))
 
 
 def _beginning(name: str, source: str = "") -> str:

@@ -146,7 +146,7 @@ def _mode_problems(specification: AlgorithmSpecification, channels: Sequence[Cha
             yield Problem(field, "PIPE", "must be FILE or FASTFILE: the function reads files")
 
 
-def _reported_names(function: Callable[..., Any]) -> list[str]:
+def _reported_names(function: Callable[..., Any]) -> tuple[str, ...]:
     """The metrics that the module of a function reports, as far as its text shows them."""
     code = getattr(inspect.unwrap(function), "__code__", None)
-    return reported_names("".join(linecache.getlines(code.co_filename))) if code else []
+    return reported_names("".join(linecache.getlines(code.co_filename))) if code else ()

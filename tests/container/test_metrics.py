@@ -173,8 +173,8 @@ def test_literal_names_are_found_in_source() -> None:
         report_metric(f"{x}", 1)
         other("c", 1)
     """
-    assert reported_names(source) == ["b", "a"]
-    assert reported_names("def f(:") == []
+    assert reported_names(source) == ("b", "a")
+    assert reported_names("def f(:") == ()
 
 
 def printed(name: str, value: Any, step: int | None = None) -> str:
