@@ -15,6 +15,8 @@ from kfp import components, dsl
 
 tune = components.load_component_from_file(str(files("flytekit_sagemaker.kubeflow") / "component.yaml"))
 
+# Of deploy/Dockerfile; a run on your own machine needs none.
+IMAGE = "111122223333.dkr.ecr.us-east-1.amazonaws.com/flytekit-sagemaker-connector:0.1.0"
 LOCATIONS = locations("s3://my-bucket/digits")
 
 
@@ -140,7 +142,7 @@ def classify_digits(
         max_num_jobs=max_num_jobs,
         max_parallel_jobs=max_parallel_jobs,
         max_run_time=max_run_time,
-    )
+    ).set_container_image(IMAGE)
     trained = train(
         region=region,
         endpoint_url=endpoint_url,

@@ -14,6 +14,8 @@ from kfp import components, dsl
 
 tune = components.load_component_from_file(str(files("flytekit_sagemaker.kubeflow") / "component.yaml"))
 
+# Of deploy/Dockerfile; a run on your own machine needs none.
+IMAGE = "111122223333.dkr.ecr.us-east-1.amazonaws.com/flytekit-sagemaker-connector:0.1.0"
 LOCATIONS = locations("s3://my-bucket/digits")
 
 
@@ -60,4 +62,4 @@ def tune_kmeans(
     parent_hpo_jobs: str = "",
     tags: dict = {},
 ):
-    tune(**locals())
+    tune(**locals()).set_container_image(IMAGE)
