@@ -78,17 +78,18 @@ def check_training(
         Refused: there is nothing to run it, or no data, or the data is of no use for a built-in algorithm.
     """
     specification = definition["AlgorithmSpecification"]
+    image = containers.image_of(specification)
     runs = containers.container(definition, images)
     if runs is None:
-        image = specification.get("TrainingImage") or specification.get("AlgorithmName")
+        what = "image" if "TrainingImage" in specification else "algorithm resource"
         raise Refused(
             "ValidationException",
-            f"The local SageMaker cannot run the image {image!r}: it pulls no images. Give a command for it "
+            f"The local SageMaker cannot run the {what} {image!r}: it fetches none. Give a command for it "
             f"(flytekit-sagemaker serve --image {image}='python train.py', or {image}='python train.py' in the setting "
             "local_images), or a ContainerEntrypoint, or train with a function of your own (custom_training_job_task), "
             "or use a built-in algorithm that it has a program for (XGBoost, K-Means, Linear Learner).",
         )
-    if sentence := _missing_program(specification.get("TrainingImage", ""), images):
+    if sentence := _missing_program(image, images):
         raise Refused("ValidationException", sentence)
     if sentence := containers.missing_libraries_of(runs):
         raise Refused("ValidationException", sentence)
@@ -99,7 +100,7 @@ def check_training(
 
 def _missing_program(image: str, images: Mapping[str, Sequence[str]]) -> str:
     """One sentence on a command that stands for an image and has no program, or an empty string."""
-    stand_in = images.get(image)
+    stand_in = containers.command_for(image, images)
     if not stand_in or shutil.which(stand_in[0]):
         return ""
     return (
@@ -127,19 +128,25 @@ def check_search(request: Mapping[str, Any], parents: Mapping[str, Mapping[str, 
         raise Refused("ValidationException", sentence)
 
 
-def check_objective(metric: str, runs: containers.Container) -> None:
-    """Check that the objective is a metric that a built-in algorithm reports.
+def check_objective(metric: str, definition: Mapping[str, Any], runs: containers.Container) -> None:
+    """Check that the objective is a metric that can be found in the log: one of a built-in algorithm, or a given one.
 
     Raises:
         Refused: it is not.
     """
-    known = [name for name, _ in runs.metric_definitions]
-    if known and metric not in known:
-        raise Refused(
-            "ValidationException",
-            f"A metric is required for this hyperparameter tuning job objective: {metric!r} is none of those that the "
-            f"training image reports: [{', '.join(known)}]",
-        )
+    own = [name for name, _ in runs.metric_definitions]
+    given = [each["Name"] for each in definition["AlgorithmSpecification"].get("MetricDefinitions", ())]
+    if metric in (*own, *given):
+        return
+    problem = (
+        f"{metric!r} is none of those that the training image reports: [{', '.join(own)}]"
+        if own
+        else f"those of an algorithm resource are not known here. Add a metric definition named {metric!r} with the "
+        "regular expression that finds it in the log."
+    )
+    raise Refused(
+        "ValidationException", f"A metric is required for this hyperparameter tuning job objective: {problem}"
+    )
 
 
 def _local_problems(definition: Mapping[str, Any]) -> Iterator[Problem]:

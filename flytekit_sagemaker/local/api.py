@@ -78,7 +78,7 @@ class Api:
         metrics = []
         for (path, member), definition in zip(service_rules.definitions(request), definitions_of(request), strict=True):
             runs = await asyncio.to_thread(admission.check_training, member, self._engine.images, path)
-            admission.check_objective(definition.objective["MetricName"], runs)
+            admission.check_objective(definition.objective["MetricName"], member, runs)
             metrics.append(runs.metric_definitions)
         self._refuse_duplicate(Kind.TUNING, request["HyperParameterTuningJobName"])
         job = descriptions.new_tuning_job(request, region, self._engine.clock.time(), metrics)

@@ -14,7 +14,11 @@ from flytekit_sagemaker.types import AlgorithmName
 _FUNCTION_PROGRAM = command.TRAINING_MODULE.partition(":")[0]
 # What every module with a task imports, and takes longer to import than a function is to wait for.
 _FUNCTION_LIBRARIES = ("flytekit.bin.entrypoint", "flytekit_sagemaker.tasks.custom_training_job_task")
-_LIBRARIES = {AlgorithmName.XGBOOST: ("xgboost", "pandas"), AlgorithmName.KMEANS: ("sklearn", "pandas")}
+_LIBRARIES = {
+    AlgorithmName.XGBOOST: ("xgboost", "pandas"),
+    AlgorithmName.KMEANS: ("sklearn", "pandas"),
+    AlgorithmName.LINEAR_LEARNER: ("sklearn", "pandas"),
+}
 
 
 @dataclass(frozen=True)
@@ -51,18 +55,18 @@ def container(definition: Mapping[str, Any], images: Mapping[str, Sequence[str]]
 
     Args:
         definition: the job, or a tuning job's definition of its trials.
-        images: commands that stand for images, by image URI.
+        images: commands that stand for images, by image URI, and for algorithm resources, by name or ARN.
     """
     from flytekit_sagemaker import algorithms
     from flytekit_sagemaker.local.programs import PROGRAMS
 
     specification = definition["AlgorithmSpecification"]
-    image = specification.get("TrainingImage", "")
+    image = image_of(specification)
     entrypoint = tuple(specification.get("ContainerEntrypoint", ()))
     arguments = specification.get("ContainerArguments", ())
     if entrypoint not in ((), command.ENTRYPOINT):
         return Container(argv=(*entrypoint, *arguments))
-    if stand_in := images.get(image):
+    if stand_in := command_for(image, images):
         return Container(argv=(*stand_in, *(arguments or _script_arguments(stand_in, definition))))
     if definition.get("Environment", {}).get(command.TRAINING_MODULE_VARIABLE) == command.TRAINING_MODULE:
         return Container(_FUNCTION_PROGRAM, _FUNCTION_LIBRARIES)
@@ -74,6 +78,17 @@ def container(definition: Mapping[str, Any], images: Mapping[str, Sequence[str]]
     name, version = known
     definitions = tuple(algorithms.algorithm(name).metric_definitions(version))
     return Container(PROGRAMS[name], algorithm=name, version=version, metric_definitions=definitions)
+
+
+def image_of(specification: Mapping[str, Any]) -> str:
+    """What an ``AlgorithmSpecification`` runs: the URI of an image, or the name or ARN of an algorithm resource."""
+    return str(specification.get("TrainingImage") or specification.get("AlgorithmName") or "")
+
+
+def command_for(image: str, images: Mapping[str, Sequence[str]]) -> Sequence[str] | None:
+    """The command that stands for an image or an algorithm resource; an ARN is found by the resource's name, too."""
+    name = image.rpartition("/")[2] if image.startswith("arn:") else image
+    return images.get(image) or images.get(name)
 
 
 def _script_arguments(stand_in: Sequence[str], definition: Mapping[str, Any]) -> Sequence[str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from flytekit_sagemaker.clock import Clock
-from flytekit_sagemaker.local.containers import Container, container
+from flytekit_sagemaker.local.containers import Container, container, image_of
 from flytekit_sagemaker.local.lifecycle import STOPPED, Outcome, end, failed, is_waiting
 from flytekit_sagemaker.local.processes import Launcher
 from flytekit_sagemaker.local.scraping import Scraper
@@ -160,5 +160,5 @@ class Engine:
 
 def _no_container(job: Job) -> Container:
     """What stands in for an image that this server, unlike the one that took the job on, has no command for."""
-    image = job.description["AlgorithmSpecification"].get("TrainingImage", "")
+    image = image_of(job.description["AlgorithmSpecification"])
     return Container(argv=("sh", "-c", 'echo "no command for the image $0 on this server" >&2; exit 1', image))

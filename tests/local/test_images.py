@@ -57,7 +57,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def jobs(folder: Path) -> Iterator[Jobs]:
-    images = {IMAGE: ["python", "train.py"], "own": ["python", "own/train"]}
+    images = {IMAGE: ["python", "train.py"], "own": ["python", "own/train"], "my-algorithm": ["python", "train.py"]}
     with LocalSageMaker(folder / "root", images=images) as server:
         yield Jobs(server, folder)
 
@@ -125,6 +125,26 @@ def test_an_image_that_nothing_runs_is_refused_with_all_that_would_run_it(jobs: 
         "custom_training_job",
     ):
         assert way in str(refusal.value)
+
+
+@pytest.mark.parametrize("name", ["my-algorithm", "arn:aws:sagemaker:us-east-1:123456789012:algorithm/my-algorithm"])
+def test_a_command_stands_for_an_algorithm_resource(jobs: Jobs, folder: Path, name: str) -> None:
+    metrics = [{"Name": "loss", "Regex": "loss=([^;]*);"}]
+    algorithm = {"AlgorithmName": name, "TrainingInputMode": "File", "MetricDefinitions": metrics}
+    members = {"AlgorithmSpecification": algorithm, "InputDataConfig": [channel("train", folder / "data")]}
+    job = f"resource-{len(name)}"
+    jobs.train(job, HYPERPARAMETERS, **members)
+    assert known(jobs, job)["options"]["k"] == 3
+
+    del algorithm["MetricDefinitions"]
+    with pytest.raises(jobs.client.exceptions.ClientError, match="Add a metric definition named 'loss'"):
+        jobs.tune(job, **members)
+
+
+def test_an_algorithm_resource_without_a_command_is_refused_by_what_it_is(jobs: Jobs) -> None:
+    algorithm = {"AlgorithmName": "somebody-s", "TrainingInputMode": "File"}
+    with pytest.raises(jobs.client.exceptions.ClientError, match="algorithm resource 'somebody-s'.*--image somebody-s"):
+        jobs.train("nobody", AlgorithmSpecification=algorithm)
 
 
 def test_a_command_without_a_program_is_refused_by_name(tmp_path: Path) -> None:
