@@ -6,6 +6,7 @@ import hashlib
 import os
 import typing
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -43,14 +44,15 @@ def channel_inputs(channels: Sequence[Channel]) -> dict[str, Any]:
 
 
 def declared_channels(channels: Sequence[str | Channel]) -> tuple[Channel, ...]:
-    """The channels of a task, given as names or models.
+    """The channels of a task, given as names or models; one that makes no input requires none.
 
     Raises:
         InvalidInput: when a name is not legal or the value is neither.
     """
     if isinstance(channels, str) or not isinstance(channels, Sequence):
         raise InvalidInput("the task", [Problem("channels", channels, "must be a list of names or channels")])
-    return tuple(Channel(name=channel) if isinstance(channel, str) else Channel.of(channel) for channel in channels)
+    given = [Channel(name=channel) if isinstance(channel, str) else Channel.of(channel) for channel in channels]
+    return tuple(replace(channel, required=channel.required and channel.is_input) for channel in given)
 
 
 def distinct_inputs(*groups: tuple[str, Mapping[str, Any]]) -> dict[str, Any]:

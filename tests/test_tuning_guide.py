@@ -1,0 +1,95 @@
+"""The guide to tuning says what is so: its snippets make requests without a fault, its tables leave nothing out."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flytekit_sagemaker import SdkSimpleHPOJobTask
+from flytekit_sagemaker.connector.base import Submission
+from flytekit_sagemaker.connector.tuning import TuningJobConnector
+from flytekit_sagemaker.models.codec import all_models, to_wire
+from flytekit_sagemaker.models.hpo_job import HyperparameterTuningJobConfig
+from flytekit_sagemaker.requests.validation import _input_shape, check_request
+from flytekit_sagemaker.testing import builders as make
+
+GUIDE = (Path(__file__).parents[1] / "docs" / "tuning.md").read_text()
+# A program from top to bottom.
+NAMES: dict[str, Any] = {"__name__": "tuning_guide"}
+exec(compile("\n".join(re.findall(r"```python\n(.*?)```", GUIDE, re.S)), "docs/tuning.md", "exec"), NAMES)
+TASKS = {name: value for name, value in NAMES.items() if isinstance(value, SdkSimpleHPOJobTask)}
+SEARCHES = {name: value for name, value in NAMES.items() if isinstance(value, HyperparameterTuningJobConfig)}
+# Written into the template by the tasks themselves, or a map of models that have tables of their own.
+NOT_TOLD = {"Function", "TrainingJob", "ParameterRanges", "ParameterRangeOneOf", "MetricDefinition"}
+
+
+def request_of(task: SdkSimpleHPOJobTask, search: HyperparameterTuningJobConfig) -> Any:
+    """What the connector would send."""
+    inputs = task.python_interface.inputs_with_defaults
+    values = {
+        "static_hyperparameters": {"num_round": 50},
+        "hyperparameter_tuning_job_config": to_wire(search),
+        "stopping_condition": to_wire(NAMES["on_spot"] if task is NAMES["tune_on_spot"] else make.stopping_condition()),
+        **{name: f"s3://bucket/{name}" for name in ("train", "validation") if name in inputs},
+    }
+    custom = task.get_custom(None)
+    return TuningJobConnector(task.task_type).build(Submission(custom, values, "flyte-guide", make.deployment(), {}))
+
+
+@pytest.mark.parametrize(
+    ("task", "search"),
+    [*((name, "bayesian") for name in TASKS), *(("tune", name) for name in SEARCHES)],
+)
+def test_what_the_guide_shows_is_a_request_without_a_fault(task: str, search: str) -> None:
+    built = request_of(TASKS[task], SEARCHES[search])
+    assert check_request(built.operation, built.parameters).with_others(built.problems).problems == ()
+    assert built.warnings == ()
+
+
+def test_overrides_of_both_tasks_are_in_the_request() -> None:
+    parameters = request_of(NAMES["tune_tomorrow"], NAMES["bayesian"]).parameters
+    assert parameters["TrainingJobDefinition"]["StoppingCondition"]["MaxPendingTimeInSeconds"] == 7200
+    assert parameters["HyperParameterTuningJobConfig"]["RandomSeed"] == 11
+    assert "TrainingJobEarlyStoppingType" not in parameters["HyperParameterTuningJobConfig"]
+
+
+def test_a_channel_that_says_where_its_data_is_makes_no_input() -> None:
+    task = NAMES["tune_from_everywhere"]
+    assert "train" in task.python_interface.inputs
+    assert "validation" not in task.python_interface.inputs
+    train, validation = request_of(task, NAMES["bayesian"]).parameters["TrainingJobDefinition"]["InputDataConfig"]
+    assert train["DataSource"]["S3DataSource"]["S3Uri"] == "s3://bucket/train"
+    assert validation["DataSource"]["FileSystemDataSource"]["DirectoryPath"] == "/mount/validation"
+
+
+def tables() -> dict[str, str]:
+    """The text under each model's heading."""
+    return dict(re.findall(r"### `(\w+)`\n(.*?)(?=\n##|\Z)", GUIDE, re.S))
+
+
+@pytest.mark.parametrize(
+    "model", [cls for cls in all_models() if cls.__name__ not in NOT_TOLD], ids=lambda cls: cls.__name__
+)
+def test_every_field_has_a_row(model: type) -> None:
+    table = tables()["ContinuousParameterRange" if model.__name__ == "IntegerParameterRange" else model.__name__]
+    told = {name for row in re.findall(r"^\| (`.*?) \|", table, re.M) for name in re.findall(r"`(\w+)`", row)}
+    elsewhere = {"training_job", "training_jobs", "warm_start_config", "training_job_definitions"}
+    assert told == {field.name for field in dataclasses.fields(model)} - elsewhere
+
+
+def test_every_member_of_a_table_is_one_of_the_api() -> None:
+    found = 0
+    for table in tables().values():
+        below = re.findall(r"Members below `([\w.]+)`", table)[0]
+        for member in re.findall(r"^\| `[^|]*\| `([\w.]+)` \|", table, re.M):
+            shape = _input_shape("CreateHyperParameterTuningJob")
+            for name in f"{below}.{member}".split("."):
+                shape = getattr(shape, "member", shape)
+                assert name in shape.members, f"{below}.{member}"
+                shape = shape.members[name]
+            found += 1
+    assert found > 60
