@@ -12,7 +12,7 @@ import itertools
 import math
 import os
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -81,6 +81,15 @@ def read_records(*paths: PathLike) -> tuple[Any, Any]:
     Raises:
         InvalidInput: a file is cut off or is no such file, or the records do not fit together; names file and record.
     """
+    return joined(examples for _, examples in read_files(*paths))
+
+
+def read_files(*paths: PathLike) -> list[tuple[Path, tuple[Any, Any]]]:
+    """What ``read_records`` reads, file by file; empty files are left out.
+
+    Raises:
+        InvalidInput: as ``read_records``.
+    """
     files = [_File(Path(path), Path(path).read_bytes()) for path in paths]
     parts = [part for part in map(_examples, files) if part is not None]
     if not parts:
@@ -88,7 +97,7 @@ def read_records(*paths: PathLike) -> tuple[Any, Any]:
     for part in parts[1:]:
         if part.kind != parts[0].kind:
             raise part.file.invalid(0, part.kind, f"must hold {parts[0].kind}, as {parts[0].file.path} does")
-    return _joined([part.features for part in parts]), _joined([part.labels for part in parts])
+    return [(part.file.path, (part.features, part.labels)) for part in parts]
 
 
 def _shape_problems(features: tuple[int, ...], labels: tuple[int, ...] | None) -> Iterator[Problem]:
@@ -349,13 +358,15 @@ def _tensor(file: _File, number: int, values: Mapping[str, Value], member: str) 
     return _Tensor(numbers, keys, size, is_sparse, _DTYPES[kind])
 
 
-def _joined(parts: list[Any]) -> Any:
+def joined(parts: Iterable[tuple[Any, Any]]) -> tuple[Any, Any]:
+    """The features and labels of files as those of one; the files fit together."""
     import numpy as np
 
-    if parts[0] is None or len(parts) == 1:
-        return parts[0]
-    if not hasattr(parts[0], "tocsr"):
-        return np.concatenate(parts)
-    import scipy.sparse
+    features, labels = zip(*parts, strict=True)
+    if hasattr(features[0], "tocsr"):
+        import scipy.sparse
 
-    return scipy.sparse.vstack(parts, format="csr")
+        stacked = scipy.sparse.vstack(features, format="csr")
+    else:
+        stacked = np.concatenate(features)
+    return stacked, None if labels[0] is None else np.concatenate(labels)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from flytekit_sagemaker.algorithms import images, kmeans, xgboost
+from flytekit_sagemaker.algorithms import images, kmeans, linear_learner, xgboost
 from flytekit_sagemaker.algorithms.rules import (
     Given,
     Hyperparameter,
@@ -24,7 +24,11 @@ from flytekit_sagemaker.algorithms.rules import (
 from flytekit_sagemaker.errors import Problem, did_you_mean
 from flytekit_sagemaker.types import AlgorithmName
 
-_RULES: Mapping[AlgorithmName, Rules] = {AlgorithmName.XGBOOST: xgboost.RULES, AlgorithmName.KMEANS: kmeans.RULES}
+_RULES: Mapping[AlgorithmName, Rules] = {
+    AlgorithmName.XGBOOST: xgboost.RULES,
+    AlgorithmName.KMEANS: kmeans.RULES,
+    AlgorithmName.LINEAR_LEARNER: linear_learner.RULES,
+}
 
 
 @dataclass(frozen=True)

@@ -130,7 +130,7 @@ class Hyperparameter:
         kind: how its text is read.
         interval: the legal numbers; of the elements, where the kind is a list of numbers.
         choices: the legal words, by the first version that takes them ("" for all versions).
-        word: one word that is legal instead of a number, such as ``auto``.
+        words: the words that are legal instead of a number, such as ``auto``.
         thresholded: words that may carry a number after an ``@``, such as ``error@0.7``.
         required: whether training needs it.
         tunable: whether a tuning job may choose it.
@@ -144,7 +144,7 @@ class Hyperparameter:
     kind: Kind
     interval: Interval = ANY_NUMBER
     choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    word: str = ""
+    words: tuple[str, ...] = ()
     thresholded: tuple[str, ...] = ()
     required: bool = False
     tunable: bool = False
@@ -159,7 +159,7 @@ class Hyperparameter:
         Raises:
             ValueError: the text is no value of this kind.
         """
-        return text if self.word and text == self.word else _PARSERS[self.kind](text)
+        return text if text in self.words else _PARSERS[self.kind](text)
 
     def choices_of(self, knows: Callable[[str], bool]) -> tuple[str, ...]:
         """The legal words of a version, which says through ``knows`` whether it is at least as new as another."""
@@ -177,7 +177,7 @@ class Hyperparameter:
                 rule += f" ({', '.join(f'{word}@<number>' for word in self.thresholded)} too)"
         elif self.interval is not ANY_NUMBER:
             rule += f" in {self.interval}"
-        return f"{rule}, or {self.word!r}" if self.word else rule
+        return f"{rule}, or {' or '.join(map(repr, self.words))}" if self.words else rule
 
     def rewritten(self, text: str) -> str | None:
         """The text in the notation of this kind, where it is in another one: "6" for "6.0", "a,b" for '["a", "b"]'."""
@@ -192,7 +192,7 @@ class Hyperparameter:
 
     def illegal(self, value: Any, choices: tuple[str, ...]) -> Any:
         """The part of a parsed value that is not legal, or None."""
-        if self.word and value == self.word:
+        if isinstance(value, str) and value in self.words:
             return None
         if self.kind in (Kind.INTEGER, Kind.CONTINUOUS):
             elements: Iterable[Any] = (value,)

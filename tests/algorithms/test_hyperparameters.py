@@ -1,4 +1,4 @@
-"""What XGBoost and K-Means accept, and what they say to the rest."""
+"""What XGBoost, K-Means and Linear Learner accept, and what they say to the rest."""
 
 from __future__ import annotations
 
@@ -321,12 +321,85 @@ def test_kmeans() -> None:
     assert KMEANS.check_channels({"train": "text/csv;label_size=0", "test": None}) == []
 
 
+LINEAR = {"predictor_type": "binary_classifier"}
+
+
+@pytest.mark.parametrize(
+    "legal",
+    [
+        {"feature_dim": "auto", "mini_batch_size": "200", "epochs": "15", "use_bias": "True"},
+        {"learning_rate": "auto", "wd": "0", "l1": "1e-7", "positive_example_weight_mult": "balanced"},
+        {"positive_example_weight_mult": "0.5", "loss": "hinge_loss", "margin": "2", "num_classes": "1"},
+        {"predictor_type": "multiclass_classifier", "num_classes": "7", "balance_multiclass_weights": "true"},
+        {"predictor_type": "regressor", "loss": "huber_loss", "huber_delta": "0.5", "normalize_label": "auto"},
+    ],
+)
+def test_linear_learner_takes(legal: dict[str, str]) -> None:
+    assert LINEAR_LEARNER.check_hyperparameters({**LINEAR, **legal}) == []
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"predictor_type": "classifier"}, "predictor_type = 'classifier': must be one of binary_classifier"),
+        ({"predictor_type": "multiclass_classifier"}, "num_classes must be at least 3"),
+        ({"predictor_type": "multiclass_classifier", "num_classes": "2"}, "two classes take predictor_type=binary"),
+        ({"loss": "squared_loss"}, "must be a loss of predictor_type=binary_classifier: auto, logistic, hinge_loss"),
+        ({"positive_example_weight_mult": "heavy"}, "must be a number in (0, inf), or 'balanced' or 'auto'"),
+        ({"momentum": "1"}, "must be a number in [0, 1), or 'auto'"),
+        ({"learning_rte": "1"}, "Did you mean 'learning_rate'?"),
+    ],
+)
+def test_linear_learner_refuses(wrong: dict[str, str], said: str) -> None:
+    assert said in str(only(LINEAR_LEARNER.check_hyperparameters({**LINEAR, **wrong})))
+
+
+def test_linear_learner_is_tuned_for_a_metric_of_its_predictor() -> None:
+    ranges = {
+        "wd": TunedRange("continuous", "1e-7", "1"),
+        "positive_example_weight_mult": TunedRange("continuous", "1e-5", "1e5"),
+        "use_bias": TunedRange("categorical", values=("true", "false")),
+    }
+    for metric in ("validation:objective_loss", "validation:binary_f_beta", "test:roc_auc_score"):
+        assert LINEAR_LEARNER.check_hyperparameters(LINEAR, ranges, objective_metric=metric) == []
+        assert LINEAR_LEARNER.check_objective(metric, "loss" not in metric) == []
+    wrong = only(LINEAR_LEARNER.check_hyperparameters(LINEAR, ranges, objective_metric="validation:mse"))
+    assert "must be regressor for the objective metric mse" in wrong.rule
+    assert (
+        only(LINEAR_LEARNER.check_hyperparameters(LINEAR, {"epochs": TunedRange("integer", "1", "9")})).field
+        == "epochs"
+    )
+    assert only(LINEAR_LEARNER.check_objective("train:mse", False)).field == "metric_name"
+
+
+def test_linear_learner_channels_and_metrics() -> None:
+    assert LINEAR_LEARNER.check_channels({"train": None, "validation": "text/csv", "test": "text/csv"}) == []
+    assert only(LINEAR_LEARNER.check_channels({"train": "text/csv;label_size=0"})).remedy == "Use 'text/csv'."
+    assert LINEAR_LEARNER.default_content_type == "application/x-recordio-protobuf"
+    # From the log of a real training job.
+    log = (
+        "[11/24/2020 18:53:57 INFO 1405] #quality_metric: host=algo-1, epoch=0, validation "
+        "binary_classification_cross_entropy_objective <loss>=0.508278604365\n"
+        "[07/01/2024 19:50:55 INFO 1397] #quality_metric: host=algo-1, validation macro_f_1.000 <score>=0.914076\n"
+        "[07/01/2024 19:50:55 INFO 1397] #quality_metric: host=algo-1, validation multiclass_top_k_accuracy_3 "
+        "<score>=1.0\n"
+    )
+    found = {name: m[1] for name, regex in LINEAR_LEARNER.metric_definitions() if (m := re.search(regex, log))}
+    assert found == {
+        "validation:objective_loss": "0.508278604365",
+        "validation:macro_f_beta": "0.914076",
+        "validation:multiclass_top_k_accuracy": "1.0",
+    }
+    assert len(LINEAR_LEARNER.metric_definitions()) <= 40
+
+
 def test_nothing_is_claimed_of_algorithms_without_rules() -> None:
-    assert not LINEAR_LEARNER.has_rules
-    assert LINEAR_LEARNER.check_hyperparameters({"anything": "x"}) == []
-    assert LINEAR_LEARNER.check_objective("anything", True) == []
-    assert LINEAR_LEARNER.check_channels({"anything": "x"}) == []
-    assert LINEAR_LEARNER.metric_definitions() == ()
+    pca = algorithm(AlgorithmName.PCA)
+    assert not pca.has_rules
+    assert pca.check_hyperparameters({"anything": "x"}) == []
+    assert pca.check_objective("anything", True) == []
+    assert pca.check_channels({"anything": "x"}) == []
+    assert pca.metric_definitions() == ()
 
 
 def test_unknown_version_is_refused() -> None:

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.sparse import csr_matrix
 
 from flytekit_sagemaker.algorithms import algorithm
 from flytekit_sagemaker.types import AlgorithmName
 
-from .program_jobs import Job, warm_parent
+from .program_jobs import Job, records, warm_parent
 
 RANDOM = np.random.default_rng(0)
 CENTERS = np.array([[0.0, 0.0], [10.0, 0.0], [0.0, 10.0]])
@@ -56,19 +57,51 @@ def test_the_label_column_is_left_out(job: Job) -> None:
     assert run.code == 0, run.log
 
 
+def test_every_form_of_the_same_data_gives_the_same_centers(job: Job, tmp_path: Path) -> None:
+    points = POINTS.astype(np.float32)
+    dense, sparse = records(tmp_path, points), records(tmp_path, csr_matrix(points), np.ones(len(points)))
+    csv = "\n".join(f"{x!r},{y!r}" for x, y in points.tolist())
+    centers = []
+    for name, channel in {
+        "csv": lambda job: job.channel("train", UNLABELLED, part_csv=csv),
+        "records": lambda job: job.channel("train", None, a=dense[: len(dense) // 2], b=dense[len(dense) // 2 :]),
+        "sparse": lambda job: job.channel("train", "application/x-recordio-protobuf", part=sparse),
+        "pipe": lambda job: job.pipe("train", None, dense),
+        "csv pipe": lambda job: job.pipe("train", UNLABELLED, csv.encode()),
+    }.items():
+        one = channel(Job(tmp_path / name, job.module, job.warm_parent))
+        run = one.run({"k": "3", "feature_dim": "2", "force_dense": str(name != "sparse")})
+        assert run.code == 0, run.log
+        centers.append(np.load(run.base / "model" / "model_algo-1"))
+    for each in centers[1:]:
+        assert np.allclose(each, centers[0])
+
+
+def test_what_has_no_effect_is_said(job: Job) -> None:
+    job.channel("train", UNLABELLED, part_csv=CSV)
+    run = job.run({"k": "3", "feature_dim": "2", "half_life_time_size": "100"})
+    assert "half_life_time_size=100 has no effect here" in run.log
+
+
 @pytest.mark.parametrize(
     ("hyperparameters", "text", "content_type", "said"),
     [
         ({"k": "3"}, CSV, UNLABELLED, "Missing required hyperparameter: feature_dim"),
         ({"k": "3", "feature_dim": "5"}, CSV, UNLABELLED, "feature_dim is 5, but the channel train has 2"),
         ({"k": "3", "feature_dim": "2"}, "1,2\n", UNLABELLED, "only 1 examples"),
-        ({"k": "2", "feature_dim": "2"}, "1,2\n3,\n", UNLABELLED, "part.csv, row 2, column 2"),
+        ({"k": "2", "feature_dim": "2"}, "1,2\n3,\n", UNLABELLED, "part.csv, row 2, feature 2"),
         ({"k": "2", "feature_dim": "2"}, "x,y\n1,2\n", UNLABELLED, "part.csv, line 1 is a header"),
-        ({"k": "2", "feature_dim": "2"}, CSV, "application/x-recordio-protobuf", "Use text/csv;label_size=0"),
+        ({"k": "2", "feature_dim": "2"}, CSV, None, "part.csv, record 1 = b"),
+        (
+            {"k": "2", "feature_dim": "2"},
+            CSV,
+            "text/libsvm",
+            "content type text/libsvm is not one that",
+        ),
     ],
 )
 def test_what_is_wrong_is_said_in_a_sentence(
-    job: Job, hyperparameters: dict[str, str], text: str, content_type: str, said: str
+    job: Job, hyperparameters: dict[str, str], text: str, content_type: str | None, said: str
 ) -> None:
     run = job.channel("train", content_type, part_csv=text).run(hyperparameters)
     assert run.code == 1

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -20,7 +19,7 @@ from sklearn.metrics import accuracy_score, roc_auc_score
 from flytekit_sagemaker.algorithms import algorithm
 from flytekit_sagemaker.types import AlgorithmName
 
-from .program_jobs import Job, Run, warm_parent
+from .program_jobs import Job, Run, records, warm_parent
 
 PROGRAM = "flytekit_sagemaker.local.programs.xgboost"
 METRICS = algorithm(AlgorithmName.XGBOOST).metric_definitions()
@@ -243,6 +242,26 @@ def test_libsvm_is_the_default_content_type(job: Job) -> None:
     assert rounds_of(run)[-1]["train:auc"] > 0.97
 
 
+def test_records_train_the_same_model_as_csv(job: Job, tmp_path: Path) -> None:
+    features, label = CANCER[:400].astype(np.float32), MALIGNANT[:400]
+    csv = "\n".join(",".join(map(repr, row)) for row in np.column_stack([label, features]).tolist())
+    models = []
+    for name, content_type, content in (
+        ("csv", "text/csv", csv.encode()),
+        ("records", "application/x-recordio-protobuf", records(tmp_path, features, label)),
+    ):
+        one = Job(tmp_path / name, PROGRAM, job.warm_parent).channel("train", content_type, part=content)
+        run = one.run(BINARY)
+        assert run.code == 0, run.log
+        models.append(model_of(run).predict(xgboost.DMatrix(CANCER)))
+    assert np.array_equal(*models)
+
+
+def test_records_without_labels_are_refused(job: Job, tmp_path: Path) -> None:
+    run = job.channel("train", "application/x-recordio-protobuf", part=records(tmp_path, CANCER)).run(BINARY)
+    assert "Every record must have a label" in run.failure
+
+
 def test_kfold(cancer: Job) -> None:
     run = cancer.run({**BINARY, "eval_metric": "auc", "_kfold": "3", "_num_cv_round": "2"})
     assert run.code == 0, run.log
@@ -264,21 +283,11 @@ def test_checkpoints_are_resumed(cancer: Job) -> None:
     assert len(list((cancer.base / "checkpoints").iterdir())) == 5
 
 
-def test_sigterm_saves_the_model_of_the_last_round(cancer: Job, tmp_path: Path) -> None:
-    cancer.configure({**BINARY, "num_round": "1000000", "save_model_on_termination": "true"})
+def test_sigterm_saves_the_model_of_the_last_round(cancer: Job) -> None:
     (cancer.base / "model").mkdir(exist_ok=True)
     (cancer.base / "model" / "scratch").write_text("")
-    process = subprocess.Popen(
-        [sys.executable, "-m", PROGRAM], env={**os.environ, **cancer.environment("")}, stdout=subprocess.PIPE, text=True
-    )
-    assert process.stdout is not None
-    for line in process.stdout:
-        if line.startswith("[20]"):
-            process.send_signal(signal.SIGTERM)
-            break
-    process.stdout.read()
-    assert process.wait() == 0
-    run = Run(cancer.base, 0, "")
+    run = cancer.run_until("[20]", {**BINARY, "num_round": "1000000", "save_model_on_termination": "true"})
+    assert run.code == 0
     assert model_of(run).num_boosted_rounds() > 20
     assert [path.name for path in (cancer.base / "model").iterdir()] == ["xgboost-model"]
 
@@ -366,9 +375,15 @@ def test_csv_in_a_libsvm_channel_is_located(job: Job) -> None:
     assert "text/csv" in run.failure
 
 
-@pytest.mark.parametrize("content_type", ["application/x-recordio-protobuf", "application/x-parquet"])
-def test_formats_that_cannot_be_read_say_so(job: Job, content_type: str) -> None:
+@pytest.mark.parametrize(
+    ("content_type", "said"),
+    [
+        ("application/x-recordio-protobuf", "train/a.csv, record 1"),
+        ("application/x-parquet", "channel train"),
+    ],
+)
+def test_files_of_another_format_are_named(job: Job, content_type: str, said: str) -> None:
     run = job.channel("train", content_type, a_csv=TRAIN).run(BINARY)
     assert run.code == 1
-    assert "channel train" in run.failure
+    assert said in run.failure
     assert "Traceback" not in run.log

@@ -11,5 +11,6 @@ from flytekit_sagemaker.types import AlgorithmName
 PROGRAMS: Mapping[AlgorithmName, str] = {
     AlgorithmName.XGBOOST: f"{__name__}.xgboost",
     AlgorithmName.KMEANS: f"{__name__}.kmeans",
+    AlgorithmName.LINEAR_LEARNER: f"{__name__}.linear_learner",
 }
 """Module path of the local training program of each algorithm that has one."""

@@ -14,9 +14,13 @@ import scipy.sparse
 
 from flytekit_sagemaker.algorithms.content import EVERYTHING, csv_problems, data_files, delimiter_of, hidden_files
 from flytekit_sagemaker.local.programs.container import TrainingError, log
+from flytekit_sagemaker.recordio import joined, read_files
 
 Matrix = Any
 """Features, one row per example: a dense float32 array, or a sparse matrix where the format is sparse."""
+
+Files = tuple[tuple[Path, int], ...]
+"""Every file with its number of rows, in the order of the rows."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +37,7 @@ class Table:
 
     features: Matrix
     label: np.ndarray[Any, Any]
-    files: tuple[tuple[Path, int], ...]
+    files: Files
     weight: np.ndarray[Any, Any] | None = None
     groups: np.ndarray[Any, Any] | None = None
 
@@ -82,14 +86,26 @@ def read(root: Path, content_type: str, channel: str, *, weights: bool = False) 
         return _read_libsvm(files, channel)
     if flavour == "parquet":
         return _read_parquet(files, channel)
-    raise TrainingError(
-        f"The local container does not read {content_type} (channel {channel}). Use text/csv, text/libsvm or parquet."
-    )
+    features, label, counts = read_records(root, channel)
+    if label is None:
+        raise TrainingError(f"Every record must have a label: {counts[0][0]} has none (channel {channel}).")
+    return Table(features, label, counts)
 
 
-def read_csv(
-    root: Path, channel: str, *, label_first: bool
-) -> tuple[np.ndarray[Any, Any], tuple[tuple[Path, int], ...]]:
+def read_records(root: Path, channel: str) -> tuple[Matrix, np.ndarray[Any, Any] | None, Files]:
+    """Features, labels or None, and every file with its number of rows, of a record-protobuf channel.
+
+    Raises:
+        TrainingError: there is no data.
+        InvalidInput: a file is damaged, or the records do not fit together; names file and record.
+    """
+    parts = read_files(*find(root, channel))
+    files = tuple((file, features.shape[0]) for file, (features, _) in parts)
+    features, labels = joined(examples for _, examples in parts)
+    return features.astype(np.float32), None if labels is None else labels.astype(np.float32), files
+
+
+def read_csv(root: Path, channel: str, *, label_first: bool) -> tuple[np.ndarray[Any, Any], Files]:
     """All rows of a CSV channel, with every file and its number of rows; an empty field is NaN.
 
     Raises:
