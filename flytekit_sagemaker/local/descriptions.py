@@ -55,6 +55,7 @@ def new_training_job(
             **_metrics_of_image(metric_definitions),
             **request["AlgorithmSpecification"],
         },
+        "ResourceConfig": {**request["ResourceConfig"], **_selected(request["ResourceConfig"])},
         "StoppingCondition": {"MaxRuntimeInSeconds": _A_DAY, **request.get("StoppingCondition", {})},
         "TrainingJobArn": arn(Kind.TRAINING, name, region),
         "ModelArtifacts": {"S3ModelArtifacts": model_uri(request)},
@@ -128,9 +129,23 @@ def resources(definition: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def instance_count(resource_config: Mapping[str, Any]) -> int:
-    """How many instances a ``ResourceConfig`` has, those of all its groups together."""
+    """How many instances a ``ResourceConfig`` has: those of its first preference, or of all its groups together."""
+    wanted = {**resource_config, **_first_preference(resource_config)}
     groups = resource_config.get("InstanceGroups", ())
-    return int(resource_config.get("InstanceCount", 0)) or sum(each["InstanceCount"] for each in groups)
+    return int(wanted.get("InstanceCount", 0)) or sum(each["InstanceCount"] for each in groups)
+
+
+def _first_preference(resource_config: Mapping[str, Any]) -> Mapping[str, Any]:
+    return next(iter(resource_config.get("InstancePreferences", ())), {})
+
+
+def _selected(resource_config: Mapping[str, Any]) -> dict[str, Any]:
+    """Which of the preferred instances a training job gets: the first, which are to be had here as well as others."""
+    preferred = _first_preference(resource_config)
+    if not preferred:
+        return {}
+    count = instance_count(resource_config)
+    return {"SelectedInstanceType": preferred["InstanceType"], "SelectedInstanceCount": count}
 
 
 def new_trial(tuning_job: Job, number: int, place: int, tuned: Mapping[str, str], now: float) -> Job:

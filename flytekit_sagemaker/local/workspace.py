@@ -90,7 +90,8 @@ class Workspace:
 
     def resource_config(self, job: Mapping[str, Any]) -> dict[str, Any]:
         """Content of resourceconfig.json."""
-        instance_type = job["ResourceConfig"].get("InstanceType", "local")
+        resources = job["ResourceConfig"]
+        instance_type = resources.get("InstanceType") or resources.get("SelectedInstanceType", "local")
         group = "homogeneousCluster"
         return {
             "current_host": self.host,

@@ -15,143 +15,31 @@ Tests wait for as long as it takes: give them a limit with pytest-timeout.
 
 from __future__ import annotations
 
-import enum
-import functools
-import time
-import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-__all__ = ["Backend", "Capability", "SageMakerConformance", "training_request", "tuning_request"]
+from flytekit_sagemaker.testing.backend import (
+    ENDED,
+    Backend,
+    Capability,
+    fresh,
+    training_request,
+    tuning_request,
+    with_definitions,
+)
 
-_ENDED = ("Completed", "Failed", "Stopped")
-
-
-class Capability(enum.Enum):
-    """What a backend may lack."""
-
-    PROGRESS = "jobs take time and go through their phases"
-    UNIQUE_TRAINING_JOB_NAMES = "a second training job with the same name is refused"
-    NOT_FOUND = "the errors for training jobs that do not exist are those of AWS"
-    STOP = "jobs can be stopped"
-    FILTERS = "lists filter before they cut pages"
-    SORT = "lists are sorted as asked"
-    TRIALS = "tuning jobs launch trials"
-    VALIDATION = "what botocore lets pass is checked"
-
-
-def training_request(name: str, **members: Any) -> dict[str, Any]:
-    """A small complete ``CreateTrainingJob`` request; members given take the place of its own."""
-    return {
-        "TrainingJobName": name,
-        "RoleArn": "arn:aws:iam::123456789012:role/SageMaker",
-        "AlgorithmSpecification": {
-            "TrainingImage": "123456789012.dkr.ecr.us-east-1.amazonaws.com/train:1",
-            "TrainingInputMode": "File",
-            "MetricDefinitions": [{"Name": "loss", "Regex": "loss=([0-9.]+)"}],
-        },
-        "OutputDataConfig": {"S3OutputPath": "s3://bucket/output"},
-        "ResourceConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1},
-        "StoppingCondition": {"MaxRuntimeInSeconds": 3600},
-        **members,
-    }
-
-
-def tuning_request(
-    name: str, definition: Mapping[str, Any], *, metric: str = "loss", tunable: str = "eta", trials: int = 3
-) -> dict[str, Any]:
-    """A ``CreateHyperParameterTuningJob`` request: a random search for the least ``metric``, two trials at a time.
-
-    Args:
-        name: name of the tuning job.
-        definition: the ``CreateTrainingJob`` request that each trial is like.
-        metric: the objective metric.
-        tunable: the hyperparameter that is tuned, between 0.1 and 0.9.
-        trials: how many there are.
-    """
-    range_ = {"Name": tunable, "MinValue": "0.1", "MaxValue": "0.9"}
-    own = {key: value for key, value in definition.items() if key not in ("TrainingJobName", "HyperParameters", "Tags")}
-    return {
-        "HyperParameterTuningJobName": name,
-        "HyperParameterTuningJobConfig": {
-            "Strategy": "Random",
-            "HyperParameterTuningJobObjective": {"Type": "Minimize", "MetricName": metric},
-            "ResourceLimits": {"MaxNumberOfTrainingJobs": trials, "MaxParallelTrainingJobs": min(trials, 2)},
-            "ParameterRanges": {"ContinuousParameterRanges": [range_]},
-            "RandomSeed": 1,
-        },
-        "TrainingJobDefinition": {**own, "StaticHyperParameters": definition.get("HyperParameters", {})},
-    }
-
-
-@dataclass
-class Backend:
-    """A SageMaker under test.
-
-    Attributes:
-        client: boto3 client for it.
-        train: makes the request of a job with a given name that succeeds; :func:`training_request` by default.
-        train_long: makes the request of a job that is surely still running when it is told to stop.
-        tune: makes the request of a tuning job with a given name and three trials that succeed.
-        pass_time: called while a test waits: sleeps for a moment, or moves the backend's clock.
-        lacks: capabilities that the backend does not have, with the reason.
-    """
-
-    client: Any
-    train: Callable[[str], dict[str, Any]] = training_request
-    train_long: Callable[[str], dict[str, Any]] = training_request
-    tune: Callable[[str], dict[str, Any]] = lambda name: tuning_request(name, training_request(name))
-    pass_time: Callable[[], None] = lambda: time.sleep(0.02)
-    lacks: Mapping[Capability, str] = field(default_factory=dict)
-
-    def needs(self, *capabilities: Capability) -> None:
-        """Skip the test when the backend lacks one of the capabilities."""
-        for capability in capabilities:
-            if capability in self.lacks:
-                pytest.skip(self.lacks[capability])
-
-    def wait(self, name: str, *statuses: str) -> list[tuple[str, str]]:
-        """Wait until a training job is in one of the statuses; the status and secondary status at each look."""
-        seen = []
-        while True:
-            described = self.client.describe_training_job(TrainingJobName=name)
-            seen.append((described["TrainingJobStatus"], described["SecondaryStatus"]))
-            if seen[-1][0] in (statuses or _ENDED):
-                return seen
-            self.pass_time()
-
-    def wait_for_tuning_job(self, name: str, *statuses: str) -> dict[str, Any]:
-        """Wait until a tuning job is in one of the statuses; its description then."""
-        while True:
-            described: dict[str, Any] = self.client.describe_hyper_parameter_tuning_job(
-                HyperParameterTuningJobName=name
-            )
-            if described["HyperParameterTuningJobStatus"] in (statuses or _ENDED):
-                return described
-            self.pass_time()
-
-    @functools.cached_property
-    def family(self) -> list[str]:
-        """Names of three jobs with a common prefix that have succeeded, in the order of their creation."""
-        prefix = _fresh("family")
-        names = [f"{prefix}-{number}" for number in (2, 1, 3)]
-        for name in names:
-            tags = [{"Key": "owner", "Value": name}, {"Key": "empty", "Value": ""}]
-            self.client.create_training_job(**self.train(name), Tags=tags)
-            self.pass_time()
-        for name in names:
-            assert self.wait(name)[-1][0] == "Completed"
-        return names
-
-    def names(self, **filters: Any) -> list[str]:
-        """The names of all training jobs that a list has, page by page."""
-        pages = self.client.get_paginator("list_training_jobs").paginate(**filters)
-        return [summary["TrainingJobName"] for page in pages for summary in page["TrainingJobSummaries"]]
+__all__ = [
+    "Backend",
+    "Capability",
+    "SageMakerConformance",
+    "training_request",
+    "tuning_request",
+    "with_definitions",
+]
 
 
 @contextmanager
@@ -166,16 +54,12 @@ def _refused(code: str, *parts: str) -> Iterator[None]:
     assert all(part in error["Message"] for part in parts), error["Message"]
 
 
-def _fresh(prefix: str) -> str:
-    return f"{prefix}-{uuid.uuid4().hex[:8]}"
-
-
 class SageMakerConformance:
     """The suite; see the module."""
 
     def test_a_job_goes_through_its_phases(self, conformance: Backend) -> None:
         conformance.needs(Capability.PROGRESS)
-        name = _fresh("Phases")
+        name = fresh("Phases")
         conformance.client.create_training_job(**conformance.train(name))
         first = conformance.client.describe_training_job(TrainingJobName=name)
         assert first["TrainingJobStatus"] == "InProgress"
@@ -243,7 +127,7 @@ class SageMakerConformance:
 
     def test_a_running_job_is_stopped(self, conformance: Backend) -> None:
         conformance.needs(Capability.STOP)
-        name = _fresh("stopped")
+        name = fresh("stopped")
         conformance.client.create_training_job(**conformance.train_long(name))
         while conformance.wait(name, "InProgress")[-1][1] != "Training":
             conformance.pass_time()
@@ -301,7 +185,7 @@ class SageMakerConformance:
 
     def test_a_request_that_breaks_rules_makes_no_job(self, conformance: Backend) -> None:
         conformance.needs(Capability.VALIDATION)
-        name = _fresh("broken")
+        name = fresh("broken")
         request = conformance.train(name)
         request["AlgorithmSpecification"] = {**request["AlgorithmSpecification"], "TrainingInputMode": "Bogus"}
         with _refused("ValidationException", "trainingInputMode", "Bogus"):
@@ -312,7 +196,7 @@ class SageMakerConformance:
 
     def test_a_tuning_job_from_its_trials_to_its_best(self, conformance: Backend) -> None:
         conformance.needs(Capability.TRIALS)
-        name = _fresh("tuning")
+        name = fresh("tuning")
         request = conformance.tune(name)
         arn = conformance.client.create_hyper_parameter_tuning_job(**request)["HyperParameterTuningJobArn"]
         first = conformance.client.describe_hyper_parameter_tuning_job(HyperParameterTuningJobName=name)
@@ -335,7 +219,7 @@ class SageMakerConformance:
 
     def test_trials_wait_for_their_turn(self, conformance: Backend) -> None:
         conformance.needs(Capability.TRIALS, Capability.PROGRESS)
-        name = _fresh("turns")
+        name = fresh("turns")
         conformance.client.create_hyper_parameter_tuning_job(**conformance.tune(name))
         most = 0
         while (
@@ -343,26 +227,97 @@ class SageMakerConformance:
             or conformance.client.describe_hyper_parameter_tuning_job(HyperParameterTuningJobName=name)[
                 "HyperParameterTuningJobStatus"
             ]
-            not in _ENDED
+            not in ENDED
         ):
             running = [trial for trial in self._trials(conformance, name) if trial["TrainingJobStatus"] == "InProgress"]
             most = max(most, len(running))
             conformance.pass_time()
         assert most == 2
 
+    def test_a_tuning_job_with_several_definitions(self, conformance: Backend) -> None:
+        conformance.needs(Capability.TRIALS, Capability.DEFINITIONS)
+        name = fresh("several")
+        request = with_definitions(conformance.tune(name), "one", "other")
+        conformance.client.create_hyper_parameter_tuning_job(**request)
+        described = conformance.wait_for_tuning_job(name)
+        assert described["HyperParameterTuningJobStatus"] == "Completed"
+        assert "TrainingJobDefinition" not in described
+        assert [each["DefinitionName"] for each in described["TrainingJobDefinitions"]] == ["one", "other"]
+        for asked, said in zip(request["TrainingJobDefinitions"], described["TrainingJobDefinitions"], strict=True):
+            for member in ("TuningObjective", "HyperParameterRanges", "ResourceConfig"):
+                assert said[member] == asked[member]
+        trials = self._trials(conformance, name, SortBy="CreationTime", SortOrder="Ascending")
+        assert {trial["TrainingJobDefinitionName"] for trial in trials} == {"one", "other"}
+        values = {
+            trial["FinalHyperParameterTuningJobObjectiveMetric"]["Value"]: trial["TrainingJobDefinitionName"]
+            for trial in trials
+        }
+        assert described["BestTrainingJob"]["TrainingJobDefinitionName"] == values[min(values)]
+
+    def test_a_tuning_job_ends_when_its_target_is_reached(self, conformance: Backend) -> None:
+        conformance.needs(Capability.TRIALS, Capability.COMPLETION_CRITERIA)
+        name = fresh("target")
+        request = conformance.tune(name)
+        config = request["HyperParameterTuningJobConfig"]
+        config["TuningJobCompletionCriteria"] = {"TargetObjectiveMetricValue": 1e9}
+        config["ResourceLimits"]["MaxParallelTrainingJobs"] = 1
+        conformance.client.create_hyper_parameter_tuning_job(**request)
+        described = conformance.wait_for_tuning_job(name)
+        assert described["HyperParameterTuningJobStatus"] == "Completed"
+        assert described["HyperParameterTuningJobConfig"]["TuningJobCompletionCriteria"] == {
+            "TargetObjectiveMetricValue": 1e9
+        }
+        assert len(self._trials(conformance, name)) == 1
+
+    def test_what_is_asked_of_a_tuning_job_is_described(self, conformance: Backend) -> None:
+        name = fresh("described")
+        request = conformance.tune(name)
+        config = request["HyperParameterTuningJobConfig"]
+        config["TuningJobCompletionCriteria"] = {
+            "TargetObjectiveMetricValue": 0.5,
+            "BestObjectiveNotImproving": {"MaxNumberOfTrainingJobsNotImproving": 3},
+            "ConvergenceDetected": {"CompleteOnConvergence": "Enabled"},
+        }
+        config["ResourceLimits"]["MaxRuntimeInSeconds"] = 7200
+        request["TrainingJobDefinition"].update(
+            OutputDataConfig={**request["TrainingJobDefinition"]["OutputDataConfig"], "KmsKeyId": "output-key"},
+            ResourceConfig={**request["TrainingJobDefinition"]["ResourceConfig"], "VolumeKmsKeyId": "volume-key"},
+            StoppingCondition={"MaxRuntimeInSeconds": 600, "MaxWaitTimeInSeconds": 900},
+            VpcConfig={"SecurityGroupIds": ["sg-1"], "Subnets": ["subnet-1", "subnet-2"]},
+            CheckpointConfig={"S3Uri": "s3://bucket/checkpoints", "LocalPath": "/opt/ml/checkpoints"},
+            RetryStrategy={"MaximumRetryAttempts": 2},
+            Environment={"LEVEL": "debug"},
+            EnableNetworkIsolation=True,
+            EnableInterContainerTrafficEncryption=True,
+            EnableManagedSpotTraining=True,
+        )
+        tags = [{"Key": "cost-center", "Value": "42"}]
+        create = conformance.client.create_hyper_parameter_tuning_job
+        arn = create(**request, Tags=tags)["HyperParameterTuningJobArn"]
+        described = conformance.client.describe_hyper_parameter_tuning_job(HyperParameterTuningJobName=name)
+        if Capability.STOP not in conformance.lacks:
+            conformance.client.stop_hyper_parameter_tuning_job(HyperParameterTuningJobName=name)
+        assert described["HyperParameterTuningJobConfig"].items() >= config.items()
+        said, asked = described["TrainingJobDefinition"], request["TrainingJobDefinition"]
+        for member in asked.keys() - {"AlgorithmSpecification", "StaticHyperParameters"}:
+            assert said[member] == asked[member]
+        for member in ("AlgorithmSpecification", "StaticHyperParameters"):
+            assert said[member].items() >= asked[member].items()
+        assert conformance.client.list_tags(ResourceArn=arn)["Tags"] == tags
+
     def test_a_tuning_job_is_stopped_with_its_trials(self, conformance: Backend) -> None:
         conformance.needs(Capability.TRIALS, Capability.STOP)
-        name = _fresh("halted")
+        name = fresh("halted")
         conformance.client.create_hyper_parameter_tuning_job(**conformance.tune(name))
         conformance.client.stop_hyper_parameter_tuning_job(HyperParameterTuningJobName=name)
         stopped = conformance.wait_for_tuning_job(name)
         assert stopped["HyperParameterTuningJobStatus"] == "Stopped"
-        assert all(trial["TrainingJobStatus"] in _ENDED for trial in self._trials(conformance, name))
+        assert all(trial["TrainingJobStatus"] in ENDED for trial in self._trials(conformance, name))
         with _refused("ValidationException", "is in status Stopped"):
             conformance.client.stop_hyper_parameter_tuning_job(HyperParameterTuningJobName=name)
 
     def test_a_tuning_job_name_is_used_once(self, conformance: Backend) -> None:
-        name = _fresh("once")
+        name = fresh("once")
         conformance.client.create_hyper_parameter_tuning_job(**conformance.tune(name))
         with _refused("ResourceInUse", name, "already exists"):
             conformance.client.create_hyper_parameter_tuning_job(**conformance.tune(name))

@@ -172,12 +172,6 @@ class Account:
         name = request["HyperParameterTuningJobName"]
         if self.tuning.find(name):
             raise Refused("ResourceInUse", f"A hyperparameter tuning job with the name, {name}, already exists.")
-        if "TrainingJobDefinition" not in request or (
-            "HyperParameterTuningJobObjective" not in request["HyperParameterTuningJobConfig"]
-        ):
-            raise Refused(
-                "ValidationException", "TrainingJobDefinition and its HyperParameterTuningJobObjective are needed"
-            )
         job = TuningJob(
             _kept(request), arn(at.region, self._number, f"hyper-parameter-tuning-job/{name}"), at.now, at.now
         )
@@ -194,9 +188,13 @@ class Account:
         limit = min(job.limits.get("MaxNumberOfTrainingJobs", _MOST_TRIALS), _MOST_TRIALS)
         running = [trial for trial in job.trials if not trial.ended]
         job.reason = job.reason or _hopeless(job, limit)
-        if job.reason and running:
+        if (job.reason or (job.is_complete and not job.closing)) and running:
             self._wind_up(job, now)
-        while job.status == "InProgress" and not (job.reason or job.closing) and len(job.trials) < limit:
+        while (
+            job.status == "InProgress"
+            and not (job.reason or job.closing or job.is_complete)
+            and len(job.trials) < limit
+        ):
             if len(running) >= job.limits["MaxParallelTrainingJobs"]:
                 return
             running.append(self._launch(job, now))
@@ -206,14 +204,14 @@ class Account:
             self.tuning.move(job, "Stopped" if stopped else "Failed" if job.reason else "Completed")
 
     def _launch(self, job: TuningJob, now: float) -> TrainingJob:
-        request, tuned = job.next_trial(self._seed)
+        request, definition, tuned = job.next_trial(self._seed)
         life = self._lives(request)
-        metric = job.objective["MetricName"]
+        metric = definition.objective["MetricName"]
         if not life.final_metrics:
             value = random.Random(f"{self._seed}/{request['TrainingJobName']}").random()
             life = replace(life, final_metrics={metric: value})
         trial = self._new_training_job(request, life, now, job.arn.split(":")[3])
-        trial.tuning_job, trial.tuned = job, tuned
+        trial.tuning_job, trial.definition, trial.tuned = job, definition, tuned
         job.trials.append(trial)
         self._start(trial, _tag_list(self._tags[job.arn]))
         return trial

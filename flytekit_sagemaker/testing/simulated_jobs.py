@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import random
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -10,6 +11,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from flytekit_sagemaker.container.contract import OBJECTIVE_METRIC_HYPERPARAMETER
+from flytekit_sagemaker.local.definitions import Definition, definitions_of, members_of
 from flytekit_sagemaker.local.descriptions import resources, trial_name
 from flytekit_sagemaker.local.workspace import model_uri
 from flytekit_sagemaker.testing.lives import Life, Plan
@@ -54,6 +56,7 @@ class TrainingJob:
         plan: when it is in which status.
         status: its status, as of the last event.
         number: place in the order of creation.
+        definition: the training job definition that it is a trial of.
         tuned: the hyperparameters that its tuning job chose.
     """
 
@@ -65,6 +68,7 @@ class TrainingJob:
     status: str = "InProgress"
     number: int = -1
     tuning_job: TuningJob | None = None
+    definition: Definition | None = None
     tuned: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -96,7 +100,7 @@ class TrainingJob:
     @property
     def objective(self) -> float | None:
         """A trial's objective, once it has one."""
-        return self.final_metrics.get(self.tuning_job.objective["MetricName"]) if self.tuning_job else None
+        return self.final_metrics.get(self.definition.objective["MetricName"]) if self.definition else None
 
     @property
     def objective_status(self) -> str:
@@ -178,8 +182,10 @@ class TrainingJob:
             "ObjectiveStatus": self.objective_status,
             **{key: times[key] for key in ("TrainingStartTime", "TrainingEndTime", "FailureReason") if key in times},
         }
-        if self.tuning_job and self.objective is not None:
-            metric = {**self.tuning_job.objective, "Value": self.objective}
+        if self.definition and self.definition.name:
+            answer["TrainingJobDefinitionName"] = self.definition.name
+        if self.definition and self.objective is not None:
+            metric = {**self.definition.objective, "Value": self.objective}
             answer["FinalHyperParameterTuningJobObjectiveMetric"] = metric
         return answer
 
@@ -217,10 +223,10 @@ class TuningJob:
         config: Members = self.request["HyperParameterTuningJobConfig"]
         return config
 
-    @property
-    def objective(self) -> Members:
-        objective: Members = self.config["HyperParameterTuningJobObjective"]
-        return objective
+    @functools.cached_property
+    def definitions(self) -> list[Definition]:
+        """Its training job definitions, one or several."""
+        return definitions_of(self.request)
 
     @property
     def limits(self) -> Members:
@@ -232,29 +238,45 @@ class TuningJob:
 
     @property
     def best(self) -> TrainingJob | None:
-        """The trial with the best objective so far."""
-        sign = -1 if self.objective["Type"] == "Maximize" else 1
-        scored = [(sign * trial.objective, trial) for trial in self.trials if trial.objective is not None]
-        return min(scored, key=lambda pair: pair[0])[1] if scored else None
+        """The trial with the best objective so far; of objectives that cannot be compared, the first one counts."""
+        for definition in self.definitions:
+            scored = [
+                (definition.signed(trial.objective), trial)
+                for trial in self.trials
+                if trial.objective is not None
+                and trial.definition
+                and trial.definition.objective == definition.objective
+            ]
+            if scored:
+                return min(scored, key=lambda pair: pair[0])[1]
+        return None
 
-    def next_trial(self, seed: int) -> tuple[Members, dict[str, str]]:
-        """The request of the next trial and the hyperparameters chosen for it: a function of the seed alone."""
+    @property
+    def is_complete(self) -> bool:
+        """Whether a trial has reached the target of the completion criteria."""
+        target = self.config.get("TuningJobCompletionCriteria", {}).get("TargetObjectiveMetricValue")
+        return target is not None and any(
+            trial.definition.signed(trial.objective) <= trial.definition.signed(target)
+            for trial in self.trials
+            if trial.objective is not None and trial.definition
+        )
+
+    def next_trial(self, seed: int) -> tuple[Members, Definition, dict[str, str]]:
+        """The next trial's request, definition and chosen hyperparameters: a function of the seed alone."""
         number = len(self.trials) + 1
-        chosen = tuned(self.config.get("ParameterRanges", {}), random.Random(f"{seed}/{self.name}/{number}"))
-        definition = dict(self.request["TrainingJobDefinition"])
+        place = len(self.trials) % len(self.definitions)
+        definition, members = self.definitions[place], dict(members_of(self.request)[place])
+        chosen = tuned(definition.ranges, random.Random(f"{seed}/{self.name}/{number}"))
         hyperparameters = {
-            **definition.pop("StaticHyperParameters", {}),
+            **members.pop("StaticHyperParameters", {}),
             **chosen,
-            OBJECTIVE_METRIC_HYPERPARAMETER: self.objective["MetricName"],
+            OBJECTIVE_METRIC_HYPERPARAMETER: definition.objective["MetricName"],
         }
-        definition["ResourceConfig"] = resources(definition)
-        definition.pop("HyperParameterTuningResourceConfig", None)
-        definition.pop("DefinitionName", None)
-        return {
-            "TrainingJobName": trial_name(self.name, number),
-            "HyperParameters": hyperparameters,
-            **definition,
-        }, chosen
+        members["ResourceConfig"] = resources(members)
+        for name in ("DefinitionName", "TuningObjective", "HyperParameterRanges", "HyperParameterTuningResourceConfig"):
+            members.pop(name, None)
+        request = {"TrainingJobName": trial_name(self.name, number), "HyperParameters": hyperparameters, **members}
+        return request, definition, chosen
 
     def described(self, now: float) -> Members:
         """What DescribeHyperParameterTuningJob answers."""

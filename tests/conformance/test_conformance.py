@@ -35,6 +35,8 @@ MOTO_LACKS = {
     Capability.FILTERS: "moto cuts pages before it filters, and gives no token for what is left",
     Capability.SORT: "moto ignores SortBy",
     Capability.TRIALS: "moto's tuning jobs have no trials",
+    Capability.DEFINITIONS: "moto has one training job definition only",
+    Capability.COMPLETION_CRITERIA: "moto has no completion criteria",
     Capability.VALIDATION: "moto checks neither patterns nor enumerations",
 }
 
