@@ -1,4 +1,4 @@
-"""A sandbox for all tests of a module."""
+"""A sandbox for all tests that need no other: names of tasks and uploads have to be a test's own."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
     return {IMAGE: [sys.executable, "-uS", str(script)]}
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def sandbox(tmp_path_factory: pytest.TempPathFactory, images: dict[str, list[str]]) -> Iterator[Sandbox]:
     with Sandbox(tmp_path_factory.mktemp("sandbox"), images=images) as started:
         yield started

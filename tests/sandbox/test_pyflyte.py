@@ -17,6 +17,8 @@ from flytekit_sagemaker.sandbox import Sandbox
 from .process import gone, pyflyte
 from .support import DOMAIN, HOUR, PROJECT, Client, attempts, phase, remote_for
 
+pytestmark = pytest.mark.xdist_group("sandbox")
+
 HERE = Path(__file__).parent
 PLACE = ("-p", PROJECT, "-d", DOMAIN)
 WAIT = ("--wait", "--poll-interval", "1")

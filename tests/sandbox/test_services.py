@@ -29,6 +29,8 @@ from flytekit_sagemaker.sandbox import Sandbox
 
 from .support import DOMAIN, PROJECT, Client, attempts, phase, scripted
 
+pytestmark = pytest.mark.xdist_group("sandbox")
+
 
 @pytest.fixture(scope="module")
 def services(sandbox: Sandbox) -> Iterator[Any]:

@@ -16,6 +16,8 @@ from tests.local.support import eventually
 
 from .support import PROJECT, Client, attempts, phase, scripted, settings
 
+pytestmark = pytest.mark.xdist_group("sandbox")
+
 
 def test_a_task_runs_and_gives_its_outputs(client: Client, sandbox: Sandbox) -> None:
     execution = client.ended(client.train(scripted("m.plain"), print="hello", write="model/m=1"))

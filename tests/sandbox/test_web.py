@@ -17,6 +17,8 @@ from flytekit_sagemaker.sandbox import Sandbox
 
 from .support import DOMAIN, PROJECT, Client, scripted, settings
 
+pytestmark = pytest.mark.xdist_group("sandbox")
+
 CONTENT = b"label,feature\n" * 100_000
 MD5 = hashlib.md5(CONTENT).digest()
 
