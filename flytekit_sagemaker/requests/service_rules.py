@@ -101,9 +101,7 @@ def _job(job: Request, path: str) -> Iterator[Problem]:
 def _algorithm(specification: Request, path: str) -> Iterator[Problem]:
     image, name = specification.get("TrainingImage"), specification.get("AlgorithmName")
     if not image and not name:
-        remedy = (
-            "Set training_image to the URI of an image, or algorithm_resource to the name of a resource."
-        )
+        remedy = "Set training_image to the URI of an image, or algorithm_resource to the name of a resource."
         yield Problem(f"{path}.TrainingImage", None, "is required", remedy)
     elif image and name:
         yield Problem(f"{path}.AlgorithmName", name, "must not be given together with TrainingImage")

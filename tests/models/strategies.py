@@ -42,7 +42,7 @@ def _built(cls: type[Model], values: dict[str, Any]) -> Model | None:
     try:
         return cls(**values)
     except InvalidInput as error:
-        at_odds = {problem.field for problem in error.problems} & {
+        at_odds = {problem.field.partition(".")[0] for problem in error.problems} & {
             field.name for field in dataclasses.fields(cls) if field.default is not dataclasses.MISSING
         }
         kept = {name: value for name, value in values.items() if name not in at_odds}
@@ -58,14 +58,19 @@ def _field(cls: type[Model], field: Any) -> st.SearchStrategy[Any]:
     if kind is not None and kind.full_name == STRUCT:
         return _FREE_FORM
     if kind is not None and kind.GetOptions().map_entry:
-        most = min(limits["length"][1], 4)
+        most = min(limits["length"][1], _most_of(kind.fields_by_name["value"]))
         of_values = {name: limit for name, limit in limits.items() if name == "pattern"}
         value = _item(kind.fields_by_name["value"], of_values)
         return st.dictionaries(st.text(_TEXT, min_size=1), value, max_size=most)
     if member.is_repeated if hasattr(member, "is_repeated") else member.label == member.LABEL_REPEATED:
         fewest, most = limits["length"]
-        return st.lists(_item(member, limits), min_size=fewest, max_size=min(most, 5), unique_by=repr)
+        return st.lists(_item(member, limits), min_size=fewest, max_size=min(most, _most_of(member)), unique_by=repr)
     return _item(member, limits)
+
+
+def _most_of(member: Any) -> int:
+    """How many there are of something: few models, each of which takes its time."""
+    return 4 if member.message_type is None else 2
 
 
 def _item(member: Any, limits: Any) -> st.SearchStrategy[Any]:

@@ -68,7 +68,7 @@ ROUTES = [
 
 
 @pytest.mark.parametrize("cls", all_models(), ids=lambda cls: cls.__name__)
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 @given(data=st.data())
 def test_every_model_comes_back_unchanged(cls: type[Model], data: st.DataObject) -> None:
     model = data.draw(models(cls))

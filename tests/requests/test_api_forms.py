@@ -37,7 +37,7 @@ PUBLISHED = {
 }
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 @given(models(Channel))
 def test_a_channel_and_its_member_become_each_other(channel: Channel) -> None:
     member = channel_member(channel, "s3://bucket/data", KMEANS)
