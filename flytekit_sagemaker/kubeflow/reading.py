@@ -59,7 +59,8 @@ def parse(arguments: Sequence[str] | None) -> tuple[dict[str, str], dict[str, Pa
     given = vars(parsed)
     files = {output.name: Path(given[output.option]) for output in OUTPUTS if given[output.option]}
     texts = {argument.name: given[argument.name] for argument in ARGUMENTS if _is_given(given[argument.name])}
-    return texts, files, [_unknown(word) for word in unknown]
+    values_of_unknown = {index + 1 for index, word in enumerate(unknown) if word.startswith("--") and "=" not in word}
+    return texts, files, [_unknown(word) for index, word in enumerate(unknown) if index not in values_of_unknown]
 
 
 def values(texts: Mapping[str, str]) -> tuple[dict[str, Any], list[Problem]]:
@@ -77,7 +78,7 @@ def values(texts: Mapping[str, str]) -> tuple[dict[str, Any], list[Problem]]:
         except ValueError as error:
             problems.append(Problem(argument.name, text, *error.args))
             continue
-        if value is None and argument.required:
+        if value in (None, []) and argument.required:
             problems.append(Problem(argument.name, None, "is required", f"For example: {argument.example}"))
         else:
             read[argument.name] = argument.default if value is None else value

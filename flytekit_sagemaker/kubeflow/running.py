@@ -193,11 +193,14 @@ class TuningRun:
         """The URI of the image, also of an algorithm resource; the resource's name where that may not be known."""
         if "TrainingImage" in specification:
             return str(specification["TrainingImage"])
-        resource = str(specification["AlgorithmName"])
-        with suppress(aws.RefusedByUserFault, aws.RefusedByService):
-            call = partial(aws.call, self._endpoint, "describe_algorithm", AlgorithmName=resource)
-            return str(self._patiently(call)["TrainingSpecification"]["TrainingImage"])
-        return resource
+        return self._patiently(partial(self._image_of, str(specification["AlgorithmName"])))
+
+    def _image_of(self, resource: str) -> str:
+        try:
+            found = aws.call(self._endpoint, "describe_algorithm", AlgorithmName=resource)
+        except (aws.RefusedByUserFault, aws.RefusedByService):
+            return resource
+        return str(found["TrainingSpecification"]["TrainingImage"])
 
     def _patiently(self, ask: Callable[[], T]) -> T:
         """The answer to a question about the job, however long it takes: no answer says nothing about the job."""

@@ -64,7 +64,7 @@ _WORDS = {
     for argument in ARGUMENTS
     for word in (argument.sets.rpartition(".")[2], argument.member.rpartition(".")[2])
     if "_" in word or re.fullmatch(r"([A-Z][a-z]+){2,}.*", word)
-}
+} | dict.fromkeys(("hyperband_min_resource", "hyperband_max_resource"), "overrides")
 
 
 @dataclass(frozen=True)
@@ -120,6 +120,7 @@ class _Description:
         self._values = {**{name: _stand_in(name) for name in self._broken}, **values}
 
     def job(self) -> TuningJob:
+        self._check_vpc()
         config = self._model(TrainingJobConfig, **self._checkpoints())
         endpoint = self._endpoint(config)
         schemes = LOCAL_URI_SCHEMES if endpoint.is_on_this_machine else AWS_URI_SCHEMES
@@ -131,7 +132,7 @@ class _Description:
             if not self._is_about_a_stand_in(problem.field):
                 self._problems.append(problem)
         if self._problems:
-            raise InvalidInput("the tuning job", list(dict.fromkeys(self._problems)))
+            raise InvalidInput("the tuning job", self._problems)
         return TuningJob(endpoint, built.parameters, (*self._warnings, *built.warnings, *findings.warnings))
 
     def _request(self, config: TrainingJobConfig, deployment: Deployment) -> BuiltRequest:
@@ -142,7 +143,7 @@ class _Description:
             tuning_objective=self._model(HyperparameterTuningObjective),
             warm_start_config=self._warm_start(),
         )
-        if not self._values["spot_instance"]:
+        if not self._values["spot_instance"] or "max_run_time" in self._broken:
             self._values["max_wait_time"] = None
         built = tuning_request(
             self._model(HyperparameterTuningJob, training_job=training_job),
@@ -241,7 +242,22 @@ class _Description:
         elif parents and not kind:
             accepted = " or ".join(BY_NAME["warm_start_type"].choices)
             self._refuse("warm_start_type", None, "is required with parent_hpo_jobs", f"Set it to {accepted}.")
-        return self._model(WarmStartConfig) if kind and parents else None
+        if not kind or not parents:
+            return None
+        try:
+            return WarmStartConfig(kind, _given("parent_hpo_jobs", parents))
+        except InvalidInput as error:
+            self._note(problem.under("WarmStartConfig") for problem in error.problems)
+            return None
+
+    def _check_vpc(self) -> None:
+        halves = ("vpc_security_group_ids", "vpc_subnets")
+        missing = [name for name in halves if not self._values[name] and name not in self._broken]
+        if len(missing) == 1:
+            (given,) = {*halves} - {*missing}
+            self._refuse(missing[0], None, f"is required with {given}")
+        if self._broken.intersection(halves):
+            self._values.update(dict.fromkeys(halves))
 
     def _checkpoints(self) -> dict[str, str]:
         found = {}
@@ -251,7 +267,9 @@ class _Description:
             else:
                 hint = did_you_mean(member, _CHECKPOINT_MEMBERS) or f"It has {' and '.join(_CHECKPOINT_MEMBERS)}."
                 self._refuse(f"checkpoint_config.{member}", value, "is not a member of CheckpointConfig", hint)
-        return found
+        if found and "checkpoint_s3_uri" not in found:
+            self._refuse("checkpoint_config.S3Uri", None, "is required")
+        return {} if "checkpoint_config" in self._broken else found
 
     def _texts(self, name: str) -> dict[str, str]:
         """A dictionary whose values are to be texts; numbers and booleans become theirs."""
@@ -309,7 +327,9 @@ class _Description:
         while holder:
             if holder in _PATHS:
                 return _PATHS[holder] + path[len(holder) :]
-            holder = holder[: max(holder.rfind("."), holder.rfind("["), 0)]
+            holder = (
+                holder[: max(holder.rfind(joint) for joint in (".", "[", " "))] if re.search(r"[.\[ ]", holder) else ""
+            )
         if not path.startswith(_RANGES_MEMBER):
             return f"overrides.{path}" if path else ""
         name = path[len(_RANGES_MEMBER) + 1 :]

@@ -1,0 +1,283 @@
+"""What the component takes, and what it says about what it does not take: all of it in one message."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from flytekit_sagemaker.kubeflow import algorithm_names
+from flytekit_sagemaker.kubeflow.hyperparameter_tuning import main
+from flytekit_sagemaker.kubeflow.reading import parse, values
+from flytekit_sagemaker.recordio import write_records
+from flytekit_sagemaker.types import AlgorithmName
+from tests.local.support import boto3_client
+
+from .support import ROLE, Step, channel, command_line
+
+AT_AWS: dict[str, Any] = {
+    "region": "us-east-1",
+    "role": ROLE,
+    "algorithm_name": "K-Means",
+    "metric_name": "test:msd",
+    "metric_type": "Minimize",
+    "static_parameters": {"k": "3", "feature_dim": "2"},
+    "integer_parameters": [{"Name": "mini_batch_size", "MinValue": "100", "MaxValue": "200"}],
+    "channels": [channel("train", "s3://bucket/train"), channel("test", "s3://bucket/test")],
+    "output_location": "s3://bucket/output",
+    "max_num_jobs": 4,
+    "max_parallel_jobs": 2,
+}
+
+
+def test_the_published_arguments_of_the_k_means_sample_are_taken_as_they_are(
+    sagemaker: Any, tmp_path: Path, run: Callable[..., Step]
+) -> None:
+    pixels = np.random.default_rng(0).integers(0, 255, (40, 784))
+    for name in ("train", "test"):
+        (tmp_path / name).mkdir()
+        write_records(tmp_path / name / "digits.pbr", pixels)
+    sample: dict[str, Any] = {
+        "region": "us-east-1",
+        "job_name": "HPO-kmeans-sample",
+        "image": "",
+        "algorithm_name": "K-Means",
+        "training_input_mode": "File",
+        "metric_definitions": "{}",
+        "strategy": "Bayesian",
+        "metric_name": "test:msd",
+        "metric_type": "Minimize",
+        "early_stopping_type": "Off",
+        "static_parameters": '{"k": "10", "feature_dim": "784"}',
+        "integer_parameters": '[{"Name": "mini_batch_size", "MinValue": "500", "MaxValue": "600"}, '
+        '{"Name": "extra_center_factor", "MinValue": "10", "MaxValue": "20"}]',
+        "continuous_parameters": "[]",
+        "categorical_parameters": '[{"Name": "init_method", "Values": ["kmeans++", "random"]}]',
+        "channels": [channel(name, tmp_path / name) for name in ("train", "test")],
+        "output_location": (tmp_path / "out").as_uri(),
+        "output_encryption_key": "",
+        "instance_type": "ml.m5.2xlarge",
+        "instance_count": "1",
+        "volume_size": "50",
+        "max_num_jobs": "1",
+        "max_parallel_jobs": "1",
+        "resource_encryption_key": "",
+        "max_run_time": "3600",
+        "vpc_security_group_ids": "",
+        "vpc_subnets": "",
+        "endpoint_url": sagemaker.url,
+        "network_isolation": "True",
+        "traffic_encryption": "False",
+        "warm_start_type": "",
+        "parent_hpo_jobs": "",
+        "spot_instance": "False",
+        "max_wait_time": "3600",
+        "checkpoint_config": "{}",
+        "tags": "{}",
+        "role": ROLE,
+    }
+    step = run(sample)
+    assert (step.code, step.errors) == (0, "")
+    best = json.loads(step.outputs["best_hyperparameters"])
+    assert best.keys() == {"k", "feature_dim", "mini_batch_size", "extra_center_factor", "init_method"}
+    assert step.outputs["hpo_job_name"] == "HPO-kmeans-sample"
+    assert f"best training job {step.outputs['best_job_name']}" in step.log
+
+    again = run(sample)
+    assert again.code == 1
+    assert "a tuning job named 'HPO-kmeans-sample' exists" in again.errors
+    assert "Give a job_name that is new" in again.errors
+
+
+def problems(capfd: pytest.CaptureFixture[str], *words: str, **others: Any) -> str:
+    assert main([*command_line({**AT_AWS, **others}), *words]) == 1
+    output, errors = capfd.readouterr()
+    assert output == ""
+    assert "Traceback" not in errors
+    return errors
+
+
+def test_everything_that_cannot_be_read_is_told_at_once(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    told = problems(
+        capfd,
+        *("--chanels", "1", "--hpo_job_name_output_path", str(tmp_path / "file" / "data")),
+        job_name="not a name",
+        training_input_mode="Pip",
+        metric_definitions="{loss: [",
+        strategy="Bayesain",
+        metric_type="",
+        static_parameters='{"k": "3",\n "feature_dim" 2}',
+        integer_parameters="hello",
+        continuous_parameters='["eta"]',
+        channels="[]",
+        output_location="bucket",
+        instance_type="m5",
+        instance_count="0",
+        volume_size="1.5",
+        max_num_jobs="501",
+        max_parallel_jobs="11",
+        max_run_time="432001",
+        network_isolation="perhaps",
+        checkpoint_config='{"S3URI": "s3://bucket/checkpoints"}',
+        tags="[]",
+        overrides='{"Tags": []}',
+    )
+    for expected in (
+        "chanels is not an argument of this component. Did you mean 'channels'?",
+        "hpo_job_name_output_path",
+        "job_name = 'not a name': must consist of letters, digits and inner hyphens",
+        "training_input_mode = 'Pip': must be one of File, Pipe, FastFile. Did you mean 'Pipe'?",
+        "metric_definitions = '{loss: [': is neither JSON nor YAML at line 1, column 9",
+        "strategy = 'Bayesain': must be one of Bayesian, Random, Hyperband, Grid",
+        "metric_type is required",
+        "is neither JSON nor YAML at line 2, column 16",
+        "integer_parameters = 'hello': must be a list of dictionaries",
+        "continuous_parameters = '[\"eta\"]': must be a list of dictionaries; entry 1 is 'eta'",
+        "channels is required",
+        "output_location = 'bucket': must look like 's3://bucket/prefix'",
+        "instance_type = 'm5': must look like",
+        "instance_count = '0': must be at least 1",
+        "volume_size = '1.5': must be a whole number",
+        "max_num_jobs = '501': must be at most 500",
+        "max_parallel_jobs = '11': must be at most 10",
+        "max_run_time = '432001': must be at most 432000",
+        "network_isolation = 'perhaps': must be True or False",
+        "checkpoint_config.S3URI",
+        "tags = '[]': must be a dictionary",
+        "overrides.Tags = []: cannot be overridden. Use the argument tags.",
+    ):
+        assert expected in told
+    assert "22 problems" in told
+
+
+WRONG: dict[str, tuple[dict[str, Any], list[str]]] = {
+    "an image and an algorithm": ({"image": "image:1"}, ["algorithm_name = 'K-Means': must not be given together"]),
+    "neither": ({"algorithm_name": ""}, ["algorithm_name is required where no image is given"]),
+    "half a VPC": ({"vpc_security_group_ids": "sg-1"}, ["vpc_subnets is required with vpc_security_group_ids"]),
+    "the other half": ({"vpc_subnets": "subnet-1"}, ["vpc_security_group_ids is required with vpc_subnets"]),
+    "no parents": ({"warm_start_type": "TransferLearning"}, ["parent_hpo_jobs is required with warm_start_type"]),
+    "no warm start": ({"parent_hpo_jobs": "a"}, ["warm_start_type is required with parent_hpo_jobs"]),
+    "six parents": (
+        {"warm_start_type": "TransferLearning", "parent_hpo_jobs": '["a", "b", "c", "d", "e", "f"]'},
+        ["parent_hpo_jobs = ('a', 'b', 'c', 'd', 'e', 'f'): must have 1 to 5 entries, has 6"],
+    ),
+    "a wait shorter than the run": (
+        {"spot_instance": "True", "max_run_time": 7200, "max_wait_time": 3600},
+        ["max_wait_time = 3600: must be at least max_run_time (7200)"],
+    ),
+    "more at a time than in all": (
+        {"max_num_jobs": 2, "max_parallel_jobs": 3},
+        ["max_parallel_jobs = 3: must not exceed max_num_jobs (2)"],
+    ),
+    "early stopping of Hyperband": (
+        {"strategy": "Hyperband", "early_stopping_type": "Auto"},
+        ["early_stopping_type", "overrides.HyperParameterTuningJobConfig.StrategyConfig.HyperbandStrategyConfig"],
+    ),
+    "what the algorithm does not know": (
+        {"static_parameters": {"k": 3, "feature_dim": 2, "kk": 1}, "metric_name": "test:mse"},
+        ["static_parameters.kk = '1'", "metric_name = 'test:mse'", "Did you mean 'test:msd'?"],
+    ),
+    "nothing to search": (
+        {"integer_parameters": ""},
+        ["integer_parameters, continuous_parameters or categorical_parameters must have at least one range"],
+    ),
+    "ranges": (
+        {
+            "integer_parameters": [{"Name": "mini_batch_size", "MinValue": "many", "MaxValue": 3, "Scaling": 1}],
+            "categorical_parameters": [{"Name": "init_method", "Value": "random"}],
+        },
+        [
+            "integer_parameters[0].MinValue = 'many'",
+            "integer_parameters[0].Scaling",
+            "categorical_parameters[0].Values is required",
+            "categorical_parameters[0].Value = 'random'",
+        ],
+    ),
+    "channels": (
+        {"channels": [channel("train", "file:///here"), {"ChannelNam": "test"}, channel("train", "s3://b/c")]},
+        [
+            "channels[1].ChannelNam = 'test'",
+            "channels[1].ChannelName",
+            "channels[1].DataSource",
+            "channels[2] = 'train'",
+        ],
+    ),
+    "data of this machine": (
+        {"channels": [channel("train", "s3://bucket/train"), channel("test", "file:///here")]},
+        ["channels[1].DataSource.S3DataSource.S3Uri = 'file:///here': cannot be read by AWS"],
+    ),
+    "overrides": (
+        {"overrides": "HyperParameterTuningJobConfig: {Strateg: Random}"},
+        ["overrides.HyperParameterTuningJobConfig.Strateg = 'Random'", "Did you mean 'Strategy'?"],
+    ),
+    "metrics": (
+        {"algorithm_name": "", "image": "image:1", "metric_definitions": {"loss": "(", "error": "["}},
+        ["metric_definitions.loss", "metric_definitions.error"],
+    ),
+    "an endpoint": ({"endpoint_url": "local"}, ["endpoint_url = 'local': must be the URL of a SageMaker endpoint"]),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_what_does_not_go_together(case: str, capfd: pytest.CaptureFixture[str]) -> None:
+    given, expected = WRONG[case]
+    told = problems(capfd, **given)
+    assert [each for each in expected if each not in told] == [], told
+    assert len(told.splitlines()) <= len(expected) + 1, told
+
+
+def test_a_parent_is_looked_at_before_the_job_is_created(sagemaker: Any, run: Callable[..., Step]) -> None:
+    kind = "IdenticalDataAndAlgorithm"
+    step = run({**AT_AWS, "endpoint_url": sagemaker.url, "warm_start_type": kind, "parent_hpo_jobs": "nobody"})
+    assert step.code == 1
+    assert "parent_hpo_jobs[0] = 'nobody': does not exist" in step.errors
+    assert step.outputs == {}
+    jobs = boto3_client(sagemaker.url).list_hyper_parameter_tuning_jobs(NameContains="HPOJob")
+    assert jobs["HyperParameterTuningJobSummaries"] == []
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ([], None),
+        (["--image"], None),
+        (["--image", " "], None),
+        (["--image", "{{$.inputs.parameters['image']}}"], None),
+        (["--network_isolation", "False"], False),
+        (["--network_isolation=true"], True),
+        (["--static_parameters", "k: 3\nratio: 0.5\nborn: 2020-02-30"], {"k": 3, "ratio": 0.5, "born": "2020-02-30"}),
+        (["--static_parameters", "{'k': '3'}"], {"k": "3"}),
+        (["--static_parameters", "null"], {}),
+        (["--channels", "- {ChannelName: train}"], [{"ChannelName": "train"}]),
+        (["--volume_size", "1.0"], 1),
+        (["--volume_size", ""], 30),
+        (["--strategy", "grid"], "Grid"),
+    ],
+)
+def test_texts_stand_for_values(words: list[str], expected: Any) -> None:
+    texts, _, wrong = parse(words)
+    assert not wrong
+    name = words[0][2:].partition("=")[0] if words else "image"
+    assert values(texts)[0][name] == expected
+
+
+def test_built_in_algorithms_go_by_their_titles_and_by_sagemakers_names() -> None:
+    for name in AlgorithmName:
+        if name is not AlgorithmName.CUSTOM:
+            spellings = (*algorithm_names.TITLES[name], algorithm_names.sagemaker_name(name))
+            assert {algorithm_names.built_in(each.upper()) for each in spellings} == {name}
+    assert algorithm_names.built_in("my-kmeans") is None
+    assert algorithm_names.hint("linear-lerner") != ""
+    assert algorithm_names.hint("my-own-algorithm") == ""
+
+
+def test_help_lists_the_arguments(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--help"])
+    assert ended.value.code == 0
+    assert "--parent_hpo_jobs" in capsys.readouterr().out
