@@ -25,6 +25,7 @@ from sklearn.model_selection import train_test_split
 from flytekit_sagemaker.aws import Endpoint
 from flytekit_sagemaker.connector.log_tail import log_tail
 from flytekit_sagemaker.local.server import LocalSageMaker
+from flytekit_sagemaker.testing.conformance import with_definitions
 
 from .local.support import Jobs, eventually
 
@@ -266,9 +267,34 @@ def test_the_aws_cli_creates_follows_lists_and_stops(tmp_path: Path, csv_data: A
         assert {trial["TrainingJobStatus"] for trial in stopped_trials} <= {"Stopped"}
 
         name = {"HyperParameterTuningJobName": "search"}
-        aws("create-hyper-parameter-tuning-job", **name, **tuning)
+        asked = with_definitions(tuning, "one", "other")
+        asked["HyperParameterTuningJobConfig"].update(
+            RandomSeed=1,
+            TuningJobCompletionCriteria={"BestObjectiveNotImproving": {"MaxNumberOfTrainingJobsNotImproving": 4}},
+        )
+        for definition in asked["TrainingJobDefinitions"]:
+            definition.update(
+                VpcConfig={"SecurityGroupIds": ["sg-1"], "Subnets": ["subnet-1"]},
+                OutputDataConfig={**training["OutputDataConfig"], "KmsKeyId": "alias/out"},
+                StoppingCondition={"MaxRuntimeInSeconds": 600, "MaxWaitTimeInSeconds": 900},
+                CheckpointConfig={"S3Uri": f"file://{tmp_path}/checkpoints"},
+                HyperParameterTuningResourceConfig={"InstanceConfigs": [definition.pop("ResourceConfig")]},
+                RetryStrategy={"MaximumRetryAttempts": 1},
+                Environment={"LEVEL": "debug"},
+                EnableNetworkIsolation=True,
+                EnableInterContainerTrafficEncryption=True,
+                EnableManagedSpotTraining=True,
+            )
+        tags = [{"Key": "cost-center", "Value": "42"}]
+        arn = aws("create-hyper-parameter-tuning-job", **name, **asked, Tags=tags)["HyperParameterTuningJobArn"]
+        assert aws("list-tags", ResourceArn=arn)["Tags"] == tags
         ended = until({"Completed"}, "HyperParameterTuningJobStatus", describe, **name)
         assert ended["TrainingJobStatusCounters"]["Completed"] == 4
+        assert ended["HyperParameterTuningJobConfig"].items() >= asked["HyperParameterTuningJobConfig"].items()
+        for said, definition in zip(ended["TrainingJobDefinitions"], asked["TrainingJobDefinitions"], strict=True):
+            for member in ("AlgorithmSpecification", "StaticHyperParameters"):  # to these the service adds its own
+                assert said.pop(member).items() >= definition.pop(member).items()
+            assert said == definition
         best = aws("describe-training-job", TrainingJobName=ended["BestTrainingJob"]["TrainingJobName"])
         assert Path(best["ModelArtifacts"]["S3ModelArtifacts"].removeprefix("file://")).exists()
         transitions = [each["Status"] for each in best["SecondaryStatusTransitions"]]
