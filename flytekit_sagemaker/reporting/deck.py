@@ -133,7 +133,8 @@ def _best_hyperparameters(record: TuningRecord) -> str:
     if record.best is None:
         return ""
     values = {name: hyperparameter(value) for name, value in record.best.hyperparameters.items()}
-    return element("p", f"Hyperparameters of trial {record.best.index}", "kicker above") + chosen(values)
+    whose = ", ".join(filter(None, (f"trial {record.best.index}", escape(record.best.definition))))
+    return element("p", f"Hyperparameters of {whose}", "kicker above") + chosen(values)
 
 
 def _kind(record: TuningRecord, trial: Trial) -> str:
