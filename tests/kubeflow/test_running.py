@@ -1,0 +1,198 @@
+"""The life of the component's job: faults of the service, failure, and being told to end."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flytekit_sagemaker.clock import SystemClock
+from flytekit_sagemaker.local.server import LocalSageMaker
+from flytekit_sagemaker.testing.faults import Delivery, Failure, Fault, Faults
+from flytekit_sagemaker.testing.lives import Life
+from flytekit_sagemaker.testing.simulated_server import SimulatedServer
+from flytekit_sagemaker.testing.simulation import SimulatedSageMaker
+from tests.local.support import boto3_client, eventually
+
+from .conftest import IMAGE
+from .support import ROLE, Step, channel, command_line, outputs_in
+
+JOB: dict[str, Any] = {
+    "region": "us-east-1",
+    "role": ROLE,
+    "image": IMAGE,
+    "metric_definitions": {"loss": "loss=([^;]*);"},
+    "metric_name": "loss",
+    "metric_type": "Minimize",
+    "continuous_parameters": [{"Name": "x", "MinValue": "0", "MaxValue": "1"}],
+    "max_num_jobs": 2,
+    "max_parallel_jobs": 2,
+}
+IN_S3 = {"channels": [channel("train", "s3://bucket/train")], "output_location": "s3://bucket/out"}
+CREATE = "CreateHyperParameterTuningJob"
+
+
+def run_at(run: Callable[..., Step], faults: Faults) -> tuple[Step, SimulatedSageMaker]:
+    """The component run against a simulated account whose jobs are over at once."""
+    account = SimulatedSageMaker(SystemClock(), faults=faults, lives=lambda _: Life().lasting(0.01))
+    with SimulatedServer(account) as server:
+        return run({**JOB, **IN_S3, "endpoint_url": server.url}), account
+
+
+@pytest.mark.parametrize("fault", [Fault.DROPPED, Fault.INTERNAL_ERROR_AFTER_ACCEPTANCE], ids=lambda each: each.name)
+def test_a_lost_answer_makes_one_job(fault: Fault, run: Callable[..., Step]) -> None:
+    step, account = run_at(run, Faults.scheduled([(CREATE, 1, fault), ("ListTags", 1, Fault.THROTTLED)]))
+    assert step.code == 0, step.errors
+    assert account.creates(step.outputs["hpo_job_name"]) == 1
+
+
+def test_faults_that_pass_are_waited_out(run: Callable[..., Step]) -> None:
+    faults = [
+        (CREATE, 1, Fault.THROTTLED),
+        (CREATE, 2, Fault.RESOURCE_LIMIT),
+        (CREATE, 3, Fault.RESET),
+        ("Describe*", 2, Fault.RESET),
+        ("Describe*", 3, Fault.UNAVAILABLE),
+        ("Describe*", 4, Fault.ACCESS_DENIED),
+        ("ListTrainingJobs*", 1, Fault.THROTTLED),
+        ("DescribeTrainingJob", 1, Fault.INTERNAL_ERROR),
+    ]
+    step, account = run_at(run, Faults.scheduled(faults))
+    assert step.code == 0, step.errors
+    assert set(step.outputs) == {
+        "hpo_job_name",
+        "model_artifact_url",
+        "best_job_name",
+        "best_hyperparameters",
+        "training_image",
+    }
+    assert step.log.count("not created yet: ") == 3
+    assert "Rate exceeded" in step.log
+    assert len(account.job_names()) == 3
+
+
+def test_a_request_that_is_refused_is_not_repeated(run: Callable[..., Step]) -> None:
+    step, account = run_at(run, Faults.scheduled([(CREATE, 1, Fault.ACCESS_DENIED)]))
+    assert step.code == 1
+    assert step.errors.startswith("error: create_hyper_parameter_tuning_job was refused: The caller is not authorized")
+    assert step.outputs == {}
+    assert account.calls.operations[CREATE] == 1
+
+
+@pytest.fixture
+def arguments(own_sagemaker: LocalSageMaker, points: Path, tmp_path: Path) -> dict[str, Any]:
+    places = {"channels": [channel("train", points / "train")], "output_location": (tmp_path / "out").as_uri()}
+    return {**JOB, **places, "endpoint_url": own_sagemaker.url}
+
+
+def component(arguments: dict[str, Any], outputs: Path) -> subprocess.Popen[str]:
+    module = "flytekit_sagemaker.kubeflow.hyperparameter_tuning"
+    return subprocess.Popen(
+        [sys.executable, "-m", module, *command_line(arguments, outputs)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_a_failure_is_explained_with_the_log(arguments: dict[str, Any], tmp_path: Path) -> None:
+    with component({**arguments, "static_parameters": {"exit": "3", "api_key": "hush-hush"}}, tmp_path) as process:
+        output, errors = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "there is no such thing as a free lunch" in errors
+    assert "exit code: 3" in errors.lower()
+    assert "Traceback" not in errors
+    assert "hush-hush" not in output + errors
+    assert set(outputs_in(tmp_path)) == {"hpo_job_name"}
+
+
+def test_sigterm_stops_the_tuning_job(own_sagemaker: LocalSageMaker, arguments: dict[str, Any], tmp_path: Path) -> None:
+    client = boto3_client(own_sagemaker.url)
+    with component({**arguments, "static_parameters": {"hang": "1"}}, tmp_path) as process:
+        assert process.stdout
+        assert process.stderr
+        while " 2 running" not in process.stdout.readline():
+            assert process.poll() is None
+        name = outputs_in(tmp_path)["hpo_job_name"]
+        process.send_signal(signal.SIGTERM)
+        errors = process.stderr.read()
+        assert process.wait(60) == 143
+    assert "interrupted" in errors
+    assert "Traceback" not in errors
+    job = client.describe_hyper_parameter_tuning_job(HyperParameterTuningJobName=name)
+    assert job["HyperParameterTuningJobStatus"] == "Stopped"
+
+
+def test_the_best_of_a_job_that_was_stopped_is_handed_on(
+    own_sagemaker: LocalSageMaker, arguments: dict[str, Any], run: Callable[..., Step]
+) -> None:
+    client = boto3_client(own_sagemaker.url)
+    name = {"HyperParameterTuningJobName": "stopped-by-somebody"}
+
+    def stop() -> None:
+        def counts() -> Any:
+            try:
+                return client.describe_hyper_parameter_tuning_job(**name)["TrainingJobStatusCounters"]
+            except client.exceptions.ResourceNotFound:
+                return {"Completed": 0}
+
+        eventually(counts, lambda found: found["Completed"], 60)
+        client.stop_hyper_parameter_tuning_job(**name)
+
+    thread = threading.Thread(target=stop)
+    thread.start()
+    # The second of the two choices never ends.
+    step = run(
+        {**arguments, "continuous_parameters": "", "static_parameters": {"x": "0.5"}},
+        job_name="stopped-by-somebody",
+        strategy="Grid",
+        categorical_parameters=[{"Name": "hang", "Values": ["", "1"]}],
+        max_parallel_jobs=1,
+    )
+    thread.join()
+    assert step.code == 1
+    assert "was stopped on request" in step.errors
+    assert json.loads(step.outputs["best_hyperparameters"]) == {"x": "0.5", "hang": ""}
+
+
+def test_told_to_end_before_there_is_a_job_none_is_made(run: Callable[..., Step]) -> None:
+    class Full(Faults):
+        """There is no room, and whoever waits for some is told to end."""
+
+        def next(self, operation: str) -> Fault | None:
+            if operation != CREATE:
+                return None
+            os.kill(os.getpid(), signal.SIGTERM)
+            return Fault.RESOURCE_LIMIT
+
+    step, account = run_at(run, Full())
+    assert step.code == 143
+    assert account.job_names() == []
+    assert step.outputs == {}
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+
+
+def test_a_quota_that_waiting_does_not_raise_is_told(run: Callable[..., Step]) -> None:
+    class Quota:
+        accepted, delivery, life = False, Delivery.WHOLE, ""
+        failure = Failure(
+            "ResourceLimitExceeded",
+            "The account-level service limit 'ml.m4.xlarge for training job usage' is 0 Instances, with current "
+            "utilization of 0 Instances and a request delta of 1 Instances.",
+        )
+
+    class Small(Faults):
+        def next(self, operation: str) -> Any:
+            return Quota if operation == CREATE else None
+
+    step, _ = run_at(run, Small())
+    assert step.code == 1
+    assert "ask AWS for a higher quota" in step.errors
