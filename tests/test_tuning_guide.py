@@ -23,6 +23,8 @@ NAMES: dict[str, Any] = {"__name__": "tuning_guide"}
 exec(compile("\n".join(re.findall(r"```python\n(.*?)```", GUIDE, re.S)), "docs/tuning.md", "exec"), NAMES)
 TASKS = {name: value for name, value in NAMES.items() if isinstance(value, SdkSimpleHPOJobTask)}
 SEARCHES = {name: value for name, value in NAMES.items() if isinstance(value, HyperparameterTuningJobConfig)}
+SEVERAL = ("tune_both", "best_of_both")
+PAIRS = [SEVERAL, *((name, "bayesian") for name in TASKS), *(("tune", name) for name in SEARCHES)]
 # Written into the template by the tasks themselves, or a map of models that have tables of their own.
 NOT_TOLD = {"Function", "TrainingJob", "ParameterRanges", "ParameterRangeOneOf", "MetricDefinition"}
 
@@ -31,7 +33,7 @@ def request_of(task: SdkSimpleHPOJobTask, search: HyperparameterTuningJobConfig)
     """What the connector would send."""
     inputs = task.python_interface.inputs_with_defaults
     values = {
-        "static_hyperparameters": {"num_round": 50},
+        "static_hyperparameters": NAMES["static_hyperparameters"] if task is NAMES["tune_both"] else {"num_round": 50},
         "hyperparameter_tuning_job_config": to_wire(search),
         "stopping_condition": to_wire(NAMES["on_spot"] if task is NAMES["tune_on_spot"] else make.stopping_condition()),
         **{name: f"s3://bucket/{name}" for name in ("train", "validation") if name in inputs},
@@ -41,8 +43,7 @@ def request_of(task: SdkSimpleHPOJobTask, search: HyperparameterTuningJobConfig)
 
 
 @pytest.mark.parametrize(
-    ("task", "search"),
-    [*((name, "bayesian") for name in TASKS), *(("tune", name) for name in SEARCHES)],
+    ("task", "search"), [pair for pair in PAIRS if pair == SEVERAL or set(pair).isdisjoint(SEVERAL)]
 )
 def test_what_the_guide_shows_is_a_request_without_a_fault(task: str, search: str) -> None:
     built = request_of(TASKS[task], SEARCHES[search])
