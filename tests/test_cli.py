@@ -289,7 +289,7 @@ def test_the_aws_cli_creates_follows_lists_and_stops(tmp_path: Path, csv_data: A
         arn = aws("create-hyper-parameter-tuning-job", **name, **asked, Tags=tags)["HyperParameterTuningJobArn"]
         assert aws("list-tags", ResourceArn=arn)["Tags"] == tags
         ended = until({"Completed"}, "HyperParameterTuningJobStatus", describe, **name)
-        assert ended["TrainingJobStatusCounters"]["Completed"] == 4
+        assert ended["TrainingJobStatusCounters"]["Completed"] == ended["ObjectiveStatusCounters"]["Succeeded"] == 4
         assert ended["HyperParameterTuningJobConfig"].items() >= asked["HyperParameterTuningJobConfig"].items()
         for said, definition in zip(ended["TrainingJobDefinitions"], asked["TrainingJobDefinitions"], strict=True):
             for member in ("AlgorithmSpecification", "StaticHyperParameters"):  # to these the service adds its own

@@ -149,17 +149,19 @@ def _selected(resource_config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def new_trial(tuning_job: Job, number: int, place: int, tuned: Mapping[str, str], now: float) -> Job:
-    """The training job that tries some values for the definition of a tuning job that is in a place, from 0."""
+    """The training job that tries some values for the definition of a tuning job that is in a place, from 0.
+
+    Its checkpoints are kept below its name: no trial goes on from the checkpoints of another.
+    """
+    name = trial_name(tuning_job.name, number)
     definition = dict(members_of(tuning_job.description)[place])
     static = definition.pop("StaticHyperParameters")
     definition["ResourceConfig"] = resources(definition)
     for member in ("DefinitionName", "TuningObjective", "HyperParameterRanges", "HyperParameterTuningResourceConfig"):
         definition.pop(member, None)
-    request = {
-        "TrainingJobName": trial_name(tuning_job.name, number),
-        "HyperParameters": {**static, **tuned},
-        **definition,
-    }
+    if checkpoints := definition.get("CheckpointConfig"):
+        definition["CheckpointConfig"] = {**checkpoints, "S3Uri": f"{checkpoints['S3Uri'].rstrip('/')}/{name}"}
+    request = {"TrainingJobName": name, "HyperParameters": {**static, **tuned}, **definition}
     job = new_training_job(request, region_of(tuning_job), now, ())
     job.description["TuningJobArn"] = tuning_job.arn
     job.tuning_job, job.number = tuning_job.name, number

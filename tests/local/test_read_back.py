@@ -128,7 +128,8 @@ def test_a_tuning_job_is_described_and_listed_as_it_was_asked_for(jobs: Jobs, tm
     for name, definition in zip(("first", "second"), definitions, strict=True):
         trial = jobs.describe(trials[name]["TrainingJobName"])
         assert trial["ResourceConfig"] == {**instances[0], "VolumeKmsKeyId": "alias/volume"}
-        for member in common.keys() - {"AlgorithmSpecification"}:
+        assert trial["CheckpointConfig"]["S3Uri"] == f"file://{tmp_path}/checkpoints/{trial['TrainingJobName']}"
+        for member in common.keys() - {"AlgorithmSpecification", "CheckpointConfig"}:
             assert trial[member] == definition[member]
         assert trial["AlgorithmSpecification"].items() >= definition["AlgorithmSpecification"].items()
         assert trial["TuningJobArn"] == arn
