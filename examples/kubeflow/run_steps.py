@@ -51,13 +51,10 @@ def run(specification: Mapping[str, Any], arguments: Mapping[str, Any], folder: 
     components = {name: specification["components"][task["componentRef"]["name"]] for name, task in tasks.items()}
     refuse_other_kinds(tasks, components)
     outputs: dict[str, dict[str, Any]] = {}
-    for name in TopologicalSorter(
-        {each: task.get("dependentTasks", []) for each, task in tasks.items()}
-    ).static_order():
-        given = {
-            key: value_of(source, parameters, outputs)
-            for key, source in tasks[name].get("inputs", {}).get("parameters", {}).items()
-        }
+    earlier = {name: task.get("dependentTasks", []) for name, task in tasks.items()}
+    for name in TopologicalSorter(earlier).static_order():
+        sources = tasks[name].get("inputs", {}).get("parameters", {})
+        given = {key: value_of(source, parameters, outputs) for key, source in sources.items()}
         container = specification["deploymentSpec"]["executors"][components[name]["executorLabel"]]["container"]
         print(f"== {name}", file=sys.stderr, flush=True)
         step = Step(name, container, with_defaults(components[name], given), components[name], folder / name)
@@ -221,10 +218,13 @@ class Step:
         # Components of Python functions write all their outputs into one file, the others each into its own.
         if self.executor_output.exists():
             return dict(json.loads(self.executor_output.read_text()).get("parameterValues", {}))
-        try:
-            return {key: parsed(file.read_text(), self.kinds[key]) for key, file in self.files.items()}
-        except FileNotFoundError as error:
-            raise PipelineError(f"{self.name} wrote no {Path(error.filename).name}") from None
+        read = {}
+        for key, file in self.files.items():
+            try:
+                read[key] = parsed(file.read_text(), self.kinds[key])
+            except (FileNotFoundError, ValueError):
+                raise PipelineError(f"{self.name} wrote no {self.kinds[key]} to {file}") from None
+        return read
 
 
 def arguments_of(specification: Mapping[str, Any], file: Path | None, texts: list[str]) -> dict[str, Any]:

@@ -71,8 +71,12 @@ def ended(process: subprocess.Popen[str]) -> tuple[int, str, str]:
 @pytest.fixture(scope="module")
 def outputs(folder: Path, sagemaker: LocalSageMaker) -> dict[str, Any]:
     """The outputs of the steps of both pipelines, which run side by side."""
-    small = ("--arguments", "digits.json", f"endpoint_url={sagemaker.url}", "max_num_jobs=2")
-    running = {name: runner(folder, name, *small) for name in ("kmeans_tuning", "digits_classification")}
+    common = ("--arguments", "digits.json", f"endpoint_url={sagemaker.url}")
+    budgets = {
+        "kmeans_tuning": ("max_num_jobs=1", "max_parallel_jobs=1"),
+        "digits_classification": ("max_num_jobs=2", "max_parallel_jobs=2"),
+    }
+    running = {name: runner(folder, name, *common, *budget) for name, budget in budgets.items()}
     printed = {}
     for name, process in running.items():
         code, printed[name], told = ended(process)
@@ -99,7 +103,7 @@ def test_k_means_is_tuned_with_the_published_arguments(folder: Path, outputs: di
     assert config["Strategy"] == "Bayesian"
     assert config["TrainingJobEarlyStoppingType"] == "Off"
     assert config["HyperParameterTuningJobObjective"] == {"Type": "Minimize", "MetricName": "test:msd"}
-    assert config["ResourceLimits"] == {"MaxNumberOfTrainingJobs": 2, "MaxParallelTrainingJobs": 2}
+    assert config["ResourceLimits"] == {"MaxNumberOfTrainingJobs": 1, "MaxParallelTrainingJobs": 1}
     ranges = {each["Name"]: each for kind in config["ParameterRanges"].values() for each in kind}
     assert ranges.keys() == {"mini_batch_size", "extra_center_factor", "init_method"}
     assert (ranges["mini_batch_size"]["MinValue"], ranges["mini_batch_size"]["MaxValue"]) == ("500", "600")
@@ -179,6 +183,15 @@ implementation:
     image: debian
     command: [sh, -c, {inputValue: script}]
 """
+MUMBLE = """
+name: mumble
+outputs:
+- {name: said, type: JsonArray}
+implementation:
+  container:
+    image: debian
+    command: [sh, -c, 'printf hm > "$0"', {outputPath: said}]
+"""
 
 
 @pytest.fixture(scope="module")
@@ -186,7 +199,7 @@ def forms(kfp: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a pipeline that has all that a command line can have, one of shell scripts, and one too many."""
     from kfp import components, dsl
 
-    echo, shell = (components.load_component_from_text(text) for text in (ECHO, SHELL))
+    echo, shell, mumble = (components.load_component_from_text(text) for text in (ECHO, SHELL, MUMBLE))
 
     @dsl.pipeline(name="all-forms")
     def all_forms(who: str, many: list = [{"a": 1}], flag: bool = True):  # noqa: B006
@@ -202,8 +215,12 @@ def forms(kfp: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Path:
         with dsl.If(script == "true"):
             shell(script=script)
 
+    @dsl.pipeline(name="silent")
+    def silent():
+        mumble()
+
     root = tmp_path_factory.mktemp("forms")
-    for pipeline in (all_forms, scripts, condition):
+    for pipeline in (all_forms, scripts, condition, silent):
         kfp.compiler.Compiler().compile(pipeline, str(root / f"{pipeline.name}.yaml"))
     return root
 
@@ -223,6 +240,7 @@ def test_placeholders_of_every_form_are_filled_in(forms: Path) -> None:
         ("all-forms", ["who=you", "many={}"], "many = '{}' is no LIST"),
         ("all-forms", ["who=you", "flga=true"], "no parameters of this pipeline: flga; it has flag, many, who"),
         ("scripts", ["script=exit 7"], "shell-2 ended with exit code 7"),
+        ("silent", [], "mumble wrote no LIST to"),
         ("condition", ["script=true"], "condition-1 is a condition, a loop or a pipeline of its own"),
     ],
 )
