@@ -127,7 +127,7 @@ def test_several_definitions_are_refused_by_the_path_of_the_one_that_is_wrong(jo
         jobs.tune_several("one-is-wrong", good, empty, jobs=2)
     jobs.tune("ancestor", jobs=1)
     jobs.tuning_ended("ancestor")
-    with pytest.raises(jobs.client.exceptions.ClientError, match="WarmStartConfig"):
+    with pytest.raises(jobs.client.exceptions.ClientError, match="WarmStartConfig is for tuning jobs with a single"):
         jobs.client.create_hyper_parameter_tuning_job(
             HyperParameterTuningJobName="warm-several",
             HyperParameterTuningJobConfig={
