@@ -1,7 +1,7 @@
 """What training data of a built-in algorithm has to look like: the one idea of a good CSV file in this package.
 
-XGBoost and K-Means read CSV without a header, numbers only; XGBoost takes the first column for the label. The container
-itself loads a header as one more row of zeros without a word, so everything is looked at here before a job starts.
+They read CSV without a header, numbers only, and most take the first column for the label. The container of XGBoost
+loads a header as one more row of zeros without a word, so everything is looked at here before a job starts.
 
 Source: https://docs.aws.amazon.com/sagemaker/latest/dg/cdf-training.html
 """

@@ -107,6 +107,8 @@ def _report(
         f"{objective} <loss>": training.loss(model, examples),
         **metrics(answers, examples.labels, model.threshold, settings),
     }
+    if settings["predictor_type"] == BINARY and len(np.unique(examples.labels)) == 1:
+        log(f"{name} roc_auc_score is not defined: all labels are of one class.", "WARNING")
     for words, value in found.items():
         log(f"#quality_metric: host={host}, {name} {words}={value!r}")
 

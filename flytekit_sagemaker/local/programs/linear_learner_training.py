@@ -59,6 +59,7 @@ _DEFAULTS: Settings = {
 }
 _LEARNING_RATES = {"adam": 0.1, "sgd": 0.1, "rmsprop": 0.02}
 _DECAY_OF_SQUARES, _TINY = 0.9, 1e-8
+_ROUNDING = float(np.finfo(np.float32).eps)
 _FLAGS = {"true": True, "false": False}
 _SEED = 0
 
@@ -120,9 +121,10 @@ class Scaler:
     """Shifts columns to a mean of zero and scales them to a deviation of one, as far as is wanted."""
 
     def __init__(self, sample: Array, shift: bool, scale: bool) -> None:
-        self.shift = sample.mean(axis=0) if shift else np.zeros(sample.shape[1:])
-        deviation = sample.std(axis=0) if scale else np.ones(sample.shape[1:])
-        self.scale = np.where(deviation > 0, deviation, 1)
+        mean, deviation = sample.mean(axis=0), sample.std(axis=0)
+        varies = deviation > _ROUNDING * np.abs(mean)
+        self.shift = mean if shift else np.zeros_like(mean)
+        self.scale = np.where(varies & scale, deviation, 1)
 
     def __call__(self, values: Array) -> Array:
         return np.asarray((values - self.shift) / self.scale)
@@ -264,18 +266,21 @@ class Training:
         labels, size = self._labels, settings["mini_batch_size"]
         for start in range(0, len(self._train), size):
             part = slice(start, start + size)
-            rows = self._with_constant(_dense(self._train.features[part]))
-            scores, label, weight = rows @ self._parameters, labels[part], self._weight[part]
+            rows, label, weight = self._train.features[part], labels[part], self._weight[part]
+            scores = self._unscaled().scores(rows)
             values, _ = self._loss(scores * self._label.scale + self._label.shift, label)
             total += float(values.sum())
             _, slopes = self._loss(scores, self._label(label))
-            gradient = rows.T @ (slopes * weight[:, None]) / len(rows)
+            gradient = self._gradient(rows, slopes * weight[:, None])
             gradient += decay * self._parameters + lasso * np.sign(self._parameters)
             self._parameters += speed * optimizer.step(gradient)
         return total / len(self._train)
 
-    def _with_constant(self, rows: Array) -> Array:
-        return np.hstack([self._features(rows), np.ones((len(rows), 1))])
+    def _gradient(self, rows: Matrix, slopes: Array) -> Array:
+        """By the parameters, of features that are scaled; a sparse matrix stays one."""
+        total = slopes.sum(axis=0)
+        shifted = np.asarray(rows.T @ slopes) - np.outer(self._features.shift, total)
+        return np.vstack([shifted / self._features.scale[:, None], total]) / len(slopes)
 
     def _first_parameters(self, width: int) -> Array:
         settings = self._settings
@@ -287,11 +292,15 @@ class Training:
             weights = random.normal(0, settings["init_sigma"], (width, columns))
         return np.vstack([weights, np.full((1, columns), settings["init_bias"] if settings["use_bias"] else 0.0)])
 
-    def _model(self) -> Model:
-        """The parameters in the units of the data, without the scaling that they are trained under."""
+    def _unscaled(self) -> Model:
+        """The parameters in the units of the features, without the scaling that they are trained under."""
         weights = self._parameters[:-1] / self._features.scale[:, None]
-        bias = self._parameters[-1] - self._features.shift @ weights
-        return Model(weights * self._label.scale, bias * self._label.scale + self._label.shift)
+        return Model(weights, self._parameters[-1] - self._features.shift @ weights)
+
+    def _model(self) -> Model:
+        """The same in the units of the label, too."""
+        model = self._unscaled()
+        return Model(model.weights * self._label.scale, model.bias * self._label.scale + self._label.shift)
 
 
 def _labels(examples: Examples) -> Array:
