@@ -44,13 +44,18 @@ def test_data_is_read_from_s3_and_the_model_goes_there(
     jobs.train(
         "from-s3",
         {"write": "model/weights=1", "wait_for": str(gate)},
-        InputDataConfig=[channel("train", "s3://bucket/data/train"), channel("one", "s3://bucket/data/other/c.csv")],
+        InputDataConfig=[
+            channel("train", "s3://bucket/data/train"),
+            channel("one", "s3://bucket/data/other/c.csv"),
+            channel("piped", "s3://bucket/data/train", InputMode="Pipe"),
+        ],
         OutputDataConfig={"S3OutputPath": "s3://bucket/out"},
     )
     jobs.until("from-s3", "Training", "Failed")
     staged = jobs.server.root / "training-jobs" / "from-s3" / "algo-1" / "input" / "data"
     files = {str(path.relative_to(staged)) for path in staged.rglob("*") if path.is_file()}
     assert files == {"train/a.csv", "train/sub/b.csv", "one/c.csv"}
+    assert [(staged / f"piped_{epoch}").read_bytes() for epoch in (0, 1)] == [b"1,21,2"] * 2
     gate.touch()
     job = eventually(lambda: jobs.describe("from-s3"), lambda job: job["TrainingJobStatus"] != "InProgress")
     assert job["ModelArtifacts"]["S3ModelArtifacts"] == "s3://bucket/out/from-s3/output/model.tar.gz"
