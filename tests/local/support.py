@@ -234,10 +234,12 @@ class Jobs:
 
 
 def eventually(look: Callable[[], Any], wanted: Callable[[Any], object], seconds: float = 15) -> Any:
-    deadline = time.monotonic() + seconds
+    """What a look shows once it is what is wanted; looks become rarer, to leave the machine to what is waited for."""
+    begin = time.monotonic()
     while not wanted(seen := look()):
-        assert time.monotonic() < deadline, f"still {seen}"
-        time.sleep(0.01)
+        waited = time.monotonic() - begin
+        assert waited < seconds, f"still {seen}"
+        time.sleep(min(max(waited / 10, 0.01), 0.2))
     return seen
 
 
