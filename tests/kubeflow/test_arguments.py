@@ -13,6 +13,7 @@ import pytest
 from flytekit_sagemaker.kubeflow import algorithm_names
 from flytekit_sagemaker.kubeflow.hyperparameter_tuning import main
 from flytekit_sagemaker.kubeflow.reading import parse, values
+from flytekit_sagemaker.local.server import LocalSageMaker
 from flytekit_sagemaker.recordio import write_records
 from flytekit_sagemaker.types import AlgorithmName
 from tests.local.support import boto3_client
@@ -35,7 +36,7 @@ AT_AWS: dict[str, Any] = {
 
 
 def test_the_published_arguments_of_the_k_means_sample_are_taken_as_they_are(
-    sagemaker: Any, tmp_path: Path, run: Callable[..., Step]
+    own_sagemaker: LocalSageMaker, tmp_path: Path, run: Callable[..., Step]
 ) -> None:
     pixels = np.random.default_rng(0).integers(0, 255, (40, 784))
     for name in ("train", "test"):
@@ -69,7 +70,7 @@ def test_the_published_arguments_of_the_k_means_sample_are_taken_as_they_are(
         "max_run_time": "3600",
         "vpc_security_group_ids": "",
         "vpc_subnets": "",
-        "endpoint_url": sagemaker.url,
+        "endpoint_url": own_sagemaker.url,
         "network_isolation": "True",
         "traffic_encryption": "False",
         "warm_start_type": "",
@@ -231,13 +232,16 @@ def test_what_does_not_go_together(case: str, capfd: pytest.CaptureFixture[str])
     assert len(told.splitlines()) <= len(expected) + 1, told
 
 
-def test_a_parent_is_looked_at_before_the_job_is_created(sagemaker: Any, run: Callable[..., Step]) -> None:
+def test_a_parent_is_looked_at_before_the_job_is_created(
+    own_sagemaker: LocalSageMaker, run: Callable[..., Step]
+) -> None:
     kind = "IdenticalDataAndAlgorithm"
-    step = run({**AT_AWS, "endpoint_url": sagemaker.url, "warm_start_type": kind, "parent_hpo_jobs": "nobody"})
+    here = {"job_name": "the-heir", "endpoint_url": own_sagemaker.url}
+    step = run(AT_AWS, **here, warm_start_type=kind, parent_hpo_jobs="nobody")
     assert step.code == 1
     assert "parent_hpo_jobs[0] = 'nobody': does not exist" in step.errors
     assert step.outputs == {}
-    jobs = boto3_client(sagemaker.url).list_hyper_parameter_tuning_jobs(NameContains="HPOJob")
+    jobs = boto3_client(own_sagemaker.url).list_hyper_parameter_tuning_jobs(NameContains="the-heir")
     assert jobs["HyperParameterTuningJobSummaries"] == []
 
 
