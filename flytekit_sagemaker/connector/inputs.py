@@ -81,6 +81,6 @@ class Inputs:
                 uris[channel.name] = value if "://" in value else file_uri(value)
             elif value is not None:
                 self._problems.append(Problem(channel.name, value, "must be a directory or its URI"))
-            elif channel.required:
+            elif channel.required and channel.is_input:
                 self._problems.append(Problem(channel.name, None, "is required"))
         return uris
