@@ -42,6 +42,7 @@ from flytekit_sagemaker.local.workspace import Workspace, upload_artifacts, uplo
 
 STOP_GRACE_SECONDS = 120
 _LOG_DRAIN_SECONDS = 1.0
+_FEEDER_LOST = failed("InternalServerError: What streams the channels in Pipe mode has died. Please try again.")
 _INTERRUPTION_NOTE = "The local SageMaker takes the instances of this job back, as spot instances are."
 
 
@@ -269,6 +270,7 @@ class TrainingRun:
         events = {stop, interruption, deadline_reached}
         exits: set[asyncio.Future[Any]] = {process.exit for process in processes}
         broken: set[asyncio.Future[Any]] = {feeder.exit for feeder in feeders}
+        lost = False
         try:
             while exits:
                 done, _ = await asyncio.wait({*exits, *broken, *events}, return_when=asyncio.FIRST_COMPLETED)
@@ -288,15 +290,16 @@ class TrainingRun:
                     self._culprits = self._culprits or culprits
                     for process in processes:
                         process.signal(signal.SIGKILL)
-                if broken & done:  # what they have not streamed, nobody can wait for
+                if broken & done:  # what is not streamed, nobody needs to wait for
                     for process in processes:
                         process.signal(signal.SIGKILL)
+                    lost = not self._input_failure()
                 exits -= done
                 broken -= done
         finally:
             for event in events:
                 event.cancel()
-        return None
+        return _FEEDER_LOST if lost else None
 
     async def _terminate(self, processes: list[Process]) -> None:
         for process in processes:
@@ -312,11 +315,15 @@ class TrainingRun:
         for process in processes:
             process.signal(signal.SIGKILL)
 
+    def _input_failure(self) -> str:
+        """Why a channel could not be streamed, or an empty string."""
+        return next(filter(None, (pipes.failure(workspace.base) for workspace in self._workspaces)), "")
+
     def _verdict(self, processes: list[Process], readers: list[LogReader]) -> Outcome:
         """The outcome that the processes' exits make; a host that failed by itself gives the reason."""
         codes = [process.exit.result() for process in processes]
-        if broken := list(filter(None, (pipes.failure(workspace.base) for workspace in self._workspaces))):
-            return failed(f"ClientError: Data download failed: {broken[0]}")
+        if broken := self._input_failure():
+            return failed(f"ClientError: Data download failed: {broken}")
         if not any(codes):
             return COMPLETED
         failures = [workspace.failure() for workspace in self._workspaces]

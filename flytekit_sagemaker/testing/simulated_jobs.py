@@ -83,7 +83,9 @@ class TrainingJob:
     def instances(self) -> dict[str, int]:
         """How many instances of each type it has."""
         config = resources(self.request)
-        groups = config.get("InstanceGroups") or [config]
+        groups = config.get("InstanceGroups") or [
+            {**config, **preference} for preference in config.get("InstancePreferences", [{}])[:1]
+        ]
         counts = Counter[str]()
         for group in groups:
             counts[group.get("InstanceType", "")] += group.get("InstanceCount", 1)

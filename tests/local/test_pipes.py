@@ -6,6 +6,7 @@ import contextlib
 import gzip
 import json
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -176,6 +177,14 @@ def test_a_job_ends_whatever_it_leaves_in_its_pipes(jobs: Jobs, tmp_path: Path) 
     jobs.client.stop_training_job(TrainingJobName="idle")
     assert jobs.ended("idle")["TrainingJobStatus"] == "Stopped"
     eventually(lambda: feeders(jobs.server.root), lambda running: not running)
+
+
+def test_a_job_whose_channels_are_no_longer_streamed_fails_as_one_of_the_machinery(jobs: Jobs, tmp_path: Path) -> None:
+    data = channel("train", files(tmp_path / "data", a=b"1"))
+    jobs.train("lost", {"epochs": "0", "then": "open nothing more"}, **piped(jobs, data))
+    [feeder] = eventually(lambda: feeders(jobs.server.root), lambda running: len(running) == 1)
+    os.kill(int(feeder), signal.SIGKILL)
+    assert jobs.ended("lost")["FailureReason"].startswith("InternalServerError: What streams the channels")
 
 
 def test_what_cannot_be_streamed_fails_the_job_with_the_reason(jobs: Jobs, tmp_path: Path) -> None:
