@@ -68,7 +68,7 @@ class Client:
         return self.launch(task, name=name, static_hyperparameters=hyperparameters, stopping_condition=HOUR)
 
     def ended(self, execution: Any) -> Any:
-        return self.remote.wait(execution, timeout=timedelta(seconds=60), poll_interval=timedelta(seconds=0.05))
+        return self.remote.wait(execution, timeout=timedelta(seconds=60), poll_interval=timedelta(seconds=0.2))
 
     def fetched(self, name: str) -> Any:
         return self.remote.sync(self.remote.fetch_execution(PROJECT, DOMAIN, name), sync_nodes=True)
