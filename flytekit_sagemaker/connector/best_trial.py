@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,11 +31,16 @@ class Result:
     outputs: Mapping[str, Any] | None
 
 
-def best_result(meta: JobMetadata, record: TuningRecord) -> Result:
+def best_result(meta: JobMetadata, record: TuningRecord, there_is: Callable[[str], bool] = exists) -> Result:
     """The result of the best trial that left one.
 
     A trial that the tuner stopped, however good it was, may have been stopped before it saved anything; the service
     names it the best, and the place of its model, all the same.
+
+    Args:
+        meta: the tuning job.
+        record: what is known of it.
+        there_is: whether there is something at a URI.
 
     Raises:
         ServiceError: no trial left a result.
@@ -57,7 +62,7 @@ def best_result(meta: JobMetadata, record: TuningRecord) -> Result:
             outputs = outputs_left(trial_prefix(meta.output_prefix, trial.training_job_name))
             if outputs is not None:
                 return Result(trial, description, outputs)
-        elif trial.status == "Completed" or exists(description["ModelArtifacts"]["S3ModelArtifacts"]):
+        elif trial.status == "Completed" or there_is(description["ModelArtifacts"]["S3ModelArtifacts"]):
             return Result(trial, description, None)
     if _runs_a_function(description):
         why = "every trial was stopped, or ended by itself, before its function returned"

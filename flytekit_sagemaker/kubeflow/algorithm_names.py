@@ -33,11 +33,6 @@ TITLES: dict[AlgorithmName, tuple[str, ...]] = {
 _CLOSE = 0.8
 
 
-def sagemaker_name(name: AlgorithmName) -> str:
-    """SageMaker's own name of an algorithm, such as ``linear-learner``."""
-    return name.name.lower().replace("_", "-")
-
-
 def built_in(given: str) -> AlgorithmName | None:
     """The built-in algorithm of a title or of SageMaker's name, in any case; None for any other name."""
     return _KNOWN.get(_letters(given))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
 
 from flytekit_sagemaker.errors import SageMakerError
 from flytekit_sagemaker.kubeflow import reading
@@ -24,21 +23,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: what follows the program's name; ``sys.argv`` where left out.
     """
     with Interruption() as interruption:
+        texts, paths, problems = reading.parse(arguments)
+        files = OutputFiles(paths)
+        values, unreadable = reading.values(texts)
         try:
-            return _run(arguments, interruption)
+            job = described(values, (*problems, *unreadable, *files.problems()))
         except SageMakerError as error:
             _tell_aside(f"error: {error}")
-            return INTERRUPTED if interruption.signals else FAILED
+            return FAILED
+        for warning in job.warnings:
+            _tell_aside(f"warning: {warning}")
+        return _run(TuningRun(job, interruption, lambda line: print(line, flush=True)), files)
 
 
-def _run(arguments: Sequence[str] | None, interruption: Interruption) -> int:
-    texts, paths, problems = reading.parse(arguments)
-    files = OutputFiles(paths)
-    values, unreadable = reading.values(texts)
-    job = described(values, (*problems, *unreadable, *files.problems()))
-    for warning in job.warnings:
-        _tell_aside(f"warning: {warning}")
-    run = TuningRun(job, interruption, lambda line: print(line, flush=True))
+def _run(run: TuningRun, files: OutputFiles) -> int:
     try:
         run.create()
         files.write({"hpo_job_name": run.name})
@@ -46,12 +44,12 @@ def _run(arguments: Sequence[str] | None, interruption: Interruption) -> int:
         return 0
     except Interrupted:
         _tell_aside(f"interrupted: tuning job {run.name} is not wanted any more")
-        description = run.stop()
-        if description is not None:
-            files.write({"hpo_job_name": run.name})
-            with suppress(SageMakerError, Interrupted):  # there may be nothing yet
-                files.write(run.outputs(description))
         return INTERRUPTED
+    except SageMakerError as error:
+        _tell_aside(f"error: {run.masked(error)}")
+        return FAILED
+    finally:
+        run.leave(files.write)
 
 
 def _tell_aside(line: str) -> None:

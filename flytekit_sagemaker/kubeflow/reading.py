@@ -76,7 +76,8 @@ def values(texts: Mapping[str, str]) -> tuple[dict[str, Any], list[Problem]]:
         try:
             value = None if text is None else value_of(argument, text)
         except ValueError as error:
-            problems.append(Problem(argument.name, text, *error.args))
+            shown = None if argument.type in (OBJECT, ARRAY) else text  # which may be long, and have secrets
+            problems.append(Problem(argument.name, shown, *error.args))
             continue
         if value in (None, []) and argument.required:
             problems.append(Problem(argument.name, None, "is required", f"For example: {argument.example}"))
@@ -148,7 +149,7 @@ def _array(text: str) -> list[dict[str, Any]] | None:
         raise ValueError("must be a list of dictionaries, in JSON or YAML")
     for index, entry in enumerate(found):
         if not isinstance(entry, dict):
-            raise ValueError(f"must be a list of dictionaries; entry {index + 1} is {entry!r}")
+            raise ValueError(f"must be a list of dictionaries; entry {index + 1} is none")
     return found
 
 

@@ -16,7 +16,7 @@ from flytekit_sagemaker.connector.kinds import TUNING
 from flytekit_sagemaker.connector.links import job_links
 from flytekit_sagemaker.connector.submission import ADOPTED, NameIsTaken, Submission
 from flytekit_sagemaker.container.contract import OBJECTIVE_METRIC_HYPERPARAMETER
-from flytekit_sagemaker.errors import JobFailed, ServiceError, TransientError, UserError
+from flytekit_sagemaker.errors import JobFailed, SageMakerError, ServiceError, TransientError, UserError
 from flytekit_sagemaker.kubeflow.interruption import Interruption
 from flytekit_sagemaker.kubeflow.tuning_job import TuningJob
 from flytekit_sagemaker.masking import masked, secrets_in
@@ -26,6 +26,7 @@ from flytekit_sagemaker.status import JobState, job_state
 
 T = TypeVar("T")
 Tell = Callable[[str], None]
+Write = Callable[[Mapping[str, str]], None]
 
 # First and longest pause between two looks in seconds, and what each is longer by than the one before.
 _PAUSES = (1.0, 30.0, 1.5)
@@ -37,7 +38,8 @@ _NOT_FOUND_IS_BELIEVED_AFTER_SECONDS = 60.0
 # Permissions and credentials take a while to be known everywhere.
 _REFUSALS_ARE_BELIEVED_AFTER_SECONDS = 600.0
 # Kubernetes kills what has not ended 30 seconds after SIGTERM.
-_STOP_FOR_SECONDS = 24.0
+_STOP_FOR_SECONDS = 20.0
+_LONGEST_PAUSE_WHILE_STOPPING = 2.0
 
 
 class Interrupted(Exception):
@@ -58,11 +60,16 @@ class TuningRun:
         self._endpoint = job.endpoint
         self._interruption = interruption
         self._secrets = secrets_in(job.request)
-        self._tell: Tell = lambda line: tell(masked(line, self._secrets))
+        self._tell: Tell = lambda line: tell(self.masked(line))
         self._submission = Submission(TUNING, job.endpoint, job.request, job.name)
         self._pauses = _PAUSES_ON_THIS_MACHINE if job.endpoint.is_on_this_machine else _PAUSES
         self._last_line = ""
         self._is_there = False
+        self._has_ended = False
+
+    def masked(self, text: object) -> str:
+        """A text without the secrets of the request."""
+        return masked(str(text), self._secrets)
 
     def create(self) -> None:
         """Create the job, once, however often the service has to be asked.
@@ -103,20 +110,25 @@ class TuningRun:
             description = self._patiently(self._describe)
             self._tell_once(progress_line(progress_of(description)))
             if _state(description).is_terminal:
+                self._has_ended = True
                 return description
             self._pause(pause)
         raise AssertionError  # the lengths have no end
 
-    def stop(self) -> Mapping[str, Any] | None:
-        """Stop the job, if there may be one, and wait for its end as far as time allows.
+    def leave(self, write: Write) -> None:
+        """Stop the job where there is, or may be, one that has not ended, and write what there is of its outputs.
 
-        A further signal ends the waiting.
-
-        Returns:
-            What is known of the job then, None for nothing.
+        Waits for the end of the job as far as time allows; a further signal ends the waiting.
         """
-        if not self._is_there and not self._submission.may_exist:
-            return None
+        if self._has_ended or not (self._is_there or self._submission.may_exist):
+            return
+        if description := self._stopped():
+            with suppress(SageMakerError, Interrupted):  # there may be nothing yet
+                write({"hpo_job_name": self.name})
+                write(self.outputs(description))
+
+    def _stopped(self) -> Mapping[str, Any] | None:
+        """The last description of the job, which was told to stop; None where nothing is known of it."""
         deadline, told, description = time.monotonic() + _STOP_FOR_SECONDS, False, None
         signals = self._interruption.signals
         for pause in self._lengths():
@@ -127,9 +139,9 @@ class TuningRun:
             left = deadline - time.monotonic()
             if left <= 0 or self._interruption.signals > signals or (description and _state(description).is_terminal):
                 break
-            self._interruption.pause(min(pause, left, 2.0))
+            self._interruption.pause(min(pause, left, _LONGEST_PAUSE_WHILE_STOPPING))
         if not told:
-            self._tell(f"tuning job {self.name}: whether it exists is not known, nor could it be stopped")
+            self._tell(f"tuning job {self.name} could not be told to stop, if there is one")
         return description
 
     def outputs(self, description: Mapping[str, Any]) -> dict[str, str]:
@@ -142,13 +154,21 @@ class TuningRun:
         # These load flytekit, which takes longer than all that comes before the job is created.
         from flytekit_sagemaker.connector.best_trial import best_result
         from flytekit_sagemaker.connector.metadata import JobMetadata
+        from flytekit_sagemaker.connector.outputs import exists
+
+        def may_be_there(uri: str) -> bool:
+            with suppress(
+                Exception
+            ):  # whatever the store raises where this step may not look: then SageMaker is believed
+                return exists(uri)
+            return True
 
         endpoint = self._endpoint
         meta = JobMetadata(
             self.name, region=endpoint.region, endpoint_url=endpoint.url, assume_role_arn=endpoint.assume_role_arn
         )
         record = self._patiently(partial(self._record, description))
-        best = self._patiently(lambda: best_result(meta, record)).description
+        best = self._patiently(lambda: best_result(meta, record, may_be_there)).description
         hyperparameters = dict(best.get("HyperParameters", {}))
         hyperparameters.pop(OBJECTIVE_METRIC_HYPERPARAMETER, None)
         return {
@@ -158,7 +178,7 @@ class TuningRun:
             "training_image": self._image(best["AlgorithmSpecification"]),
         }
 
-    def conclude(self, description: Mapping[str, Any], write: Callable[[Mapping[str, str]], None]) -> None:
+    def conclude(self, description: Mapping[str, Any], write: Write) -> None:
         """Write the outputs of a job that ended.
 
         Raises:

@@ -13,6 +13,7 @@ import pytest
 from flytekit_sagemaker.kubeflow import algorithm_names
 from flytekit_sagemaker.kubeflow.hyperparameter_tuning import main
 from flytekit_sagemaker.kubeflow.reading import parse, values
+from flytekit_sagemaker.kubeflow.tuning_job import described
 from flytekit_sagemaker.local.server import LocalSageMaker
 from flytekit_sagemaker.recordio import write_records
 from flytekit_sagemaker.types import AlgorithmName
@@ -133,12 +134,12 @@ def test_everything_that_cannot_be_read_is_told_at_once(capfd: pytest.CaptureFix
         "hpo_job_name_output_path",
         "job_name = 'not a name': must consist of letters, digits and inner hyphens",
         "training_input_mode = 'Pip': must be one of File, Pipe, FastFile. Did you mean 'Pipe'?",
-        "metric_definitions = '{loss: [': is neither JSON nor YAML at line 1, column 9",
+        "metric_definitions is neither JSON nor YAML at line 1, column 9",
         "strategy = 'Bayesain': must be one of Bayesian, Random, Hyperband, Grid",
         "metric_type is required",
-        "is neither JSON nor YAML at line 2, column 16",
-        "integer_parameters = 'hello': must be a list of dictionaries",
-        "continuous_parameters = '[\"eta\"]': must be a list of dictionaries; entry 1 is 'eta'",
+        "static_parameters is neither JSON nor YAML at line 2, column 16",
+        "integer_parameters must be a list of dictionaries",
+        "continuous_parameters must be a list of dictionaries; entry 1 is none",
         "channels is required",
         "output_location = 'bucket': must look like 's3://bucket/prefix'",
         "instance_type = 'm5': must look like",
@@ -149,7 +150,7 @@ def test_everything_that_cannot_be_read_is_told_at_once(capfd: pytest.CaptureFix
         "max_run_time = '432001': must be at most 432000",
         "network_isolation = 'perhaps': must be True or False",
         "checkpoint_config.S3URI",
-        "tags = '[]': must be a dictionary",
+        "tags must be a dictionary",
         "overrides.Tags = []: cannot be overridden. Use the argument tags.",
     ):
         assert expected in told
@@ -273,11 +274,22 @@ def test_texts_stand_for_values(words: list[str], expected: Any) -> None:
 def test_built_in_algorithms_go_by_their_titles_and_by_sagemakers_names() -> None:
     for name in AlgorithmName:
         if name is not AlgorithmName.CUSTOM:
-            spellings = (*algorithm_names.TITLES[name], algorithm_names.sagemaker_name(name))
-            assert {algorithm_names.built_in(each.upper()) for each in spellings} == {name}
+            spellings = (*algorithm_names.TITLES[name], name.name.replace("_", "-"))
+            assert {algorithm_names.built_in(each.lower()) for each in spellings} == {name}
     assert algorithm_names.built_in("my-kmeans") is None
     assert algorithm_names.hint("linear-lerner") != ""
     assert algorithm_names.hint("my-own-algorithm") == ""
+
+
+@pytest.mark.parametrize("image", ["", "382416733822.dkr.ecr.us-east-1.amazonaws.com/kmeans:1"])
+def test_metrics_of_a_built_in_image_are_left_out_with_a_warning(image: str) -> None:
+    given = {**AT_AWS, "image": image, "metric_definitions": {"loss": "loss=(.*)"}}
+    texts = parse(command_line(given | ({"algorithm_name": ""} if image else {})))[0]
+    job = described(values(texts)[0])
+    specification = job.request["TrainingJobDefinition"]["AlgorithmSpecification"]
+    assert specification.keys() == {"TrainingImage", "TrainingInputMode"}
+    assert "/kmeans:1" in specification["TrainingImage"]
+    assert job.warnings == ("metric_definitions (loss) are left out: KMEANS defines its own metrics.",)
 
 
 def test_help_lists_the_arguments(capsys: pytest.CaptureFixture[str]) -> None:
