@@ -46,8 +46,13 @@ def converged_at(definitions: Sequence[Definition], scores: Sequence[Score]) -> 
     A definition has converged when its best objective has not become better by a hundredth in ten trials, or in three
     for each hyperparameter that it tunes, whichever are more; a tuning job when all its definitions have.
     """
-    moments = [_definition_converged_at(each, [s for s in scores if s.definition is each]) for each in definitions]
-    return None if None in moments else max(filter(None, moments))
+    moments = [
+        moment
+        for definition in definitions
+        for moment in [_definition_converged_at(definition, [each for each in scores if each.definition is definition])]
+        if moment is not None
+    ]
+    return max(moments) if len(moments) == len(definitions) else None
 
 
 def _definition_converged_at(definition: Definition, scores: Sequence[Score]) -> float | None:
