@@ -29,6 +29,7 @@ MAGIC = 0xCED7230A
 _FRAME = struct.Struct("<II")
 _FLAG_BITS = 3
 _MOST_BYTES = 1 << (32 - _FLAG_BITS)
+_MOST_VALUES = 2**31 - 1
 _KEY = "values"
 _SUBJECT = "record-protobuf data"
 
@@ -353,8 +354,8 @@ def _tensor(file: _File, number: int, values: Mapping[str, Value], member: str) 
     if len(numbers) != (len(keys) if is_sparse else size):
         expected = f"{len(keys)} keys" if is_sparse else f"a shape of {size}"
         raise file.invalid(number, len(numbers), f"must have as many values in its {member} as it has {expected}")
-    if size == 0:
-        raise file.invalid(number, None, f"must have at least one value in its {member}")
+    if not 0 < size <= _MOST_VALUES:
+        raise file.invalid(number, size, f"must have 1 to {_MOST_VALUES} values in its {member}")
     return _Tensor(numbers, keys, size, is_sparse, _DTYPES[kind])
 
 

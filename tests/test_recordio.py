@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import numpy as np
@@ -127,6 +128,7 @@ def example(tensor: Float32Tensor | Float64Tensor) -> Record:
         (framed(example(Float32Tensor(values=[1], keys=[9], shape=[3]))), "record 1 = 9: must have keys below 3"),
         (framed(example(Float32Tensor(values=[1], keys=[0, 1], shape=[3]))), "as many values in its features as"),
         (framed(example(Float32Tensor(values=[1, 2], shape=[2, 2]))), "record 1 = 2: must have as many values"),
+        (framed(example(Float32Tensor(values=[1], keys=[0], shape=[2**63]))), "must have 1 to 2147483647 values"),
     ],
 )
 def test_what_is_wrong_with_a_file_is_said_with_its_record(tmp_path: Path, content: bytes, said: str) -> None:
@@ -134,6 +136,18 @@ def test_what_is_wrong_with_a_file_is_said_with_its_record(tmp_path: Path, conte
         read_records(put(tmp_path / "data", content))
     assert said in str(raised.value)
     assert str(tmp_path) in str(raised.value)
+
+
+@given(
+    content=st.sampled_from([DENSE, UNLABELLED, SPARSE, INTEGERS, DOUBLE]), place=st.integers(0, 200), byte=st.binary()
+)
+def test_a_damaged_file_is_read_or_refused(
+    tmp_path_factory: pytest.TempPathFactory, content: bytes, place: int, byte: bytes
+) -> None:
+    path = put(tmp_path_factory.getbasetemp() / "damaged", content[:place] + byte + content[place + 1 :])
+    with contextlib.suppress(InvalidInput):
+        features, labels = read_records(path)
+        assert labels is None or len(labels) == features.shape[0]
 
 
 def test_files_have_to_fit_together(tmp_path: Path) -> None:
