@@ -157,23 +157,26 @@ def _structure(text: str) -> Any:
     try:
         return json.loads(text)
     except ValueError:
-        pass
+        pass  # then it is YAML
     except RecursionError:
         raise ValueError("is nested too deeply") from None
     try:
-        return yaml.load(text, _Loader)
+        found = yaml.load(text, _Loader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        where = f"line {mark.line + 1}, column {mark.column + 1}" if mark else "unknown place"
+        where = f"line {mark.line + 1}, column {mark.column + 1}" if mark else "some place"
         told = " ".join(filter(None, (error.context, error.problem)))
         raise ValueError(f"is neither JSON nor YAML at {where}: {told}") from None
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         column = error.position - text.rfind("\n", 0, error.position)
-        told = f"{error.reason} ({text[error.position]!r})"
-        raise ValueError(f"is neither JSON nor YAML at line {line}, column {column}: {told}") from None
-    except (ValueError, RecursionError) as error:  # such as a date that is none
+        raise ValueError(f"is neither JSON nor YAML at line {line}, column {column}: {error.reason}") from None
+    except (ValueError, RecursionError) as error:  # such as a number that is none
         raise ValueError(f"is neither JSON nor YAML: {error}") from None
+    try:
+        return json.loads(json.dumps(found))
+    except (TypeError, ValueError, RecursionError) as error:  # such as what holds itself
+        raise ValueError(f"has something that JSON does not have: {error}") from None
 
 
 class _Loader(yaml.SafeLoader):

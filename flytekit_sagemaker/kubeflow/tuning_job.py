@@ -47,6 +47,7 @@ from flytekit_sagemaker.types import AlgorithmName
 
 M = TypeVar("M", bound=Model)
 
+_MAX_CHANNELS = 20
 _RANGES = ("integer_parameters", "continuous_parameters", "categorical_parameters")
 _RANGES_MEMBER = "HyperParameterTuningJobConfig.ParameterRanges"
 _SOME_RANGES = f"{', '.join(_RANGES[:-1])} or {_RANGES[-1]}"
@@ -178,8 +179,9 @@ class _Description:
 
     def _endpoint(self, config: TrainingJobConfig) -> Endpoint:
         url = (config.endpoint_url or "").rstrip("/")
-        if url and not urlsplit(url).hostname:
+        if url and not _is_url(url):
             self._refuse("endpoint_url", url, "must be the URL of a SageMaker endpoint", "Leave it out for AWS's own.")
+            url = ""
         endpoint = Endpoint(config.region or "", url)
         if endpoint.is_on_this_machine:  # which has no roles
             return endpoint
@@ -223,7 +225,9 @@ class _Description:
                 if channel.name in channels:
                     self._refuse(f"channels[{index}]", channel.name, "must not name a channel twice")
                 channels[channel.name] = (channel, uri)
-        return list(channels.values())
+        if len(channels) > _MAX_CHANNELS:
+            self._refuse("channels", None, f"must have at most {_MAX_CHANNELS} entries, has {len(channels)}")
+        return list(channels.values())[:_MAX_CHANNELS]
 
     def _ranges(self) -> dict[str, ParameterRangeOneOf]:
         try:
@@ -335,6 +339,13 @@ class _Description:
         name = path[len(_RANGES_MEMBER) + 1 :]
         lists = [each for each in _RANGES if any(entry.get("Name") == name for entry in self._values[each])]
         return f"{lists[0]} ({name})" if lists else _SOME_RANGES
+
+
+def _is_url(text: str) -> bool:
+    try:
+        return bool(urlsplit(text).hostname) and urlsplit(text).port != 0
+    except ValueError:
+        return False
 
 
 def _root(field: str) -> str:

@@ -190,7 +190,7 @@ def test_a_job_that_was_stopped_says_that_no_limit_did_it(jobs: Jobs, endpoint: 
     jobs.client.stop_training_job(TrainingJobName="halted")
     found = of_training(endpoint, jobs.ended("halted"))
     assert "was stopped on request" in found.message.splitlines()[0]
-    assert "Flyte" in found.message
+    assert "its execution was aborted" in found.message
     assert "somebody in AWS" in found.message
     assert f"is at file://{jobs.output}/halted/output/model.tar.gz" in found.message
     assert found.move is Move.USER

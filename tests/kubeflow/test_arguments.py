@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from flytekit_sagemaker.errors import InvalidInput
 from flytekit_sagemaker.kubeflow import algorithm_names
+from flytekit_sagemaker.kubeflow.arguments import ARGUMENTS
 from flytekit_sagemaker.kubeflow.hyperparameter_tuning import main
 from flytekit_sagemaker.kubeflow.reading import parse, values
 from flytekit_sagemaker.kubeflow.tuning_job import described
@@ -297,3 +300,23 @@ def test_help_lists_the_arguments(capsys: pytest.CaptureFixture[str]) -> None:
         main(["--help"])
     assert ended.value.code == 0
     assert "--parent_hpo_jobs" in capsys.readouterr().out
+
+
+STRANGE = """ |-1|1e999|nan|null|[]|{}|[null]|[{}]|{"a": null}|{null: 1}|&a {b: *a}|a: &a [*a]
+[{"Name": null, "Values": [{}]}]
+[{"Name": "a", "MinValue": "nan", "MaxValue": []}]|[{"ChannelName": "a", "DataSource": {"S3DataSource": null}}]
+[{"ChannelName": 3, "DataSource": {}}]|{"TrainingJobDefinition": {"AlgorithmSpecification": null}}|{"S3Uri": {}}
+{"TrainingJobDefinition": {"InputDataConfig": "x", "StaticHyperParameters": [1]}}|{"TrainingJobDefinitions": [1]}
+{"HyperParameterTuningJobConfig": 3}|{"WarmStartConfig": {"ParentHyperParameterTuningJobs": [3]}}|\0|\ud800|"|,,|[|http://[::1
+!!python/object:os.system|!!binary YQ==|{a: 2020-01-01}|https://x:99999/""".replace("\n", "|").split("|")
+STRANGE += ["[" * 3000, '{"a":' * 3000, "1" * 5000]
+
+
+@pytest.mark.parametrize("step", range(1, 5))
+def test_no_text_is_answered_with_a_stack(step: int) -> None:
+    for index, argument in enumerate(ARGUMENTS):
+        strange = STRANGE[index * step % len(STRANGE)]
+        texts, _, wrong = parse(command_line({**AT_AWS, argument.name: strange}))
+        found, unreadable = values(texts)
+        with suppress(InvalidInput):
+            assert described(found, (*wrong, *unreadable)).request
