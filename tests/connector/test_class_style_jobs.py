@@ -13,7 +13,6 @@ from tests.sdk import functions
 from tests.sdk.test_task_jobs import RANGES, SEARCH
 
 from .conftest import Flyte
-from .test_jobs import plain_outputs
 
 
 @pytest.fixture
@@ -27,7 +26,7 @@ async def test_what_the_function_sets_is_what_the_task_leaves(flyte: Flyte, inpu
     resource = await flyte.end(functions.train_tree, meta)
 
     assert resource.phase == TaskExecution.SUCCEEDED, resource.message
-    outputs = plain_outputs(flyte, meta)
+    outputs = flyte.plain_outputs(meta)
     assert set(outputs) == {"model", "seen", "error"}
     assert outputs["seen"]["depth"] == 3
     assert Path(outputs["model"]).is_relative_to(flyte.prefixes[meta] / "raw")
@@ -40,7 +39,7 @@ async def test_the_best_trial_leaves_what_its_function_set(flyte: Flyte, inputs:
     resource = await flyte.end(functions.tune_tree, meta)
 
     assert resource.phase == TaskExecution.SUCCEEDED, resource.message
-    outputs = plain_outputs(flyte, meta)
+    outputs = flyte.plain_outputs(meta)
     assert set(outputs) == set(functions.tune_tree.python_interface.outputs)
     assert outputs["best_objective"] == pytest.approx(outputs["error"])
     assert joblib.load(outputs["model"]).get_depth() <= int(outputs["best_hyperparameters"]["depth"])

@@ -17,7 +17,6 @@ from tests.test_cli import serving
 
 from .conftest import Flyte
 from .service import served
-from .test_jobs import plain_outputs
 
 
 @pytest.fixture
@@ -41,7 +40,7 @@ async def test_the_custom_example_is_trained_and_tuned(propeller: Flyte, csv_dat
     meta = await propeller.create(train, inputs)
     resource = await propeller.end(train, meta)
     assert resource.phase == TaskExecution.SUCCEEDED, resource.message
-    trained = plain_outputs(propeller, meta)
+    trained = propeller.plain_outputs(meta)
     assert set(trained) == {"model", "history"}
 
     objective = {"objective_type": "MINIMIZE", "metric_name": "validation:logloss"}
@@ -54,7 +53,7 @@ async def test_the_custom_example_is_trained_and_tuned(propeller: Flyte, csv_dat
     meta = await propeller.create(tune, {**inputs, **search})
     resource = await propeller.end(tune, meta)
     assert resource.phase == TaskExecution.SUCCEEDED, resource.message
-    tuned = plain_outputs(propeller, meta)
+    tuned = propeller.plain_outputs(meta)
     assert set(tuned) == set(tune.python_interface.outputs)
     assert min(tuned["history"]["validation"]) == pytest.approx(tuned["best_objective"])
     assert 2 <= int(tuned["best_hyperparameters"]["max_depth"]) <= 6
@@ -67,7 +66,7 @@ async def test_the_proposals_own_function_is_trained(propeller: Flyte) -> None:
     meta = await propeller.create(train, proposal.custom_inputs)
     resource = await propeller.end(train, meta)
     assert resource.phase == TaskExecution.SUCCEEDED, resource.message
-    trained = plain_outputs(propeller, meta)
+    trained = propeller.plain_outputs(meta)
     assert set(trained) == {"model", "custom_output1"}
     assert Path(trained["model"]).name == "model.ubj"
     history = json.loads(Path(trained["custom_output1"]).read_text())["validation_0"]["sample_eval_function"]
