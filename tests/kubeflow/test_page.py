@@ -16,7 +16,7 @@ from flytekit_sagemaker.local.server import LocalSageMaker
 from .test_contract import PAGE
 
 SNIPPETS = dict(re.findall(r"```python\n# ([^\n]*)\n(.*?)```", PAGE.read_text(), re.DOTALL))
-COMMANDS = re.findall(r"```bash\n(python .*?)```", PAGE.read_text(), re.DOTALL)
+COMMANDS = re.findall(r"```bash\n([^`]*python -m .*?)```", PAGE.read_text(), re.DOTALL)
 
 
 def test_the_commands_of_the_page_run(own_sagemaker: LocalSageMaker, tmp_path: Path) -> None:
@@ -28,7 +28,6 @@ def test_the_commands_of_the_page_run(own_sagemaker: LocalSageMaker, tmp_path: P
             "set -e",
             tune.replace("http://127.0.0.1:8642", own_sagemaker.url),
             "python pipeline.py > compiled",
-            "IMAGE=registry/image:1",
             component,
         )
     )
@@ -38,8 +37,7 @@ def test_the_commands_of_the_page_run(own_sagemaker: LocalSageMaker, tmp_path: P
     assert json.loads((tmp_path / "outputs" / "best").read_text()).items() >= {"k": "10", "feature_dim": "64"}.items()
     assert (tmp_path / "outputs" / "job").read_text() in done.stdout
     executors = yaml.safe_load((tmp_path / "tune_k_means.yaml").read_text())["deploymentSpec"]["executors"]
-    assert [each["container"]["image"].rpartition("/")[2] for each in executors.values()] == [
-        "flytekit-sagemaker-connector:0.1.0"
-    ]
     written = yaml.safe_load((tmp_path / "component.yaml").read_text())
-    assert written["implementation"]["container"]["image"] == "registry/image:1"
+    image = written["implementation"]["container"]["image"]
+    assert image.endswith("amazonaws.com/flytekit-sagemaker-connector:0.1.0")
+    assert [each["container"]["image"] for each in executors.values()] == [image]
