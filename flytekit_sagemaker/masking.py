@@ -87,16 +87,22 @@ def secrets_in(description: Mapping[str, Any]) -> frozenset[str]:
     carries (see ``container.command``).
 
     Args:
-        description: answer of DescribeTrainingJob or DescribeHyperParameterTuningJob, or a request for either.
+        description: answer of DescribeTrainingJob or DescribeHyperParameterTuningJob, or a request for either, which
+            may have members of a wrong type.
     """
-    single = description.get("TrainingJobDefinition")
-    definitions = [description, *([single] if single else ()), *(description.get("TrainingJobDefinitions") or ())]
+    several = description.get("TrainingJobDefinitions")
+    given = (description, description.get("TrainingJobDefinition"), *(several if isinstance(several, list) else ()))
+    definitions = [each for each in given if isinstance(each, Mapping)]
     members = ("Environment", "HyperParameters", "StaticHyperParameters")
-    maps = [definition.get(member) or {} for definition in definitions for member in members]
-    commands = (definition.get("AlgorithmSpecification") or {} for definition in definitions)
-    arguments = (
-        command.get(part) or [] for command in commands for part in ("ContainerEntrypoint", "ContainerArguments")
-    )
+    maps = [dict(_members("", definition.get(member))) for definition in definitions for member in members]
+    commands = [definition.get("AlgorithmSpecification") for definition in definitions]
+    arguments = [
+        [str(item) for item in listed]
+        for command in commands
+        if isinstance(command, Mapping)
+        for part in ("ContainerEntrypoint", "ContainerArguments")
+        if isinstance(listed := command.get(part), list)
+    ]
     return secrets_of(*maps, *map(_options, arguments), *(text for each in maps for text in _carried(each)))
 
 
@@ -200,7 +206,7 @@ def _members(name: str, decoded: object) -> Iterator[tuple[str, str]]:
     else:
         pairs = []
     for inner, item in pairs:
-        yield inner, item if isinstance(item, str) else json.dumps(item)
+        yield inner, item if isinstance(item, str) else json.dumps(item, default=str)
 
 
 def _decoded(value: str) -> object:

@@ -247,6 +247,24 @@ def test_values_of_a_command_that_are_no_text_are_secrets_by_their_names_too() -
     assert masked("the-user trains 3 epochs", found) == f"{MASK} trains 3 epochs"
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"Environment": "API_KEY=x"},
+        {"Environment": ["API_KEY"]},
+        {"Environment": {"EPOCHS": [1]}},
+        {"AlgorithmSpecification": "image"},
+        {"AlgorithmSpecification": {"ContainerArguments": 3}},
+        {"AlgorithmSpecification": {"ContainerArguments": [None, "--epochs", 3]}},
+        {"TrainingJobDefinition": "definition"},
+        {"TrainingJobDefinitions": 3},
+        {"TrainingJobDefinitions": ["definition"]},
+    ],
+)
+def test_a_request_that_is_wrong_elsewhere_has_its_secrets(wrong: dict[str, object]) -> None:
+    assert secrets_in({"HyperParameters": {"password": "second-secret"}, **wrong}) == {"second-secret"}
+
+
 def test_a_request_has_the_secrets_that_the_description_of_its_job_has() -> None:
     specification = {"TrainingImage": "image", "ContainerArguments": ["--api-key", "third-secret"]}
     training = training_request(
