@@ -121,8 +121,6 @@ def check_search(request: Mapping[str, Any], parents: Mapping[str, Mapping[str, 
     """
     if "Autotune" in request:
         raise Refused("ValidationException", "Autotune is not supported by the local SageMaker: give ranges.")
-    if "WarmStartConfig" in request and "TrainingJobDefinitions" in request:
-        raise Refused("ValidationException", "WarmStartConfig is for tuning jobs with a single TrainingJobDefinition.")
     _refuse(list(warm_start.problems(request, parents)))
     if request["HyperParameterTuningJobConfig"]["Strategy"] != "Grid" and (
         sentence := containers.missing_libraries("optuna")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 from flytekit_sagemaker.algorithms import TunedRange, algorithm, identify_image
 from flytekit_sagemaker.errors import Problem
-from flytekit_sagemaker.requests.service_rules import TUNING_CONFIG, definitions, entries, ranges, struct
+from flytekit_sagemaker.requests.service_rules import Search, definitions, entries, ranges, search_of, struct
 
 Request = Mapping[str, Any]
 _KINDS = {
@@ -17,6 +17,7 @@ _KINDS = {
     "CategoricalParameterRanges": "categorical",
 }
 
+_NOTHING = Search({}, "", {}, "")
 _OBJECTIVE_MEMBERS = {"metric_name": "MetricName", "objective_type": "Type"}
 
 
@@ -26,36 +27,10 @@ def problems(operation: str, request: Request) -> Iterator[Problem]:
     Members of a wrong type are passed over: they are problems of the request, not of the algorithm.
     """
     if operation == "CreateTrainingJob":
-        yield from _job(request, "", "HyperParameters", _Search())
+        yield from _job(request, "", "HyperParameters", _NOTHING)
     elif operation == "CreateHyperParameterTuningJob":
-        config = struct(request, TUNING_CONFIG)
         for path, definition in definitions(request):
-            yield from _job(definition, f"{path}.", "StaticHyperParameters", _search(config, path, definition))
-
-
-@dataclass(frozen=True)
-class _Search:
-    """What a tuning job searches, and where its request says so; nothing for a training job."""
-
-    tuned: Mapping[str, TunedRange] = field(default_factory=dict)
-    objective: Request = field(default_factory=dict)
-    ranges_path: str = ""
-    objective_path: str = ""
-
-
-def _search(config: Request, path: str, definition: Request) -> _Search:
-    """The search of a definition: its own ranges and objective, or those of the whole job."""
-    places = (
-        ("HyperParameterRanges", "ParameterRanges"),
-        ("TuningObjective", "HyperParameterTuningJobObjective"),
-    )
-    (parameter_ranges, ranges_path), (objective, objective_path) = (
-        (own, f"{path}.{name}")
-        if (own := struct(definition, name))
-        else (struct(config, common), f"{TUNING_CONFIG}.{common}")
-        for name, common in places
-    )
-    return _Search(_tuned(parameter_ranges), objective, ranges_path, objective_path)
+            yield from _job(definition, f"{path}.", "StaticHyperParameters", search_of(request, path, definition))
 
 
 def _tuned(holder: Request) -> dict[str, TunedRange]:
@@ -79,7 +54,7 @@ def _runs_own_code(job: Request, hyperparameters: Request) -> bool:
     )
 
 
-def _job(job: Request, prefix: str, static_member: str, search: _Search) -> Iterator[Problem]:
+def _job(job: Request, prefix: str, static_member: str, search: Search) -> Iterator[Problem]:
     given = struct(job, static_member)
     identity = identify_image(str(struct(job, "AlgorithmSpecification").get("TrainingImage", "")))
     if identity is None or _runs_own_code(job, given):
@@ -87,9 +62,10 @@ def _job(job: Request, prefix: str, static_member: str, search: _Search) -> Iter
     name, version = identity
     rules = algorithm(name)
     static = {str(key): value for key, value in given.items() if isinstance(value, str)}
+    tuned = _tuned(search.ranges)
     metric = str(search.objective.get("MetricName") or "")
-    for problem in rules.check_hyperparameters(static, search.tuned, version=version, objective_metric=metric):
-        holder = search.ranges_path if problem.field in search.tuned else f"{prefix}{static_member}"
+    for problem in rules.check_hyperparameters(static, tuned, version=version, objective_metric=metric):
+        holder = search.ranges_path if problem.field in tuned else f"{prefix}{static_member}"
         yield problem.under(holder)
     if metric:
         maximize = search.objective.get("Type") == "Maximize"

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
@@ -48,6 +49,35 @@ def definitions(request: Request) -> list[tuple[str, Request]]:
     several = entries(request, "TrainingJobDefinitions")
     found += [(f"TrainingJobDefinitions[{index}]", item) for index, item in enumerate(several)]
     return [(path, item) for path, item in found if isinstance(item, Mapping) and item]
+
+
+@dataclass(frozen=True)
+class Search:
+    """What a training job definition is tuned by, and where the request says so.
+
+    Attributes:
+        ranges: its own ``ParameterRanges``, or those of the whole job.
+        objective: its own objective, or that of the whole job.
+    """
+
+    ranges: Request
+    ranges_path: str
+    objective: Request
+    objective_path: str
+
+
+def search_of(request: Request, path: str, definition: Request) -> Search:
+    """The search of one of a tuning request's :func:`definitions`."""
+
+    def member(own: str, common: str) -> tuple[Request, str]:
+        if own in definition:
+            return struct(definition, own), f"{path}.{own}"
+        return struct(struct(request, TUNING_CONFIG), common), f"{TUNING_CONFIG}.{common}"
+
+    return Search(
+        *member("HyperParameterRanges", "ParameterRanges"),
+        *member("TuningObjective", "HyperParameterTuningJobObjective"),
+    )
 
 
 def ranges(parameter_ranges: Request) -> list[tuple[str, int, Request]]:
@@ -232,27 +262,42 @@ def _tuning_job(request: Request) -> Iterator[Problem]:
         yield Problem("TrainingJobDefinitions", "...", "must not be given together with TrainingJobDefinition")
     yield from _limits(config)
     yield from _strategy(config)
-    total = 0
-    for path, definition in found:
+    if request.get("TrainingJobDefinitions"):
+        yield from _several_definitions(request)
+    searches = [search_of(request, path, definition) for path, definition in found]
+    for (path, definition), search in zip(found, searches, strict=True):
         prefix = f"{path}."
         yield from _resource_of_hyperband(config, definition)
         yield from _job(definition, prefix)
-        if path != "TrainingJobDefinition" and not definition.get("DefinitionName"):
-            yield Problem(f"{prefix}DefinitionName", None, "is required with several definitions")
-        own = "HyperParameterRanges" in definition
-        holder, ranges_path = (
-            (struct(definition, "HyperParameterRanges"), f"{prefix}HyperParameterRanges")
-            if own
-            else (struct(config, "ParameterRanges"), f"{TUNING_CONFIG}.ParameterRanges")
-        )
-        total += len(ranges(holder))
-        if not ranges(holder) and "Autotune" not in request:
-            yield Problem(ranges_path, None, "must have at least one range", "Say which hyperparameters to tune.")
-        yield from range_problems(holder, ranges_path, config, struct(definition, "StaticHyperParameters"))
-        objective = struct(definition, "TuningObjective") or struct(config, "HyperParameterTuningJobObjective")
-        yield from _objective(definition, prefix, objective)
+        if not ranges(search.ranges) and "Autotune" not in request:
+            rule, remedy = "must have at least one range", "Say which hyperparameters to tune."
+            yield Problem(search.ranges_path, None, rule, remedy)
+        static = struct(definition, "StaticHyperParameters")
+        yield from range_problems(search.ranges, search.ranges_path, config, static)
+        yield from _objective(definition, prefix, search.objective)
+    total = sum(len(ranges(search.ranges)) for search in searches)
     if total > MAX_RANGES:
         yield Problem(f"{TUNING_CONFIG}.ParameterRanges", total, f"must have at most {MAX_RANGES} ranges in total")
+    yield from _combinations(config, [search.ranges for search in searches])
+
+
+def _several_definitions(request: Request) -> Iterator[Problem]:
+    """Source: https://docs.aws.amazon.com/sagemaker/latest/dg/multiple-algorithm-hpo-create-tuning-jobs.html"""
+    names: Counter[str] = Counter()
+    for index, definition in enumerate(entries(request, "TrainingJobDefinitions")):
+        name = definition.get("DefinitionName") if isinstance(definition, Mapping) else ""
+        if not name:
+            field = f"TrainingJobDefinitions[{index}].DefinitionName"
+            yield Problem(field, None, "is required with several definitions")
+        names[str(name)] += 1
+    for name, count in names.items():
+        if name and count > 1:
+            yield Problem("TrainingJobDefinitions", name, "must not name a definition twice")
+    if "WarmStartConfig" in request:
+        yield Problem("WarmStartConfig", "...", "is for a single training job definition")
+    if struct(request, TUNING_CONFIG).get("TrainingJobEarlyStoppingType") == "Auto":
+        field = f"{TUNING_CONFIG}.TrainingJobEarlyStoppingType"
+        yield Problem(field, "Auto", "must be Off with several training job definitions")
 
 
 def _limits(config: Request) -> Iterator[Problem]:
@@ -303,14 +348,12 @@ def range_problems(
     """
     grid = config.get("Strategy") == "Grid"
     names: Counter[str] = Counter()
-    combinations = 1
     for kind, index, item in ranges(holder):
         field, name = f"{path}.{kind}[{index}]".lstrip("."), str(item.get("Name"))
         names[name] += 1
         if name in static:
             yield Problem(f"{field}.Name", name, "must not be a static hyperparameter as well")
         if kind == "CategoricalParameterRanges":
-            combinations *= max(len(entries(item, "Values")), 1)
             continue
         if grid:
             remedy = "Give its values as a categorical range, or use another strategy."
@@ -319,15 +362,19 @@ def range_problems(
     for name, count in names.items():
         if count > 1:
             yield Problem(path, name, "must have one range only")
+
+
+def _combinations(config: Request, searched: Sequence[Request]) -> Iterator[Problem]:
+    """The number of trials of a grid, those of all definitions together."""
     most = struct(config, "ResourceLimits").get("MaxNumberOfTrainingJobs")
-    if grid and most is not None and most != combinations and set(names) and not _has_numeric(holder):
+    every = [kind for holder in searched for kind, _, _ in ranges(holder)]
+    if config.get("Strategy") != "Grid" or most is None or set(every) != {"CategoricalParameterRanges"}:
+        return
+    sizes = (math.prod(max(len(entries(item, "Values")), 1) for *_, item in ranges(holder)) for holder in searched)
+    if most != (combinations := sum(sizes)):
         field = f"{TUNING_CONFIG}.ResourceLimits.MaxNumberOfTrainingJobs"
         rule = f"must be the number of combinations ({combinations}) with Grid"
         yield Problem(field, most, rule, f"Set it to {combinations}.")
-
-
-def _has_numeric(holder: Request) -> bool:
-    return any(kind != "CategoricalParameterRanges" for kind, _, _ in ranges(holder))
 
 
 def _bounds(kind: str, item: Request, path: str) -> Iterator[Problem]:

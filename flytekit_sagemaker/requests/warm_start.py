@@ -17,6 +17,7 @@ from flytekit_sagemaker.requests.service_rules import (
     TUNING_CONFIG,
     entries,
     ranges,
+    search_of,
     struct,
 )
 
@@ -40,6 +41,8 @@ def problems(request: Request, parents: Mapping[str, Request | None]) -> Iterato
         parents: what DescribeHyperParameterTuningJob answers for its parents, None where there is no such job; of a
             parent that is left out nothing is known.
     """
+    if "TrainingJobDefinition" not in request:
+        return  # several definitions have no parents at all
     launched = 0
     for index, name in enumerate(parent_names(request)):
         field = f"{_PARENTS}[{index}]"
@@ -92,10 +95,10 @@ class _Space:
     """What a tuning job searches with a single definition, be it a request or a description."""
 
     def __init__(self, job: Request) -> None:
-        config, definition = struct(job, TUNING_CONFIG), struct(job, "TrainingJobDefinition")
-        objective = struct(config, "HyperParameterTuningJobObjective")
-        self.objective = (str(objective.get("Type")), str(objective.get("MetricName")))
-        self.kinds = {str(item.get("Name")): kind for kind, _, item in ranges(struct(config, "ParameterRanges"))}
+        definition = struct(job, "TrainingJobDefinition")
+        search = search_of(job, "TrainingJobDefinition", definition)
+        self.objective = (str(search.objective.get("Type")), str(search.objective.get("MetricName")))
+        self.kinds = {str(item.get("Name")): kind for kind, _, item in ranges(search.ranges)}
         static = set(struct(definition, "StaticHyperParameters")) - {OBJECTIVE_METRIC_HYPERPARAMETER}
         self.names = static | set(self.kinds)
         specification = struct(definition, "AlgorithmSpecification")

@@ -13,6 +13,7 @@ from flytekit_sagemaker.models.hpo_job import HyperparameterTuningObjective
 from flytekit_sagemaker.models.parameter_ranges import ContinuousParameterRange, ParameterRangeOneOf
 from flytekit_sagemaker.requests import channels, training, tuning
 from flytekit_sagemaker.requests.names import JobIdentity
+from flytekit_sagemaker.requests.service_rules import TUNING_CONFIG
 from flytekit_sagemaker.requests.training import BuiltRequest
 from flytekit_sagemaker.requests.validation import (
     LOCAL_URI_SCHEMES,
@@ -611,3 +612,38 @@ def test_what_one_of_several_definitions_gets_wrong_is_told_where_it_is() -> Non
         f"{position}.StaticHyperParameters.num_round",
         f"{position}.TuningObjective.Type",
     }
+
+
+def test_what_several_definitions_may_not_have() -> None:
+    job = make.tuning_job(training_job=None, training_jobs={"a": make.training_job(), "b": make.training_job()})
+    parents = {"warm_start_type": "TRANSFER_LEARNING", "parent_hyperparameter_tuning_jobs": ["parent"]}
+    built = samples.tuning(
+        job=job,
+        config=make.tuning_config(training_job_early_stopping_type="AUTO", warm_start_config=parents),
+        inputs=make.job_inputs(static_hyperparameters=dict.fromkeys("ab", {"num_round": 1})),
+    )
+    for each in built.parameters["TrainingJobDefinitions"]:
+        each["DefinitionName"] = "a"
+    told = {problem.field: problem.rule for problem in check_request(built.operation, built.parameters).problems}
+    assert told == {
+        "WarmStartConfig": "is for a single training job definition",
+        f"{TUNING_CONFIG}.TrainingJobEarlyStoppingType": "must be Off with several training job definitions",
+        "TrainingJobDefinitions": "must not name a definition twice",
+    }
+
+
+@pytest.mark.parametrize(("most", "right"), [(5, True), (4, False), (6, False)])
+def test_the_grid_of_several_definitions_is_that_of_each(most: int, right: bool) -> None:
+    def choices(*values: str) -> dict[str, Any]:
+        ranges = {"max_depth": {"categorical_parameter_range": {"values": values}}}
+        return {"hyperparameter_ranges": {"parameter_range_map": ranges}}
+
+    jobs = {"a": make.training_job(), "b": make.training_job()}
+    own = {"a": choices("2", "4", "6"), "b": choices("3", "5")}
+    built = samples.tuning(
+        job=make.tuning_job(training_job=None, training_jobs=jobs, max_number_of_training_jobs=most),
+        config=make.tuning_config(tuning_strategy="GRID", training_job_definitions=own),
+        inputs=make.job_inputs(static_hyperparameters=dict.fromkeys("ab", {"num_round": 1})),
+    )
+    problems = check_request(built.operation, built.parameters).problems
+    assert [problem.remedy for problem in problems] == ([] if right else ["Set it to 5."])
