@@ -14,7 +14,7 @@ from flytekit_sagemaker import aws
 from flytekit_sagemaker.connector.explanation import explain
 from flytekit_sagemaker.connector.kinds import TUNING
 from flytekit_sagemaker.connector.links import job_links
-from flytekit_sagemaker.connector.submission import ADOPTED, NameIsTaken, Submission
+from flytekit_sagemaker.connector.submission import ADOPTED, NameIsTaken, Submission, belongs_to
 from flytekit_sagemaker.container.contract import OBJECTIVE_METRIC_HYPERPARAMETER
 from flytekit_sagemaker.errors import JobFailed, SageMakerError, ServiceError, TransientError, UserError
 from flytekit_sagemaker.kubeflow.interruption import Interruption
@@ -59,6 +59,7 @@ class TuningRun:
         self.name = job.name
         self._endpoint = job.endpoint
         self._interruption = interruption
+        self._tags = job.request["Tags"]
         self._secrets = secrets_in(job.request)
         self._tell: Tell = lambda line: tell(self.masked(line))
         self._submission = Submission(TUNING, job.endpoint, job.request, job.name)
@@ -132,10 +133,16 @@ class TuningRun:
         deadline, told, description = time.monotonic() + _STOP_FOR_SECONDS, False, None
         signals = self._interruption.signals
         for pause in self._lengths():
-            with suppress(aws.RefusedCall):
-                told = told or TUNING.stop(self._endpoint, self.name, self.name)
-                description = self._describe()
-                self._tell_once(progress_line(progress_of(description)))
+            try:
+                self._is_there = self._is_there or belongs_to(TUNING, self._endpoint, self.name, self._tags)
+                if self._is_there:
+                    told = told or TUNING.stop(self._endpoint, self.name, self.name)
+                    description = self._describe()
+                    self._tell_once(progress_line(progress_of(description)))
+            except NameIsTaken:
+                return None
+            except SageMakerError as error:
+                self._tell_once(f"not stopped yet: {error}")
             left = deadline - time.monotonic()
             if left <= 0 or self._interruption.signals > signals or (description and _state(description).is_terminal):
                 break
@@ -157,11 +164,10 @@ class TuningRun:
         from flytekit_sagemaker.connector.outputs import exists
 
         def may_be_there(uri: str) -> bool:
-            with suppress(
-                Exception
-            ):  # whatever the store raises where this step may not look: then SageMaker is believed
+            try:
                 return exists(uri)
-            return True
+            except Exception:  # a step that may not look there believes SageMaker
+                return True
 
         endpoint = self._endpoint
         meta = JobMetadata(

@@ -15,6 +15,8 @@ from typing import Any
 import pytest
 
 from flytekit_sagemaker.clock import SystemClock
+from flytekit_sagemaker.kubeflow.reading import parse, values
+from flytekit_sagemaker.kubeflow.tuning_job import described
 from flytekit_sagemaker.local.server import LocalSageMaker
 from flytekit_sagemaker.testing.faults import Delivery, Failure, Fault, Faults
 from flytekit_sagemaker.testing.lives import Life
@@ -40,9 +42,10 @@ IN_S3 = {"channels": [channel("train", "s3://bucket/train")], "output_location":
 CREATE = "CreateHyperParameterTuningJob"
 
 
-def run_at(run: Callable[..., Step], faults: Faults) -> tuple[Step, SimulatedSageMaker]:
-    """The component run against a simulated account whose jobs are over at once."""
-    account = SimulatedSageMaker(SystemClock(), faults=faults, lives=lambda _: Life().lasting(0.01))
+def run_at(run: Callable[..., Step], faults: Faults, life: Life | None = None) -> tuple[Step, SimulatedSageMaker]:
+    """The component run against a simulated account, whose jobs are over at once if they have no other life."""
+    life = life or Life().lasting(0.01)
+    account = SimulatedSageMaker(SystemClock(), faults=faults, lives=lambda _: life)
     with SimulatedServer(account) as server:
         return run({**JOB, **IN_S3, "endpoint_url": server.url}), account
 
@@ -77,6 +80,27 @@ def test_faults_that_pass_are_waited_out(run: Callable[..., Step]) -> None:
     assert step.log.count("not created yet: ") == 3
     assert "Rate exceeded" in step.log
     assert len(account.job_names()) == 3
+
+
+def test_told_to_end_while_nobody_knows_whether_there_is_a_job_it_is_stopped(run: Callable[..., Step]) -> None:
+    class Lost(Faults):
+        """The answer to the create is lost, the job is not seen at first, and the step is told to end."""
+
+        denied = 2
+
+        def next(self, operation: str) -> Fault | None:
+            if operation == CREATE:
+                os.kill(os.getpid(), signal.SIGTERM)
+                return Fault.DROPPED
+            if operation == "DescribeHyperParameterTuningJob" and self.denied:
+                self.denied -= 1
+                return Fault.UNAVAILABLE
+            return None
+
+    step, account = run_at(run, Lost(), Life(stopping_seconds=0))
+    assert step.code == 143
+    assert account.calls.operations["StopHyperParameterTuningJob"] == 1
+    assert set(step.outputs) == {"hpo_job_name"}
 
 
 def test_a_request_that_is_refused_is_not_repeated(run: Callable[..., Step]) -> None:
@@ -161,6 +185,21 @@ def test_the_best_of_a_job_that_was_stopped_is_handed_on(
     assert step.code == 1
     assert "was stopped on request" in step.errors
     assert json.loads(step.outputs["best_hyperparameters"]) == {"x": "0.5", "hang": ""}
+
+
+def test_a_job_of_the_same_name_is_left_alone(
+    own_sagemaker: LocalSageMaker, arguments: dict[str, Any], run: Callable[..., Step]
+) -> None:
+    client = boto3_client(own_sagemaker.url)
+    theirs = {**arguments, "job_name": "theirs", "static_parameters": {"hang": "1"}}
+    client.create_hyper_parameter_tuning_job(**described(values(parse(command_line(theirs))[0])[0]).request)
+    step = run(theirs)
+    assert step.code == 1
+    assert "a tuning job named 'theirs' exists and is not of this execution" in step.errors
+    assert step.outputs == {}
+    found = client.describe_hyper_parameter_tuning_job(HyperParameterTuningJobName="theirs")
+    assert found["HyperParameterTuningJobStatus"] == "InProgress"
+    client.stop_hyper_parameter_tuning_job(HyperParameterTuningJobName="theirs")
 
 
 def test_told_to_end_before_there_is_a_job_none_is_made(run: Callable[..., Step]) -> None:
