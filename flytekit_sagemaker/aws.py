@@ -234,7 +234,7 @@ def translated(make: Callable[[], T], operation: str) -> T:
     except exceptions.ClientError as error:
         _raise_refusal(error.response, operation, error)
     except exceptions.NoCredentialsError as error:
-        remedy = "Give the connector's service account an IAM role, or set AWS_PROFILE or an access key"
+        remedy = "Give the service account an IAM role, or set AWS_PROFILE or an access key"
         raise RefusedByUserFault(f"{operation} cannot be called: there are no AWS credentials. {remedy}") from error
     except (
         exceptions.NoRegionError,
@@ -391,7 +391,7 @@ def _assumed(endpoint: Endpoint, session_name: str) -> Any:
             raise RefusedForNow(f"the role {role} cannot be assumed now: {error}", error.code, certain=True) from error
         except RefusedCall as error:
             whom = f" with the external id {external_id!r}" if external_id else ""
-            remedy = f"Its trust policy has to let the connector's own identity assume it{whom}."
+            remedy = f"Its trust policy has to let the caller's own identity assume it{whom}."
             raise type(error)(f"the role {role} cannot be assumed: {error}. {remedy}", error.code) from error
         return {
             "access_key": given["AccessKeyId"],

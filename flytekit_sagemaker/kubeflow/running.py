@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from flytekit_sagemaker import aws
 from flytekit_sagemaker.connector.explanation import explain
@@ -28,11 +28,19 @@ T = TypeVar("T")
 Tell = Callable[[str], None]
 Write = Callable[[Mapping[str, str]], None]
 
-# First and longest pause between two looks in seconds, and what each is longer by than the one before.
-_PAUSES = (1.0, 30.0, 1.5)
-_PAUSES_ON_THIS_MACHINE = (0.05, 1.0, 1.5)
-# Where SageMaker neither takes the job nor says that there is no room for it.
-_CREATE_FOR_SECONDS = 600.0
+
+class _Pace(NamedTuple):
+    """First and longest pause between two looks, and for how long a create is repeated that is neither taken nor lacks
+    room; in seconds."""
+
+    first: float
+    longest: float
+    create_for: float
+
+
+_AWS = _Pace(1.0, 30.0, 600.0)
+_THIS_MACHINE = _Pace(0.05, 1.0, 15.0)
+_LONGER_EACH_TIME = 1.5
 # Descriptions may lag behind the create that was answered.
 _NOT_FOUND_IS_BELIEVED_AFTER_SECONDS = 60.0
 # Permissions and credentials take a while to be known everywhere.
@@ -63,7 +71,7 @@ class TuningRun:
         self._secrets = secrets_in(job.request)
         self._tell: Tell = lambda line: tell(self.masked(line))
         self._submission = Submission(TUNING, job.endpoint, job.request, job.name)
-        self._pauses = _PAUSES_ON_THIS_MACHINE if job.endpoint.is_on_this_machine else _PAUSES
+        self._pace = _THIS_MACHINE if job.endpoint.is_on_this_machine else _AWS
         self._last_line = ""
         self._is_there = False
         self._has_ended = False
@@ -92,7 +100,7 @@ class TuningRun:
                 raise UserError(f"{error}. {remedy}") from error
             except TransientError as error:
                 waits_for_room = isinstance(error, aws.RefusedForNow) and error.lacks_room
-                if not waits_for_room and time.monotonic() - begun > _CREATE_FOR_SECONDS:
+                if not waits_for_room and time.monotonic() - begun > self._pace.create_for:
                     raise
                 self._tell_once(f"not created yet: {error}")
             self._pause(pause)
@@ -250,10 +258,10 @@ class TuningRun:
 
     def _lengths(self) -> Iterator[float]:
         """Lengths of pauses, ever longer; those of processes that began together differ."""
-        length, longest, factor = self._pauses
+        length = self._pace.first
         while True:
             yield length * random.uniform(0.7, 1.3)
-            length = min(length * factor, longest)
+            length = min(length * _LONGER_EACH_TIME, self._pace.longest)
 
     def _pause(self, seconds: float) -> None:
         if self._interruption.pause(seconds) or self._interruption.signals:
