@@ -39,10 +39,11 @@ class Search:
 
     Attributes:
         ranges: the ``ParameterRanges`` of the tuning job.
-        strategy: ``Bayesian``, ``Random``, ``Grid``, or ``Hyperband``, which draws its values at random.
+        strategy: ``Bayesian``, ``Random``, ``Grid``, or ``Hyperband``, which searches as ``Bayesian`` does: a trial
+            that was given up has the objective that it had by then.
         seed: with the number of the trial, fixes every random choice.
         maximize: whether a larger objective is a better one.
-        startup: how many trials are drawn at random before a Bayesian search trusts its model.
+        startup: how many trials are drawn at random before a search trusts its model.
     """
 
     ranges: Mapping[str, Sequence[Mapping[str, Any]]]
@@ -64,6 +65,9 @@ def startup_trials(budget: int) -> int:
 def suggest(search: Search, index: int, history: Sequence[Observation]) -> dict[str, str]:
     """The values, as strings, for trial ``index`` (from 0), given the observations of earlier ones.
 
+    Where nothing is known yet, a search that learns begins in the middle of the space: people lay ranges around what
+    they expect to be good.
+
     Raises:
         IndexError: a grid has no such trial.
     """
@@ -75,6 +79,8 @@ def suggest(search: Search, index: int, history: Sequence[Observation]) -> dict[
             raise IndexError(f"the grid has {grid_size(search.ranges)} combinations")
         return dict(zip(names, combination, strict=True))
     axes = {axis.name: axis for axis in _axes(search.ranges)}
+    if search.strategy != "Random" and not history:
+        return {name: axis.value(axis.middle) for name, axis in axes.items()}
     tried = {tuple(seen.values[name] for name in axes) for seen in history}
     for draw in range(_DRAWS_FOR_SOMETHING_NEW):
         values = _ask(search, axes, f"{search.seed}/{index}/{draw}", history)
@@ -108,14 +114,14 @@ def _ask(search: Search, axes: Mapping[str, _Axis], seed: str, history: Sequence
         warnings.simplefilter("ignore")  # Optuna calls some of its long-standing options experimental
         sampler = (
             optuna.samplers.RandomSampler(seed=number)
-            if search.strategy != "Bayesian"
+            if search.strategy == "Random"
             else optuna.samplers.TPESampler(
                 seed=number, n_startup_trials=search.startup, constant_liar=True, multivariate=True
             )
         )
         study = optuna.create_study(direction="maximize" if search.maximize else "minimize", sampler=sampler)
         distributions = {name: axis.distribution() for name, axis in axes.items()}
-        for seen in history if search.strategy == "Bayesian" else ():
+        for seen in () if search.strategy == "Random" else history:
             state = TrialState.FAIL if seen.objective is None else TrialState.COMPLETE
             study.add_trial(
                 create_trial(
@@ -139,6 +145,10 @@ class _Axis(Protocol):
     def choices(self) -> Sequence[str]:
         """All values in order, or nothing when they are too many to count."""
 
+    @property
+    def middle(self) -> Any:
+        """The position in the middle of the scale."""
+
     def distribution(self) -> BaseDistribution: ...
 
     def value(self, position: Any) -> str: ...
@@ -150,6 +160,10 @@ class _Axis(Protocol):
 class _Categorical:
     name: str
     choices: tuple[str, ...]
+
+    @property
+    def middle(self) -> str:
+        return self.choices[0]
 
     def distribution(self) -> BaseDistribution:
         from optuna.distributions import CategoricalDistribution
@@ -174,6 +188,10 @@ class _Integer:
     def choices(self) -> Sequence[str]:
         few = self.high - self.low < _FEW_COMBINATIONS
         return [str(number) for number in range(self.low, self.high + 1)] if few else ()
+
+    @property
+    def middle(self) -> int:
+        return round(_middle(self.low, self.high, self.logarithmic))
 
     def distribution(self) -> BaseDistribution:
         from optuna.distributions import IntDistribution
@@ -201,21 +219,32 @@ class _Continuous:
     def choices(self) -> Sequence[str]:
         return (repr(self.low),) if self.low == self.high else ()
 
+    @property
+    def middle(self) -> float:
+        return _middle(*self._ends(), self.logarithmic)
+
     def _flip(self, number: float) -> float:
         return 1 - number if self.reversed else number
+
+    def _ends(self) -> tuple[float, float]:
+        low, high = sorted((self._flip(self.low), self._flip(self.high)))
+        return low, high
 
     def distribution(self) -> BaseDistribution:
         from optuna.distributions import FloatDistribution
 
-        low, high = sorted((self._flip(self.low), self._flip(self.high)))
-        return FloatDistribution(low, high, log=self.logarithmic)
+        return FloatDistribution(*self._ends(), log=self.logarithmic)
 
     def value(self, position: float) -> str:
         return repr(min(max(self._flip(float(position)), self.low), self.high))
 
     def position(self, value: str) -> float:
-        low, high = sorted((self._flip(self.low), self._flip(self.high)))
+        low, high = self._ends()
         return min(max(self._flip(float(value)), low), high)
+
+
+def _middle(low: float, high: float, logarithmic: bool) -> float:
+    return math.sqrt(low) * math.sqrt(high) if logarithmic else low / 2 + high / 2
 
 
 def _axes(ranges: Mapping[str, Sequence[Mapping[str, Any]]]) -> Iterator[_Axis]:

@@ -9,6 +9,9 @@ https://docs.aws.amazon.com/sagemaker/latest/dg/automatic-model-tuning-how-it-wo
 
 from __future__ import annotations
 
+import functools
+import math
+import operator
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +23,9 @@ _TRIALS_BEFORE_MEDIAN = 3
 _REDUCTION = 3
 
 Series = Sequence[float]
+
+
+_last = operator.itemgetter(-1)
 
 
 class StoppingRule(Protocol):
@@ -49,9 +55,13 @@ class MedianRule:
 class HyperbandRule:
     """Hyperband without waiting: at each rung a trial goes on if it is in the best third of its bracket so far.
 
-    Trials take turns in the brackets. The first bracket has its first rung at ``min_resource`` steps, the next ones
-    three times later each; rungs of a bracket are three times apart. A trial that has come to ``max_resource`` steps is
-    left to end by itself, with its model; one that goes beyond them is given up.
+    It goes on, too, if it is as good as the best of the completed trials was at that step. Where the best in the end
+    begin slowly, a bracket with a late first rung finds that out, and the others stop giving up such trials.
+
+    The first bracket has its first rung at ``min_resource`` steps, the next ones three times later each; rungs of a
+    bracket are three times apart. Trials take turns in the brackets, each bracket as often as makes all of them cost
+    about the same. A trial that has come to ``max_resource`` steps is left to end by itself, with its model; one that
+    goes beyond them is given up.
     """
 
     min_resource: int
@@ -61,21 +71,36 @@ class HyperbandRule:
         step = len(series[number])
         if step >= self.max_resource:
             return step > self.max_resource
-        brackets = self._brackets()
-        bracket = number % brackets
-        rungs = [self.min_resource * _REDUCTION**power for power in range(bracket, brackets)]
-        if step not in rungs:
+        bracket = self.bracket(number)
+        if step not in self._rungs[bracket:]:
             return False
         reached = sorted(
-            values[step - 1] for other, values in series.items() if other % brackets == bracket and len(values) >= step
+            values[step - 1]
+            for other, values in series.items()
+            if len(values) >= step and self.bracket(other) == bracket
         )
-        return series[number][step - 1] > reached[max(1, len(reached) // _REDUCTION) - 1]
+        good_enough = reached[max(1, len(reached) // _REDUCTION) - 1]
+        ended_best = min((series[each] for each in completed if len(series[each]) >= step), key=_last, default=())
+        return series[number][-1] > max([good_enough, *ended_best[step - 1 : step]])
 
-    def _brackets(self) -> int:
-        count = 1
-        while self.min_resource * _REDUCTION**count <= self.max_resource:
-            count += 1
-        return count
+    def bracket(self, number: int) -> int:
+        """The bracket of a trial: the place of its first rung among all rungs."""
+        return self._turns[number % len(self._turns)]
+
+    @functools.cached_property
+    def _rungs(self) -> Sequence[int]:
+        rungs = [self.min_resource]
+        while rungs[-1] * _REDUCTION <= self.max_resource:
+            rungs.append(rungs[-1] * _REDUCTION)
+        return rungs
+
+    @functools.cached_property
+    def _turns(self) -> Sequence[int]:
+        """The brackets of successive trials, those of each bracket as evenly spread as can be."""
+        later_rungs = range(len(self._rungs) - 1, -1, -1)
+        trials = [math.ceil(len(self._rungs) * _REDUCTION**later / (later + 1)) for later in later_rungs]
+        turns = [((turn + 0.5) / count, bracket) for bracket, count in enumerate(trials) for turn in range(count)]
+        return [bracket for _, bracket in sorted(turns)]
 
 
 def rule_of(config: Mapping[str, Any], static_hyperparameters: Mapping[str, str]) -> StoppingRule:

@@ -109,6 +109,23 @@ def test_a_small_space_is_tried_without_repeating(strategy: str) -> None:
     assert suggest(Search(ranges, strategy, 2, startup=3), 8, history)["c"] in "ab"
 
 
+@pytest.mark.parametrize("strategy", ["Bayesian", "Hyperband"])
+def test_a_search_that_learns_begins_in_the_middle(strategy: str) -> None:
+    ranges = {
+        "ContinuousParameterRanges": [
+            continuous("eta", 1e-4, 1, "Logarithmic"),
+            continuous("momentum", 0.9, 0.999, "ReverseLogarithmic"),
+        ],
+        "IntegerParameterRanges": [integer("depth", 1, 12)],
+        "CategoricalParameterRanges": [{"Name": "c", "Values": ["a", "b"]}],
+    }
+    first = suggest(Search(ranges, strategy, 1), 0, [])
+    assert float(first["eta"]) == pytest.approx(0.01)
+    assert float(first["momentum"]) == pytest.approx(0.99)
+    assert (first["depth"], first["c"]) == ("6", "a")
+    assert suggest(Search(ranges, strategy, 1), 1, [Observation(first, running=True)]) != first
+
+
 def test_a_grid_ends() -> None:
     search = Search({"CategoricalParameterRanges": [{"Name": "c", "Values": ["a", "b"]}]}, "Grid", 0)
     assert [suggest(search, index, [])["c"] for index in range(2)] == ["a", "b"]
@@ -116,9 +133,10 @@ def test_a_grid_ends() -> None:
         suggest(search, 2, [])
 
 
-@pytest.mark.parametrize("maximize", [False, True])
-@pytest.mark.parametrize("parallel", [1, 3])
-def test_a_bayesian_search_finds_more_than_a_random_one(maximize: bool, parallel: int) -> None:
+@pytest.mark.parametrize(
+    ("strategy", "parallel", "maximize"), [("Bayesian", 1, False), ("Bayesian", 3, True), ("Hyperband", 1, True)]
+)
+def test_a_search_that_learns_finds_more_than_a_random_one(strategy: str, parallel: int, maximize: bool) -> None:
     ranges = {
         "ContinuousParameterRanges": [continuous("eta", 1e-4, 1, "Logarithmic"), continuous("alpha", 0, 2)],
         "IntegerParameterRanges": [integer("depth", 1, 12)],
@@ -139,10 +157,8 @@ def test_a_bayesian_search_finds_more_than_a_random_one(maximize: bool, parallel
             history.append(Observation(values, objective(values)))
         return min(sign * (each.objective or 0.0) for each in history)
 
-    random, bayesian = (
-        statistics.median(best(strategy, seed) for seed in SEEDS) for strategy in ("Random", "Bayesian")
-    )
-    assert bayesian < random
+    random, learning = (statistics.median(best(each, seed) for seed in SEEDS) for each in ("Random", strategy))
+    assert learning < random
 
 
 def test_running_trials_keep_the_search_from_trying_the_same_again() -> None:
