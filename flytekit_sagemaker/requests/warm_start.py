@@ -24,7 +24,7 @@ from flytekit_sagemaker.requests.service_rules import (
 Request = Mapping[str, Any]
 _PARENTS = "WarmStartConfig.ParentHyperParameterTuningJobs"
 _ENDED = ("Completed", "Failed", "Stopped")
-_MOST_SWAPS = 10
+_MOST_MADE_STATIC = 10
 
 
 def parent_names(request: Request) -> list[str]:
@@ -79,9 +79,10 @@ def _differences(request: Request, parent: Request) -> Iterator[tuple[str, str]]
         if ours.kinds[name] != theirs.kinds[name]:
             kind, other = (RANGE_WORDS[each] for each in (theirs.kinds[name], ours.kinds[name]))
             yield f"tunes {name} with {kind} range, not {other} one", f"Give {name} {kind} range."
-    swaps = len(ours.kinds.keys() ^ theirs.kinds.keys())
-    if swaps > _MOST_SWAPS:
-        yield f"has {swaps} hyperparameters static that are tuned here, or the reverse; {_MOST_SWAPS} may be", ""
+    made_static = sorted(theirs.kinds.keys() - ours.kinds.keys())
+    if len(made_static) > _MOST_MADE_STATIC:
+        rule = f"tunes {len(made_static)} hyperparameters that are static here, of which {_MOST_MADE_STATIC} may be"
+        yield rule, f"Tune more of them: {', '.join(made_static)}."
     identical = struct(request, "WarmStartConfig").get("WarmStartType") == "IdenticalDataAndAlgorithm"
     if identical and ours.runs != theirs.runs:
         rule = f"runs {theirs.runs}, which IdenticalDataAndAlgorithm asks for, not {ours.runs}"

@@ -83,6 +83,18 @@ def test_a_hyperparameter_may_be_static_here_and_tuned_there() -> None:
     assert told(child(), parent=other) == []
 
 
+def test_any_number_becomes_tuned_and_ten_at_most_become_static() -> None:
+    names = [f"weight_{number}" for number in range(11)]
+    tunes, fixes = child(), child()
+    ranges = tunes["HyperParameterTuningJobConfig"]["ParameterRanges"]["ContinuousParameterRanges"]
+    ranges += [{"Name": name, "MinValue": "0", "MaxValue": "1"} for name in names]
+    fixes["TrainingJobDefinition"]["StaticHyperParameters"] |= dict.fromkeys(names, "0.5")
+    ended = {"HyperParameterTuningJobStatus": "Completed"}
+    assert told(tunes, parent={**fixes, **ended}) == []
+    (sentence,) = told(fixes, parent={**tunes, **ended})
+    assert "tunes 11 hyperparameters that are static here, of which 10 may be. Tune more of them: weight_0" in sentence
+
+
 def test_a_range_keeps_its_kind() -> None:
     eta = ParameterRanges(
         parameter_range_map={"eta": ParameterRangeOneOf(param=IntegerParameterRange(min_value=0, max_value=1))}
