@@ -28,6 +28,7 @@ LIBRARIES = (
     "pyarrow",
     "pyarrow.parquet",
     "pandas",
+    "mashumaro.jsonschema",
     "joblib",
     "sklearn",
     "sklearn.cluster",
