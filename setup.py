@@ -55,6 +55,7 @@ setup(
         "grpcio",
         "prometheus-client",
         "protobuf>=4.25",
+        "pyyaml",
     ],
     extras_require={"local": LOCAL, "kubeflow": KUBEFLOW, "dev": DEV},
     entry_points={
