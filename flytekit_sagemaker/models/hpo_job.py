@@ -153,11 +153,13 @@ class HyperparameterTuningJob(Model, message=pb.HyperparameterTuningJob):
 
     @property
     def channels(self) -> tuple[Channel, ...]:
-        """The channels of all its training jobs, those of a name once: required where any of them requires it."""
+        """The channels of all its training jobs, those of a name once: an input where it is one in any of them, and
+        required where any of them requires it."""
         declared = [channel for job in self.definitions.values() for channel in job.channels]
         by_name: dict[str, Channel] = {}
         for channel in declared:
-            if channel.required or channel.name not in by_name:
+            other = by_name.get(channel.name)
+            if other is None or (channel.is_input, channel.required) > (other.is_input, other.required):
                 by_name[channel.name] = channel
         return tuple(by_name.values())
 

@@ -41,13 +41,13 @@ class Findings:
         return Findings((*self.problems, *others), self.warnings)
 
     def raise_problems(self, subject: str) -> None:
-        """Raise what was found to be wrong with ``subject``.
+        """Raise what was found to be wrong with ``subject``, once what is wrong in several of its parts alike.
 
         Raises:
             InvalidInput: when there are problems.
         """
         if self.problems:
-            raise InvalidInput(subject, self.problems)
+            raise InvalidInput(subject, tuple({str(problem): problem for problem in self.problems}.values()))
 
 
 def _holders(path: str) -> Iterator[str]:

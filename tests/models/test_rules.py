@@ -330,3 +330,18 @@ def test_a_tuning_job_trains_one_thing_or_several_by_name() -> None:
     for words, fields in wrong.items():
         with pytest.raises(InvalidInput, match=re.escape(words)):
             hpo_job.HyperparameterTuningJob(**limits, **fields)
+
+
+def test_a_channel_that_is_an_input_of_one_of_several_training_jobs_is_one_of_the_task() -> None:
+    of_files = make.training_job(channels=[{"name": "train", "file_system": FILES, "required": False}])
+    optional = make.training_job(channels=[{"name": "train", "required": False}])
+    required = make.training_job(channels=[{"name": "train"}])
+    limits = {"max_number_of_training_jobs": 2, "max_parallel_training_jobs": 1}
+    for jobs, needed in (
+        ((of_files, optional), False),
+        ((optional, of_files), False),
+        ((of_files, required), True),
+        ((optional, required), True),
+    ):
+        tuned = hpo_job.HyperparameterTuningJob(**limits, training_jobs=dict(zip("ab", jobs, strict=True)))
+        assert [(channel.is_input, channel.required) for channel in tuned.channels] == [(True, needed)]

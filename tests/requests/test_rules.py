@@ -614,6 +614,18 @@ def test_what_one_of_several_definitions_gets_wrong_is_told_where_it_is() -> Non
     }
 
 
+def test_what_several_definitions_have_wrong_in_common_is_told_once() -> None:
+    built = samples.tuning(
+        job=make.tuning_job(training_job=None, training_jobs={"one": make.training_job(), "two": make.training_job()}),
+        config=make.tuning_config(tuning_strategy=types.HyperparameterTuningStrategy.HYPERBAND),
+        inputs=make.job_inputs(static_hyperparameters={"one": {"num_round": 1}, "two": {"num_round": 2}}),
+    )
+    with pytest.raises(InvalidInput) as caught:
+        check_request(built.operation, built.parameters).raise_problems("the tuning job")
+    (problem,) = caught.value.problems
+    assert problem.field.endswith("MaxResource")
+
+
 def test_what_several_definitions_may_not_have() -> None:
     job = make.tuning_job(training_job=None, training_jobs={"a": make.training_job(), "b": make.training_job()})
     parents = {"warm_start_type": "TRANSFER_LEARNING", "parent_hyperparameter_tuning_jobs": ["parent"]}
