@@ -17,6 +17,7 @@ import argparse
 import math
 import multiprocessing
 import os
+import random
 import statistics
 import tempfile
 import warnings
@@ -34,7 +35,7 @@ from flytekit_sagemaker.local.server import LocalSageMaker
 
 PARTS = ("quality", "hyperband", "overhead")
 FEWEST_ROUNDS = 10
-HYPERBAND_TRIALS_PER_TRIAL = 4
+HYPERBAND_TRIALS_PER_TRIAL = 3
 CHECKED_TRIALS = 20
 
 Runs = Mapping[str, Sequence[Sequence[Trial]]]
@@ -130,10 +131,10 @@ def hyperband(problem: str, runs: Runs) -> list[list[object]]:
     }
     for unit, cost in costs.items():
         shares, own, totals, wholes = [], [], [], []
-        for random, band in zip(runs["Random"], runs["Hyperband"], strict=True):
-            whole = sum(map(cost, random))
-            shares.append(share_until(band, best(random), cost, whole))
-            own.append(share_until(random, best(random), cost, whole))
+        for rival, band in zip(runs["Random"], runs["Hyperband"], strict=True):
+            whole = sum(map(cost, rival))
+            shares.append(share_until(band, best(rival), cost, whole))
+            own.append(share_until(rival, best(rival), cost, whole))
             totals.append(sum(map(cost, band)) / whole)
             wholes.append(whole)
         low, middle, high = (f"{share:.0%}" if share < math.inf else "never" for share in quartiles(shares))
@@ -193,8 +194,9 @@ def main() -> None:
         runs = searches(problem, arguments.parts, size)
         for way, of_seeds in runs.items():
             everything = [trial for trials in of_seeds for trial in trials if trial.steps >= problem.steps]
-            differences = differing(problem, everything, CHECKED_TRIALS)
-            print(f"{name}, {way}: {differences} of {CHECKED_TRIALS} trials differ when repeated in this process")
+            checked = random.Random(0).sample(everything, min(CHECKED_TRIALS, len(everything)))
+            differences = differing(problem, checked)
+            print(f"{name}, {way}: {differences} of {len(checked)} full trials differ when repeated in this process")
         if "quality" in arguments.parts:
             rows += quality(name, runs)
         if "Hyperband" in runs:

@@ -49,3 +49,14 @@ def test_a_benchmark_of_what_runs_before_a_job_prints_its_table(name: str, size:
     done = subprocess.run([sys.executable, f"benchmarks/{name}.py", *size], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert len([line for line in done.stdout.splitlines() if line.startswith("| ")]) > 3
+
+
+def test_searches_are_compared_on_the_very_same_objectives() -> None:
+    size = ["--problems", "diabetes", "--seeds", "2", "--trials", "1", "--seconds", "0.05"]
+    command = [sys.executable, "benchmarks/tuning_quality.py", *size]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert all(": 0 of " in line for line in lines if line.endswith("repeated in this process"))
+    rows = [line.split("|")[1].strip() for line in lines if line.startswith("| ")]
+    assert {"local SageMaker", "diabetes, Bayesian", "diabetes, plain Optuna", "diabetes, rounds"} <= set(rows)

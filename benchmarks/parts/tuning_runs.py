@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import random
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -181,9 +180,8 @@ def _suggested(trial: Any, ranges: Mapping[str, Sequence[Mapping[str, Any]]]) ->
             yield each["Name"], repr(suggest(each["Name"], low, high, log=each["ScalingType"] == "Logarithmic"))
 
 
-def differing(problem: Problem, trials: Sequence[Trial], count: int) -> int:
-    """How many of ``count`` trials, drawn at random, have another objective when they are trained in this process."""
-    chosen = random.Random(0).sample(trials, min(count, len(trials)))
+def differing(problem: Problem, trials: Sequence[Trial]) -> int:
+    """How many trials have another objective when they are trained again in this process."""
     with tempfile.TemporaryDirectory() as folder:
         program = Program(problem, Path(folder))
-        return sum(program.objectives(trial.values)[-1] != trial.objective for trial in chosen)
+        return sum(program.objectives(trial.values)[-1] != trial.objective for trial in trials)
