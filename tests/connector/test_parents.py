@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from flytekit_sagemaker.aws import Endpoint
 from flytekit_sagemaker.connector.parents import parent_problems
 from flytekit_sagemaker.testing.clock import MovableClock
 from flytekit_sagemaker.testing.faults import Fault, Faults
-from flytekit_sagemaker.testing.simulation import SimulatedSageMaker
 from flytekit_sagemaker.testing.simulated_server import SimulatedServer
+from flytekit_sagemaker.testing.simulation import SimulatedSageMaker
 
 NAMES = ("one", "two")
 REQUEST = {
@@ -24,19 +22,17 @@ REQUEST = {
 
 
 @pytest.fixture
-def credentials(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "of-the-test")
-    yield
 
 
+@pytest.mark.usefixtures("credentials")
 @pytest.mark.parametrize(
     ("fault", "unknown"),
     [(None, ["one", "two"]), (Fault.ACCESS_DENIED, ["two"]), (Fault.THROTTLED, [])],
 )
-def test_only_what_the_service_says_is_held_against_a_parent(
-    credentials: None, fault: Fault | None, unknown: list[str]
-) -> None:
+def test_only_what_the_service_says_is_held_against_a_parent(fault: Fault | None, unknown: list[str]) -> None:
     schedule = [("DescribeHyperParameterTuningJob", 1, fault)] if fault else []
     with SimulatedServer(SimulatedSageMaker(MovableClock(), faults=Faults.scheduled(schedule))) as server:
         problems = parent_problems(Endpoint("us-east-1", server.url), REQUEST)
