@@ -14,11 +14,13 @@ The jobs run one trial at a time in real local SageMakers, over HTTP and boto3, 
 from __future__ import annotations
 
 import argparse
+import itertools
 import math
 import multiprocessing
 import os
 import random
 import statistics
+import sys
 import tempfile
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -123,35 +125,37 @@ def share_until(trials: Sequence[Trial], goal: float, cost: Callable[[Trial], fl
 
 
 def hyperband(problem: str, runs: Runs) -> list[list[object]]:
-    """A row for each measure of cost: what Hyperband has spent when it is as good as Random is at its end."""
-    rows: list[list[object]] = []
+    """A row for each cost and goal: the share that Hyperband has spent when it is as good as Random is at its end."""
     costs: dict[str, Callable[[Trial], float]] = {
         "rounds": lambda trial: trial.steps,
         "seconds": lambda trial: trial.seconds,
     }
-    for unit, cost in costs.items():
-        shares, own, totals, wholes = [], [], [], []
-        for rival, band in zip(runs["Random"], runs["Hyperband"], strict=True):
-            whole = sum(map(cost, rival))
-            shares.append(share_until(band, best(rival), cost, whole))
-            own.append(share_until(rival, best(rival), cost, whole))
-            totals.append(sum(map(cost, band)) / whole)
-            wholes.append(whole)
-        low, middle, high = (f"{share:.0%}" if share < math.inf else "never" for share in quartiles(shares))
-        reached = sum(share < math.inf for share in shares)
-        half = sum(share <= 0.5 for share in shares)
+    finals = [best(trials) for trials in runs["Random"]]
+    goals = {"same seed": finals, "median": [statistics.median(finals)] * len(finals)}
+    rows: list[list[object]] = []
+    for (unit, cost), (goal, objectives) in itertools.product(costs.items(), goals.items()):
+        wholes = [sum(map(cost, trials)) for trials in runs["Random"]]
+        alls = [sum(map(cost, trials)) / whole for trials, whole in zip(runs["Hyperband"], wholes, strict=True)]
+        own, shares = (
+            list(map(share_until, runs[way], objectives, itertools.repeat(cost), wholes))
+            for way in ("Random", "Hyperband")
+        )
         rows.append(
             [
-                f"{problem}, {unit}",
+                f"{problem}, {unit}, {goal}",
                 f"{statistics.median(wholes):,.0f}",
-                f"{statistics.median(own):.0%}",
-                *(middle, low, high),
-                f"{half} of {len(shares)}",
-                f"{reached} of {len(shares)}",
-                f"{statistics.median(totals):.0%}",
+                percent(quartiles(own)[1]),
+                *map(percent, quartiles(shares)),
+                *(f"{sum(share <= most for share in shares)} of {len(shares)}" for most in (0.5, sys.float_info.max)),
+                percent(statistics.median(alls)),
             ]
         )
     return rows
+
+
+def percent(share: float) -> str:
+    """A share for a table."""
+    return f"{share:.0%}" if share < math.inf else "never"
 
 
 def quartiles(values: Sequence[float]) -> tuple[float, float, float]:
@@ -206,15 +210,15 @@ def main() -> None:
         print_table(f"{size.trials} trials, {size.seeds} seeds", head, rows)
     if bands:
         head = (
-            "Random's training, and Hyperband's",
+            "problem, cost, goal",
             "Random, all",
-            "Random, own best",
-            "Hyperband, median",
-            "quarter",
+            "Random, median",
+            "Hyperband, quarter",
+            "median",
             "3 quarters",
             "by half",
-            "at all",
-            "Hyperband, all",
+            "ever",
+            "all",
         )
         trials = HYPERBAND_TRIALS_PER_TRIAL * size.trials
         print_table(f"Hyperband, {trials} trials of {FEWEST_ROUNDS} to {ROUNDS} rounds", head, bands)

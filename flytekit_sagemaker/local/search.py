@@ -26,11 +26,16 @@ _FEW_COMBINATIONS = 1000
 
 @dataclass(frozen=True)
 class Observation:
-    """A trial as the search sees it: what it tried and what came of it (a ``value`` of None: nothing, or not yet)."""
+    """A trial as the search sees it: what it tried and what came of it (an ``objective`` of None: nothing, or not yet).
+
+    Of a trial that was given up, ``steps`` is after how many of them, and ``objective`` what it was by then. The more
+    steps the more that says; a trial that ran to its end, with 0 ``steps``, says most.
+    """
 
     values: Mapping[str, str]
     objective: float | None = None
     running: bool = False
+    steps: int = 0
 
 
 @dataclass(frozen=True)
@@ -39,8 +44,7 @@ class Search:
 
     Attributes:
         ranges: the ``ParameterRanges`` of the tuning job.
-        strategy: ``Bayesian``, ``Random``, ``Grid``, or ``Hyperband``, which searches as ``Bayesian`` does: a trial
-            that was given up has the objective that it had by then.
+        strategy: ``Bayesian``, ``Random``, ``Grid``, or ``Hyperband``, which searches as ``Bayesian`` does.
         seed: with the number of the trial, fixes every random choice.
         maximize: whether a larger objective is a better one.
         startup: how many trials are drawn at random before a search trusts its model.
@@ -122,11 +126,14 @@ def _ask(search: Search, axes: Mapping[str, _Axis], seed: str, history: Sequence
         study = optuna.create_study(direction="maximize" if search.maximize else "minimize", sampler=sampler)
         distributions = {name: axis.distribution() for name, axis in axes.items()}
         for seen in () if search.strategy == "Random" else history:
-            state = TrialState.FAIL if seen.objective is None else TrialState.COMPLETE
+            shown = {} if seen.objective is None else {seen.steps: seen.objective}
+            ended = TrialState.PRUNED if shown and seen.steps else TrialState.COMPLETE if shown else TrialState.FAIL
+            state = TrialState.RUNNING if seen.running else ended
             study.add_trial(
                 create_trial(
-                    state=TrialState.RUNNING if seen.running else state,
-                    value=None if seen.running else seen.objective,
+                    state=state,
+                    value=seen.objective if state == TrialState.COMPLETE else None,
+                    intermediate_values=shown if state == TrialState.PRUNED else None,
                     params={name: axis.position(seen.values[name]) for name, axis in axes.items()},
                     distributions=distributions,
                 )

@@ -126,6 +126,19 @@ def test_a_search_that_learns_begins_in_the_middle(strategy: str) -> None:
     assert suggest(Search(ranges, strategy, 1), 1, [Observation(first, running=True)]) != first
 
 
+def test_what_a_trial_showed_before_it_was_given_up_says_less_than_what_one_showed_at_its_end() -> None:
+    ranges = {"ContinuousParameterRanges": [continuous("x", 0, 1)]}
+    completed = [Observation({"x": str(0.8 + number / 100)}, 1.0) for number in range(6)]
+    promising = [Observation({"x": str(0.2 + number / 100)}, 0.5, steps=3) for number in range(6)]
+
+    def middle(history: list[Observation]) -> float:
+        search = Search(ranges, "Hyperband", 1, startup=3)
+        return statistics.median(float(suggest(search, index, history)["x"]) for index in range(20, 31))
+
+    assert middle(completed + [Observation(each.values, each.objective) for each in promising]) < 0.5
+    assert middle(completed + promising) > 0.5
+
+
 def test_a_grid_ends() -> None:
     search = Search({"CategoricalParameterRanges": [{"Name": "c", "Values": ["a", "b"]}]}, "Grid", 0)
     assert [suggest(search, index, [])["c"] for index in range(2)] == ["a", "b"]
