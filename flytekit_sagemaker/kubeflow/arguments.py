@@ -399,7 +399,7 @@ ARGUMENTS = (
     ),
     Argument(
         "tags",
-        "Tags of the tuning job: key to value.",
+        "Tags of the tuning job, up to 49: key to value.",
         {},
         type=OBJECT,
         example='{"team": "ml"}',

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
+from typing import TextIO
 
 from flytekit_sagemaker.errors import SageMakerError
 from flytekit_sagemaker.kubeflow import reading
@@ -33,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return FAILED
         for warning in job.warnings:
             _tell_aside(f"warning: {warning}")
-        return _run(TuningRun(job, interruption, lambda line: print(line, flush=True)), files)
+        return _run(TuningRun(job, interruption, _tell), files)
 
 
 def _run(run: TuningRun, files: OutputFiles) -> int:
@@ -52,8 +54,13 @@ def _run(run: TuningRun, files: OutputFiles) -> int:
         run.leave(files.write)
 
 
+def _tell(line: str, stream: TextIO | None = None) -> None:
+    with suppress(OSError):  # when nobody reads any more, the job is to be stopped all the same
+        print(line, file=stream, flush=True)
+
+
 def _tell_aside(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
+    _tell(line, sys.stderr)
 
 
 if __name__ == "__main__":

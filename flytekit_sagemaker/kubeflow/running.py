@@ -92,7 +92,8 @@ class TuningRun:
         self._pause(0)
         for pause in self._lengths():
             try:
-                if self._submission.attempt() == ADOPTED:
+                # Nobody else has the submission's tag: until an answer is lost there is no job to be looked for.
+                if self._submission.attempt(hurried=not self._submission.may_exist) == ADOPTED:
                     self._tell("created, although the answer to it was lost")
                 break
             except NameIsTaken as error:

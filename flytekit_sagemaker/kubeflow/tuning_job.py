@@ -48,6 +48,7 @@ from flytekit_sagemaker.types import AlgorithmName
 M = TypeVar("M", bound=Model)
 
 _MAX_CHANNELS = 20
+_MAX_TAGS = 49
 _RANGES = ("integer_parameters", "continuous_parameters", "categorical_parameters")
 _RANGES_MEMBER = "HyperParameterTuningJobConfig.ParameterRanges"
 _SOME_RANGES = f"{', '.join(_RANGES[:-1])} or {_RANGES[-1]}"
@@ -146,6 +147,7 @@ class _Description:
         )
         if not self._values["spot_instance"] or "max_run_time" in self._broken:
             self._values["max_wait_time"] = None
+            self._broken.add("max_wait_time")
         built = tuning_request(
             self._model(HyperparameterTuningJob, training_job=training_job),
             search,
@@ -157,9 +159,17 @@ class _Description:
             ranges=self._ranges(),
             name=self._values["job_name"] or new_name(),
             deployment=deployment,
-            tags={**self._texts("tags"), SUBMISSION_TAG: uuid.uuid4().hex},
+            tags={**self._tags(), SUBMISSION_TAG: uuid.uuid4().hex},
         )
         return overridden(built, self._overrides())
+
+    def _tags(self) -> dict[str, str]:
+        tags = self._texts("tags")
+        if len(tags) <= _MAX_TAGS:
+            return tags
+        rule = f"must have at most {_MAX_TAGS} entries, has {len(tags)}"
+        self._refuse("tags", None, rule, f"The {_MAX_TAGS + 1}th that a job may have is {SUBMISSION_TAG}.")
+        return {}
 
     def _overrides(self) -> dict[str, Any]:
         overrides = dict(self._values["overrides"])
@@ -327,6 +337,8 @@ class _Description:
 
     def _argument(self, path: str) -> str:
         """The argument, and maybe a part of it, that the path of a model's field or of a request's member is about."""
+        if self._is_overridden(path):
+            return f"overrides.{path}"
         holder = path
         while holder:
             if holder in _PATHS:
@@ -339,6 +351,15 @@ class _Description:
         name = path[len(_RANGES_MEMBER) + 1 :]
         lists = [each for each in _RANGES if any(entry.get("Name") == name for entry in self._values[each])]
         return f"{lists[0]} ({name})" if lists else _SOME_RANGES
+
+    def _is_overridden(self, path: str) -> bool:
+        """Whether what a request has at a path is what the overrides put there."""
+        found = self._values["overrides"]
+        for name in path.split("."):
+            if not isinstance(found, dict):
+                break
+            found = found.get(re.split(r"[\[ ]", name)[0], {})
+        return not isinstance(found, dict)
 
 
 def _is_url(text: str) -> bool:

@@ -175,6 +175,7 @@ WRONG: dict[str, tuple[dict[str, Any], list[str]]] = {
         {"spot_instance": "True", "max_run_time": 7200, "max_wait_time": 3600},
         ["max_wait_time = 3600: must be at least max_run_time (7200)"],
     ),
+    "a run that cannot be read": ({"spot_instance": "True", "max_run_time": "x"}, ["max_run_time = 'x'"]),
     "more at a time than in all": (
         {"max_num_jobs": 2, "max_parallel_jobs": 3},
         ["max_parallel_jobs = 3: must not exceed max_num_jobs (2)"],
@@ -220,6 +221,11 @@ WRONG: dict[str, tuple[dict[str, Any], list[str]]] = {
         {"overrides": "HyperParameterTuningJobConfig: {Strateg: Random}"},
         ["overrides.HyperParameterTuningJobConfig.Strateg = 'Random'", "Did you mean 'Strategy'?"],
     ),
+    "overrides of what has an argument": (
+        {"overrides": {"TrainingJobDefinition": {"RoleArn": "nobody"}}},
+        ["overrides.TrainingJobDefinition.RoleArn = 'nobody'"],
+    ),
+    "tags": ({"tags": {f"tag-{index}": "" for index in range(50)}}, ["tags must have at most 49 entries, has 50"]),
     "metrics": (
         {"algorithm_name": "", "image": "image:1", "metric_definitions": {"loss": "(", "error": "["}},
         ["metric_definitions.loss", "metric_definitions.error"],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
@@ -82,7 +83,17 @@ def test_faults_that_pass_are_waited_out(run: Callable[..., Step]) -> None:
     assert len(account.job_names()) == 3
 
 
-def test_told_to_end_while_nobody_knows_whether_there_is_a_job_it_is_stopped(run: Callable[..., Step]) -> None:
+@pytest.mark.parametrize("log", ["read", "closed"])
+def test_told_to_end_while_nobody_knows_whether_there_is_a_job_it_is_stopped(
+    log: str, run: Callable[..., Step], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if log == "closed":
+        reader, writer = os.pipe()
+        os.close(reader)
+        for stream in ("stdout", "stderr"):
+            monkeypatch.setattr(sys, stream, io.TextIOWrapper(io.FileIO(os.dup(writer), "w"), write_through=True))
+        os.close(writer)
+
     class Lost(Faults):
         """The answer to the create is lost, the job is not seen at first, and the step is told to end."""
 
@@ -103,8 +114,13 @@ def test_told_to_end_while_nobody_knows_whether_there_is_a_job_it_is_stopped(run
     assert set(step.outputs) == {"hpo_job_name"}
 
 
-def test_a_request_that_is_refused_is_not_repeated(run: Callable[..., Step]) -> None:
-    step, account = run_at(run, Faults.scheduled([(CREATE, 1, Fault.ACCESS_DENIED)]))
+@pytest.mark.parametrize("denied", [(CREATE,), (CREATE, "DescribeHyperParameterTuningJob")], ids=len)
+def test_a_request_that_is_refused_is_not_repeated(denied: tuple[str, ...], run: Callable[..., Step]) -> None:
+    class Denied(Faults):
+        def next(self, operation: str) -> Fault | None:
+            return Fault.ACCESS_DENIED if operation in denied else None
+
+    step, account = run_at(run, Denied())
     assert step.code == 1
     assert step.errors.startswith("error: create_hyper_parameter_tuning_job was refused: The caller is not authorized")
     assert step.outputs == {}
