@@ -36,10 +36,10 @@ from flytekit_sagemaker.masking import masked, secrets_in
 from flytekit_sagemaker.models.training_job import TrainingJob
 from flytekit_sagemaker.placement import ExecutionContext, Placement, allowed, place
 from flytekit_sagemaker.requests.deployment import Deployment
-from flytekit_sagemaker.requests.functions import Container
+from flytekit_sagemaker.requests.functions import Container, function_problems
 from flytekit_sagemaker.requests.names import JobIdentity
 from flytekit_sagemaker.requests.training import BuiltRequest
-from flytekit_sagemaker.requests.validation import Findings, check_request
+from flytekit_sagemaker.requests.validation import AWS_URI_SCHEMES, Findings, check_request
 from flytekit_sagemaker.status import JobState, Move, job_state
 
 # Flyte gives each call 10 seconds; the last attempt takes up to 4, and then the job may be asked about.
@@ -228,19 +228,17 @@ class JobConnector(AsyncConnectorBase):  # type: ignore[misc]
             endpoint = placement.endpoint
             meta.region, meta.endpoint_url = endpoint.region, endpoint.url
             meta.assume_role_arn, meta.external_id = endpoint.assume_role_arn, endpoint.external_id
-            values = plain_values(inputs)
-            built = self.build(
-                Submission(
-                    template.custom,
-                    values,
-                    meta.name,
-                    placement.deployment,
-                    identity.tags(),
-                    output_prefix,
-                    container_of(template, execution),
-                )
+            submission = Submission(
+                template.custom,
+                plain_values(inputs),
+                meta.name,
+                placement.deployment,
+                identity.tags(),
+                output_prefix,
+                container_of(template, execution),
             )
-            self._check(meta, built, placement)
+            built = self.build(submission)
+            self._check(meta, built, placement, runs_function=submission.container is not None)
         except SageMakerError as error:
             self._refuse(meta, error, built, identity)
             return meta, None
@@ -251,8 +249,11 @@ class JobConnector(AsyncConnectorBase):  # type: ignore[misc]
             return meta, None
         return meta, built.parameters
 
-    def _check(self, meta: JobMetadata, built: BuiltRequest, placement: Placement) -> None:
+    def _check(self, meta: JobMetadata, built: BuiltRequest, placement: Placement, *, runs_function: bool) -> None:
         findings = Findings(placement.problems + built.problems)
+        on_aws = tuple(placement.deployment.uri_schemes) == AWS_URI_SCHEMES
+        if runs_function:
+            findings += Findings(tuple(function_problems(built, on_aws=on_aws)))
         schemes = placement.deployment.uri_schemes
         findings += check_request(built.operation, built.parameters, uri_schemes=schemes)
         if placement.endpoint.is_on_this_machine:  # elsewhere, files of this machine are nobody's data

@@ -15,7 +15,6 @@ from flytekit_sagemaker.masking import secrets_of
 from flytekit_sagemaker.reporting.records import TrainingRecord
 from flytekit_sagemaker.requests.functions import Container, in_container
 from flytekit_sagemaker.requests.training import BuiltRequest
-from flytekit_sagemaker.requests.validation import AWS_URI_SCHEMES
 
 
 class CustomTrainingJobConnector(TrainingJobConnector):
@@ -58,7 +57,6 @@ def with_function(
         container,
         metrics=metrics,
         checkpoints=f"{place.output_path.rstrip('/')}/checkpoints/{submission.name}",
-        on_aws=tuple(place.uri_schemes) == tuple(AWS_URI_SCHEMES),
     )
     secrets = secrets_of(container.environment)
     shown = sorted(name for name, value in container.environment.items() if value in secrets)

@@ -187,7 +187,7 @@ class HyperparameterTuningJob(Model, message=pb.HyperparameterTuningJob):
             if job.function is not None:
                 yield Problem(f"training_jobs.{name}", "function", "cannot be a function among several training jobs")
         for member in _SAME_IN_ALL:
-            values = dict.fromkeys(getattr(job.training_job_config, member) for job in jobs.values())
+            values = dict.fromkeys(getattr(job.training_job_config, member) or None for job in jobs.values())
             if len(values) > 1:
                 field = f"training_jobs.training_job_config.{member}"
                 yield Problem(field, list(values), "must be the same in all of a tuning job's training jobs")

@@ -29,6 +29,7 @@ from flytekit_sagemaker.models.parameter_ranges import (
 )
 from flytekit_sagemaker.models.text import text_of
 from flytekit_sagemaker.models.training_job import Function
+from flytekit_sagemaker.requests.service_rules import struct
 from flytekit_sagemaker.requests.training import BuiltRequest
 
 MOST_VARIABLES = {"CreateTrainingJob": 100, "CreateHyperParameterTuningJob": 48}
@@ -61,7 +62,6 @@ def in_container(
     *,
     metrics: Iterable[str] = (),
     checkpoints: str = "",
-    on_aws: bool = True,
 ) -> BuiltRequest:
     """A request whose job, or each of whose trials, runs a function in a container.
 
@@ -70,7 +70,6 @@ def in_container(
         container: how the function is run.
         metrics: names of metrics that have to be found, beside those that the request defines.
         checkpoints: URI where checkpoints are kept when the job may be interrupted and says nowhere itself.
-        on_aws: whether the job's machines are AWS's, which pull no other images and can cut a job off from S3.
     """
     parameters = dict(built.parameters)
     trials = "TrainingJobDefinition" in parameters
@@ -92,8 +91,6 @@ def in_container(
     if trials:
         parameters["TrainingJobDefinition"] = definition
     problems = list(_room_problems(len(environment), MOST_VARIABLES[built.operation], container))
-    if on_aws:
-        problems += _aws_problems(definition)
     return replace(built, parameters=parameters, problems=(*built.problems, *problems))
 
 
@@ -123,8 +120,31 @@ def _room_problems(count: int, most: int, container: Container) -> Iterator[Prob
         yield Problem("the function's command", container.command.argv[0], rule, remedy)
 
 
+def function_problems(built: BuiltRequest, *, on_aws: bool) -> Iterator[Problem]:
+    """What keeps the function of a finished request, be it built so or overridden, from running.
+
+    Args:
+        on_aws: whether the job's machines are AWS's, which pull no other images and can cut a job off from S3.
+    """
+    parameters = built.parameters
+    definition = struct(parameters, "TrainingJobDefinition") if "TrainingJobDefinition" in parameters else parameters
+    environment = struct(definition, "Environment")
+    if environment.get(TRAINING_MODULE_VARIABLE) != TRAINING_MODULE or _command(environment) is None:
+        remedy = "Name the variables that are to change in overrides, and leave the others."
+        yield Problem("overrides.Environment", sorted(environment), "must keep what runs the function", remedy)
+    if on_aws:
+        yield from _aws_problems(definition)
+
+
+def _command(environment: Mapping[str, Any]) -> Command | None:
+    try:
+        return Command.find(environment)
+    except (TypeError, ValueError):
+        return None
+
+
 def _aws_problems(definition: Mapping[str, Any]) -> Iterator[Problem]:
-    image = definition["AlgorithmSpecification"]["TrainingImage"]
+    image = str(struct(definition, "AlgorithmSpecification").get("TrainingImage"))
     if not _ECR_IMAGE.fullmatch(image):
         rule = "must be an image in Amazon ECR that has flytekit-sagemaker: SageMaker pulls no other"
         remedy = "Give the task container_image=sagemaker_image(..., registry='<account>.dkr.ecr.<region>...')."

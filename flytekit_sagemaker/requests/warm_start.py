@@ -5,6 +5,7 @@ Source: https://docs.aws.amazon.com/sagemaker/latest/dg/automatic-model-tuning-w
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -68,7 +69,8 @@ def _differences(request: Request, parent: Request) -> Iterator[tuple[str, str]]
     if ours.objective != theirs.objective:
         wanted, other = (" ".join(each) for each in (theirs.objective, ours.objective))
         yield f"has another objective: {wanted}, not {other}", f"Use the objective {wanted}, or another parent."
-    if len(ours.names) != len(theirs.names):
+    # Autotune chooses hyperparameters itself, and does not tell them all.
+    if len(ours.names) != len(theirs.names) and "Autotune" not in parent:
         rule = f"has {len(theirs.names)} hyperparameters, static and tuned together, not {len(ours.names)}"
         missing, extra = sorted(theirs.names - ours.names), sorted(ours.names - theirs.names)
         remedy = " ".join(
@@ -89,6 +91,8 @@ def _differences(request: Request, parent: Request) -> Iterator[tuple[str, str]]
         yield rule, "Use the same image, or TransferLearning."
 
 
+# A newer version of an image may be the same algorithm still; which it is, only the user can tell.
+_TAG = re.compile(r"(:[^:/@]+)?(@[^@]+)?$")
 RANGE_WORDS = dict(zip(RANGE_KINDS, ("an integer", "a continuous", "a categorical"), strict=True))
 
 
@@ -103,7 +107,8 @@ class _Space:
         static = set(struct(definition, "StaticHyperParameters")) - {OBJECTIVE_METRIC_HYPERPARAMETER}
         self.names = static | set(self.kinds)
         specification = struct(definition, "AlgorithmSpecification")
-        self.runs = str(specification.get("TrainingImage") or specification.get("AlgorithmName"))
+        image = _TAG.sub("", str(specification.get("TrainingImage") or ""))
+        self.runs = image or str(specification.get("AlgorithmName"))
 
 
 def _too_many(request: Request, launched: int) -> Iterator[Problem]:

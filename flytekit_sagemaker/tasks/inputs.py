@@ -47,11 +47,18 @@ def declared_channels(channels: Sequence[str | Channel]) -> tuple[Channel, ...]:
     """The channels of a task, given as names or models; one that makes no input requires none.
 
     Raises:
-        InvalidInput: when a name is not legal or the value is neither.
+        InvalidInput: listing every name that is not legal and every value that is neither.
     """
     if isinstance(channels, str) or not isinstance(channels, Sequence):
         raise InvalidInput("the task", [Problem("channels", channels, "must be a list of names or channels")])
-    given = [Channel(name=channel) if isinstance(channel, str) else Channel.of(channel) for channel in channels]
+    given, problems = [], []
+    for index, channel in enumerate(channels):
+        try:
+            given.append(Channel(name=channel) if isinstance(channel, str) else Channel.of(channel))
+        except InvalidInput as error:
+            problems += [problem.under(f"channels[{index}]") for problem in error.problems]
+    if problems:
+        raise InvalidInput("the task", problems)
     return tuple(replace(channel, required=channel.required and channel.is_input) for channel in given)
 
 

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from flytekit_sagemaker.container.command import TRAINING_MODULE, TRAINING_MODULE_VARIABLE, Command
-from flytekit_sagemaker.requests.functions import Container, in_container, shown_hyperparameters
+from flytekit_sagemaker.requests.functions import Container, function_problems, in_container, shown_hyperparameters
+from flytekit_sagemaker.requests.overrides import overridden
 from flytekit_sagemaker.requests.training import BuiltRequest
 from flytekit_sagemaker.requests.validation import check_request
 
@@ -93,17 +94,35 @@ def test_what_fits_nowhere_is_refused_and_not_cut_off() -> None:
 def test_an_image_that_sagemaker_cannot_pull_is_refused_where_it_would_have_to() -> None:
     container = Container("cr.flyte.org/flyteorg/flytekit:py3.11-1.16.31", samples.COMMAND)
     request = samples.training(job=samples.custom_job())
-    (problem,) = in_container(request, container).problems
+    built = in_container(request, container)
+    (problem,) = function_problems(built, on_aws=True)
     assert "Amazon ECR" in str(problem)
-    assert in_container(request, container, on_aws=False).problems == ()
+    assert list(function_problems(built, on_aws=False)) == []
+    pulled = overridden(built, {"AlgorithmSpecification": {"TrainingImage": samples.IMAGE}})
+    assert list(function_problems(pulled, on_aws=True)) == []
 
 
 def test_a_function_is_not_cut_off_from_its_inputs() -> None:
     isolated = samples.make.training_job_config(enable_network_isolation=True)
     request = samples.training(job=samples.custom_job(training_job_config=isolated))
-    (problem,) = samples.with_function(request).problems
+    built = samples.with_function(request)
+    (problem,) = function_problems(built, on_aws=True)
     assert "enable_network_isolation" in str(problem)
-    assert samples.with_function(request, on_aws=False).problems == ()
+    assert list(function_problems(built, on_aws=False)) == []
+    open_again = overridden(built, {"EnableNetworkIsolation": False})
+    assert list(function_problems(open_again, on_aws=True)) == []
+
+
+@pytest.mark.parametrize("gone", [None, {"FLYTEKIT_SAGEMAKER_COMMAND_00": None}, {TRAINING_MODULE_VARIABLE: "other"}])
+@pytest.mark.parametrize("tuned", [True, False])
+def test_overrides_do_not_take_the_function_away(gone: Any, tuned: bool) -> None:
+    job = samples.custom_job()
+    request = samples.tuning(job=samples.make.tuning_job(training_job=job)) if tuned else samples.training(job=job)
+    overrides = {"Environment": gone}
+    built = overridden(samples.with_function(request), {"TrainingJobDefinition": overrides} if tuned else overrides)
+    (problem,) = function_problems(built, on_aws=True)
+    assert "overrides.Environment" in str(problem)
+    assert "must keep what runs the function" in str(problem)
 
 
 def test_the_image_of_the_algorithm_specification_wins() -> None:

@@ -109,7 +109,22 @@ def test_another_image_is_for_transfer_learning_only(kind: str, refused: int) ->
     other = parent()
     other["TrainingJobDefinition"]["AlgorithmSpecification"]["TrainingImage"] = samples.IMAGE
     sentences = told(child(kind), parent=other)
-    assert [samples.IMAGE in sentence and "TransferLearning" in sentence for sentence in sentences] == [True] * refused
+    repository = samples.IMAGE.rpartition(":")[0]
+    assert [repository in sentence and "TransferLearning" in sentence for sentence in sentences] == [True] * refused
+
+
+def test_a_newer_version_of_an_image_may_be_the_same_algorithm() -> None:
+    other = parent()
+    specification = other["TrainingJobDefinition"]["AlgorithmSpecification"]
+    assert specification["TrainingImage"].endswith(":1.7-1")
+    specification["TrainingImage"] = specification["TrainingImage"].replace(":1.7-1", ":1.7-2@sha256:0123")
+    assert told(child(), parent=other) == []
+
+
+def test_hyperparameters_that_autotune_chose_are_not_counted() -> None:
+    other = parent(Autotune={"Mode": "Enabled"})
+    del other["HyperParameterTuningJobConfig"]["ParameterRanges"]
+    assert told(child(), parent=other) == []
 
 
 def test_the_trials_of_the_parents_count_against_the_limit() -> None:
