@@ -230,13 +230,14 @@ class Algorithm:
                 )
             elif not channels[name].takes(content_type):
                 accepted = channels[name].content_types
-                bare = str(content_type).split(";")[0].strip().lower()
+                tidy = "".join(str(content_type).split()).lower()
+                close = [each for each in (tidy, tidy.partition(";")[0]) if each in accepted]
                 problems.append(
                     Problem(
                         name,
                         content_type,
                         f"must have one of the content types {', '.join(accepted)}",
-                        f"Use {bare!r}." if bare in accepted else did_you_mean(bare, accepted),
+                        f"Use {close[0]!r}." if close else did_you_mean(tidy, accepted),
                         f"Channel {name}: content type {content_type} is not one that the algorithm takes",
                     )
                 )

@@ -49,14 +49,9 @@ class TuningRun:
         self._config = config = job.description["HyperParameterTuningJobConfig"]
         self._parallel = config["ResourceLimits"]["MaxParallelTrainingJobs"]
         self._definitions = definitions_of(job.description)
-        most = MAX_TRIALS.get(config["Strategy"], MAX_TRIALS_OTHERWISE)
-        self._limit = int(config["ResourceLimits"].get("MaxNumberOfTrainingJobs", most))
-        budget = math.ceil(self._limit / len(self._definitions))
-        self._searches = [
-            DefinitionSearch(each, config, seed + place, budget, warm_start.prior(job.description, each, store))
-            for place, each in enumerate(self._definitions)
-        ]
-        self._limit = int(min(self._limit, sum(each.size for each in self._searches)))
+        self._seed = seed
+        self._searches: list[DefinitionSearch] = []
+        self._limit = 0
         self._trials: list[Job] = []
         self._runs: dict[str, TrainingRun] = {}
         self._stop = asyncio.Event()
@@ -83,6 +78,7 @@ class TuningRun:
 
     async def _run_trials(self) -> str:
         """Launch trials as long as that makes sense; why there is no result, or an empty string."""
+        self._prepare()
         for trial in self._store.trials(self.job.name):
             search = self._search_of(trial)
             points = self._store.metrics(trial.name, search.definition.objective["MetricName"])
@@ -107,6 +103,17 @@ class TuningRun:
             for future in waiting:
                 future.cancel()
         return "" if self._stop.is_set() else self._hopeless()
+
+    def _prepare(self) -> None:
+        config, description = self._config, self.job.description
+        most = MAX_TRIALS.get(config["Strategy"], MAX_TRIALS_OTHERWISE)
+        limit = int(config["ResourceLimits"].get("MaxNumberOfTrainingJobs", most))
+        budget = math.ceil(limit / len(self._definitions))
+        self._searches = [
+            DefinitionSearch(each, config, self._seed + place, budget, warm_start.prior(description, each, self._store))
+            for place, each in enumerate(self._definitions)
+        ]
+        self._limit = int(min(limit, sum(each.size for each in self._searches)))
 
     async def _time_is_over(self) -> None:
         limit = self._config["ResourceLimits"].get("MaxRuntimeInSeconds")

@@ -61,20 +61,21 @@ def _families(description: Mapping[str, Any], store: Store) -> Iterator[list[Job
 
 
 def _observations(definition: Definition, family: Sequence[Job]) -> Iterator[Observation]:
-    allowed = {each["Name"]: each for ranges in definition.ranges.values() for each in ranges}
+    allowed = {each["Name"]: (kind, each) for kind, ranges in definition.ranges.items() for each in ranges}
     for trial in family:
         # What is tuned here may have been static there.
         given = trial.description.get("HyperParameters", {})
         values = {name: given[name] for name in allowed if name in given}
-        inside = len(values) == len(allowed) and all(_lies_in(allowed[name], value) for name, value in values.items())
+        inside = len(values) == len(allowed) and all(_lies_in(*allowed[name], value) for name, value in values.items())
         if inside and objective_status(trial) == "Succeeded":
             yield Observation(values, trial.objective)
 
 
-def _lies_in(range_: Mapping[str, Any], value: str) -> bool:
+def _lies_in(kind: str, range_: Mapping[str, Any], value: str) -> bool:
     if "Values" in range_:
         return value in range_["Values"]
+    number = int if kind == "IntegerParameterRanges" else float
     try:
-        return float(range_["MinValue"]) <= float(value) <= float(range_["MaxValue"])
+        return number(range_["MinValue"]) <= number(value) <= number(range_["MaxValue"])
     except ValueError:
         return False

@@ -8,6 +8,7 @@ https://docs.aws.amazon.com/sagemaker/latest/dg/automatic-model-tuning-limits.ht
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,9 +26,11 @@ MAX_RANGES = 30
 MAX_TRIALS = {"Random": 10000}
 MAX_TRIALS_OTHERWISE = 750
 MAX_PARALLEL_TRIALS = 100
+MAX_VARIABLES_OF_TRIALS = 48
 RANGE_KINDS = ("IntegerParameterRanges", "ContinuousParameterRanges", "CategoricalParameterRanges")
 # Hyperband reads the most resources of a trial from the first of these that it finds.
 EPOCHS = ("epochs", "numepochs", "n-epochs", "n_epochs", "num_epochs")
+_COUNT = re.compile(r"0*[1-9][0-9]{0,8}")
 TUNING_CONFIG = "HyperParameterTuningJobConfig"
 _TUNING_RESOURCES = "HyperParameterTuningResourceConfig"
 
@@ -267,7 +270,7 @@ def _tuning_job(request: Request) -> Iterator[Problem]:
     searches = [search_of(request, path, definition) for path, definition in found]
     for (path, definition), search in zip(found, searches, strict=True):
         prefix = f"{path}."
-        yield from _resource_of_hyperband(config, definition)
+        yield from _resource_of_hyperband(config, definition, prefix)
         yield from _job(definition, prefix)
         if not ranges(search.ranges) and "Autotune" not in request:
             rule, remedy = "must have at least one range", "Say which hyperparameters to tune."
@@ -293,6 +296,10 @@ def _several_definitions(request: Request) -> Iterator[Problem]:
     for name, count in names.items():
         if name and count > 1:
             yield Problem("TrainingJobDefinitions", name, "must not name a definition twice")
+    variables = sum(len(struct(each, "Environment")) for _, each in definitions(request))
+    if variables > MAX_VARIABLES_OF_TRIALS:
+        rule = f"must have at most {MAX_VARIABLES_OF_TRIALS} variables in all definitions together"
+        yield Problem("TrainingJobDefinitions.Environment", variables, rule)
     if "WarmStartConfig" in request:
         yield Problem("WarmStartConfig", "...", "is for a single training job definition")
     if struct(request, TUNING_CONFIG).get("TrainingJobEarlyStoppingType") == "Auto":
@@ -323,16 +330,21 @@ def _strategy(config: Request) -> Iterator[Problem]:
         yield Problem(f"{TUNING_CONFIG}.TrainingJobEarlyStoppingType", "Auto", "must be Off with Hyperband")
 
 
-def _resource_of_hyperband(config: Request, definition: Request) -> Iterator[Problem]:
+def _resource_of_hyperband(config: Request, definition: Request, prefix: str) -> Iterator[Problem]:
     most = struct(struct(config, "StrategyConfig"), "HyperbandStrategyConfig").get("MaxResource")
     if config.get("Strategy") != "Hyperband" or most is not None:
         return
-    if not set(EPOCHS) & set(struct(definition, "StaticHyperParameters")):
+    static = struct(definition, "StaticHyperParameters")
+    name = next((each for each in EPOCHS if static.get(each)), "")
+    if not name:
         rule = "is required with Hyperband, which has to know how many rounds or epochs a trial may have"
         field = f"{TUNING_CONFIG}.StrategyConfig.HyperbandStrategyConfig.MaxResource"
         built_in = identify_image(str(struct(definition, "AlgorithmSpecification").get("TrainingImage", "")))
         epochs = "" if built_in else f", or one of the static hyperparameters {', '.join(EPOCHS)}"
         yield Problem(field, None, rule, f"Set it (hyperband_max_resource){epochs}.")
+    elif not _COUNT.fullmatch(str(static[name])):
+        rule = "must be a whole number above 0: Hyperband takes it for the most epochs of a trial"
+        yield Problem(f"{prefix}StaticHyperParameters.{name}", static[name], rule, "Or set hyperband_max_resource.")
 
 
 def range_problems(

@@ -297,6 +297,11 @@ def test_channels(channels: dict[str, str | None], said: str | None) -> None:
         assert only(problems).constraint.startswith(said)
 
 
+def test_a_content_type_that_is_almost_right_is_put_right() -> None:
+    problem = only(algorithm(AlgorithmName.KMEANS).check_channels({"train": "text/csv; label_size=0"}))
+    assert problem.remedy == "Use 'text/csv;label_size=0'."
+
+
 def test_the_tuning_objective_needs_the_channel_that_it_is_measured_on() -> None:
     problem = only(XGBOOST.check_channels({"train": "text/csv"}, objective_metric="validation:auc"))
     assert problem.field == "validation"

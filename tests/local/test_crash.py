@@ -164,8 +164,9 @@ def test_a_stopped_server_takes_its_processes_along_and_the_next_goes_on(
             "status = 'Completed', description = replace(description, 'InProgress', 'Completed') WHERE number IS NULL",
             "Completed",
         ),
+        ("description = replace(description, 'Bayesian', 'Hyperband') WHERE number IS NULL", "Failed"),
     ],
-    ids=["a trial that cannot be run", "a tuning job that has ended"],
+    ids=["a trial that cannot be run", "a tuning job that has ended", "a tuning job that cannot be taken up"],
 )
 def test_no_trial_outlives_its_tuning_job(
     new_server: Callable[..., LocalSageMaker], tmp_path: Path, damage: str, status: str

@@ -191,6 +191,15 @@ def test_the_same_job_gives_the_same_model_from_every_form_of_the_data(job: Job,
         assert np.allclose(model, models[0])
 
 
+def test_sparse_features_may_be_many_more_than_memory_has_room_for_zeros(job: Job, tmp_path: Path) -> None:
+    rows, width = 10_000, 1_000_000
+    labels = np.arange(rows) % 2
+    features = csr_matrix((labels * 2.0 - 1, labels * (width - 1), np.arange(rows + 1)), shape=(rows, width))
+    channel = job.channel("train", None, part=records(tmp_path, features, labels))
+    run = channel.run({**BINARY, "epochs": "1", "mini_batch_size": "10000"})
+    assert run.code == 0, run.log
+
+
 def test_what_has_no_effect_is_said(job: Job) -> None:
     run = train(job, {**BINARY, "num_models": "32", "positive_example_weight_mult": "auto"}, ("train",))
     assert "num_models=32 has no effect here" in run.log

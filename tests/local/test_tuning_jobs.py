@@ -278,6 +278,15 @@ def test_transfer_learning_takes_parents_whatever_the_scale_of_their_objective(j
     assert "OverallBestTrainingJob" not in ended["metres"]
 
 
+def test_a_parents_trial_that_lies_in_no_range_teaches_nothing(jobs: Jobs) -> None:
+    jobs.tune("halves", {"ContinuousParameterRanges": [continuous("y", 0, 1)]}, {"x": "0.5"}, jobs=2)
+    jobs.tuning_ended("halves")
+    whole = {"IntegerParameterRanges": [integer("x", 0, 3)]}
+    taught = {"WarmStartConfig": warm_start("halves", kind="TransferLearning")}
+    jobs.tune("whole", whole, {"y": "1"}, jobs=2, extra=taught)
+    assert jobs.tuning_ended("whole")["HyperParameterTuningJobStatus"] == "Completed"
+
+
 def test_trials_are_listed_in_the_order_asked_for(jobs: Jobs) -> None:
     ranges = {"CategoricalParameterRanges": [{"Name": "x", "Values": ["1.0", "0.3", "0.7"]}]}
     jobs.tune("order", ranges, strategy="Grid", jobs=3)

@@ -219,6 +219,11 @@ TUNING: list[Case] = [
         "Set it (hyperband_max_resource), or one of the static hyperparameters epochs, numepochs",
     ),
     (
+        {**CUSTOM_TUNING, f"{CONFIG}.Strategy": "Hyperband", f"{JOB}.StaticHyperParameters": {"epochs": "ten"}},
+        f"{JOB}.StaticHyperParameters.epochs",
+        "must be a whole number above 0",
+    ),
+    (
         {f"{JOB}.ResourceConfig": GONE, TUNING_RESOURCES: {"InstanceType": "ml.m5.large", "VolumeSizeInGB": 9}},
         f"{TUNING_RESOURCES}.InstanceCount",
         "must be at least 1",
@@ -636,11 +641,13 @@ def test_what_several_definitions_may_not_have() -> None:
     )
     for each in built.parameters["TrainingJobDefinitions"]:
         each["DefinitionName"] = "a"
+        each["Environment"] = {f"V{number}": "x" for number in range(25)}
     told = {problem.field: problem.rule for problem in check_request(built.operation, built.parameters).problems}
     assert told == {
         "WarmStartConfig": "is for a single training job definition",
         f"{TUNING_CONFIG}.TrainingJobEarlyStoppingType": "must be Off with several training job definitions",
         "TrainingJobDefinitions": "must not name a definition twice",
+        "TrainingJobDefinitions.Environment": "must have at most 48 variables in all definitions together",
     }
 
 

@@ -120,8 +120,8 @@ class Epoch:
 class Scaler:
     """Shifts columns to a mean of zero and scales them to a deviation of one, as far as is wanted."""
 
-    def __init__(self, sample: Array, shift: bool, scale: bool) -> None:
-        mean, deviation = sample.mean(axis=0), sample.std(axis=0)
+    def __init__(self, sample: Matrix, shift: bool, scale: bool) -> None:
+        mean, deviation = _moments(sample)
         varies = deviation > _ROUNDING * np.abs(mean)
         self.shift = mean if shift else np.zeros_like(mean)
         self.scale = np.where(varies & scale, deviation, 1)
@@ -191,7 +191,7 @@ class Training:
         self._train = train = channels["train"]
         self._loss: Loss = loss_of(settings)
         points = settings["num_point_for_scaler"]
-        sample = _dense(train.features[:points])
+        sample = train.features[:points]
         self._features = Scaler(sample, settings["unbias_data"], settings["normalize_data"])
         self._labels = _labels(train)
         self._label = Scaler(self._labels[:points], settings["unbias_label"], settings["normalize_label"])
@@ -308,8 +308,19 @@ def _labels(examples: Examples) -> Array:
     return examples.labels.astype(np.float64)
 
 
-def _dense(rows: Matrix) -> Array:
-    return np.asarray(rows.toarray() if hasattr(rows, "toarray") else rows, np.float64)
+def _moments(sample: Matrix) -> tuple[Array, Array]:
+    """Mean and standard deviation of each column; a sparse matrix stays one."""
+    if not hasattr(sample, "tocsc"):
+        sample = np.asarray(sample, np.float64)
+        return sample.mean(axis=0), sample.std(axis=0)
+    columns = sample.astype(np.float64).tocsc()
+    columns.sum_duplicates()
+    mean = np.asarray(columns.mean(axis=0)).ravel()
+    stored = np.diff(columns.indptr)
+    columns.data = (columns.data - np.repeat(mean, stored)) ** 2
+    rows = columns.shape[0]
+    squares = np.asarray(columns.sum(axis=0)).ravel() + (rows - stored) * mean**2
+    return mean, np.sqrt(squares / rows)
 
 
 def _example_weights(labels: Array, settings: Settings) -> Array:
