@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -35,6 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return FAILED
         for warning in job.warnings:
             _tell_aside(f"warning: {warning}")
+        importlib.import_module("flytekit")  # it sets a handler of SIGINT; the first call of AWS would load it
+        interruption.take_signals()
         return _run(TuningRun(job, interruption, _tell), files)
 
 

@@ -29,8 +29,7 @@ class Interruption:
 
     def __enter__(self) -> Self:
         self._reader, self._writer = os.pipe()
-        if threading.current_thread() is threading.main_thread():
-            self._previous = {number: signal.signal(number, self._note) for number in _SIGNALS}
+        self._previous = self.take_signals()
         return self
 
     def __exit__(
@@ -40,6 +39,15 @@ class Interruption:
             signal.signal(number, handler)  # type: ignore[arg-type]
         os.close(self._reader)
         os.close(self._writer)
+
+    def take_signals(self) -> dict[int, object]:
+        """Handle the signals here, whoever did before, and return how they were handled.
+
+        Libraries take signals for themselves when they are loaded.
+        """
+        if threading.current_thread() is not threading.main_thread():
+            return {}
+        return {number: signal.signal(number, self._note) for number in _SIGNALS}
 
     def pause(self, seconds: float) -> bool:
         """Wait so long, or until the next signal; whether one came."""

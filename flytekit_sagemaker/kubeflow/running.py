@@ -167,7 +167,7 @@ class TuningRun:
             ServiceError: when none has left anything.
             Interrupted: when asked to end meanwhile.
         """
-        # These load flytekit, which takes longer than all that comes before the job is created.
+        # These load flytekit, for which nobody should wait who only gave wrong arguments.
         from flytekit_sagemaker.connector.best_trial import best_result
         from flytekit_sagemaker.connector.metadata import JobMetadata
         from flytekit_sagemaker.connector.outputs import exists
