@@ -59,4 +59,4 @@ def test_searches_are_compared_on_the_very_same_objectives() -> None:
     lines = done.stdout.splitlines()
     assert all(": 0 of " in line for line in lines if line.endswith("repeated in this process"))
     rows = [line.split("|")[1].strip() for line in lines if line.startswith("| ")]
-    assert {"local SageMaker", "diabetes, Bayesian", "diabetes, plain Optuna", "diabetes, rounds"} <= set(rows)
+    assert {"local SageMaker", "diabetes, Bayesian", "diabetes, plain Optuna", "diabetes, rounds, median"} <= set(rows)
