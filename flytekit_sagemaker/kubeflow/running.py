@@ -16,7 +16,7 @@ from flytekit_sagemaker.connector.kinds import TUNING
 from flytekit_sagemaker.connector.links import job_links
 from flytekit_sagemaker.connector.submission import ADOPTED, NameIsTaken, Submission, belongs_to
 from flytekit_sagemaker.container.contract import OBJECTIVE_METRIC_HYPERPARAMETER
-from flytekit_sagemaker.errors import JobFailed, SageMakerError, ServiceError, TransientError, UserError
+from flytekit_sagemaker.errors import JobFailed, SageMakerError, TransientError, UserError
 from flytekit_sagemaker.kubeflow.interruption import Interruption
 from flytekit_sagemaker.kubeflow.tuning_job import TuningJob
 from flytekit_sagemaker.masking import masked, secrets_in
@@ -201,7 +201,7 @@ class TuningRun:
             ServiceError, UserError: when there are none, or they cannot be written.
         """
         succeeded = _state(description) is JobState.SUCCEEDED
-        with suppress(*(() if succeeded else (ServiceError,))):
+        with suppress(*(() if succeeded else (SageMakerError,))):  # why it did not is what has to be told
             outputs = self.outputs(description)
             write(outputs)
             self._tell(f"best training job {outputs['best_job_name']}: {outputs['best_hyperparameters']}")

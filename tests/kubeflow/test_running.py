@@ -10,12 +10,15 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from flytekit_sagemaker.clock import SystemClock
+from flytekit_sagemaker.kubeflow import running
+from flytekit_sagemaker.kubeflow.files import OutputFiles
 from flytekit_sagemaker.kubeflow.reading import parse, values
 from flytekit_sagemaker.kubeflow.tuning_job import described
 from flytekit_sagemaker.local.server import LocalSageMaker
@@ -253,3 +256,57 @@ def test_a_quota_that_waiting_does_not_raise_is_told(run: Callable[..., Step]) -
     step, _ = run_at(run, Small())
     assert step.code == 1
     assert "ask AWS for a higher quota" in step.errors
+
+
+def test_why_a_job_failed_is_told_also_where_its_trials_may_not_be_seen(
+    run: Callable[..., Step], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Denied(Faults):
+        def next(self, operation: str) -> Fault | None:
+            return Fault.ACCESS_DENIED if operation.startswith("ListTrainingJobs") else None
+
+    monkeypatch.setattr(running, "_REFUSALS_ARE_BELIEVED_AFTER_SECONDS", 0.0)
+    step, _ = run_at(run, Denied(), replace(Life().lasting(0.01), end="Failed"))
+    assert step.code == 1
+    assert "No training job succeeded" in step.errors
+    step, _ = run_at(run, Denied())
+    assert step.code == 1, "a job that completed, but whose best training job is unknown"
+    assert "not authorized" in step.errors
+    assert set(step.outputs) == {"hpo_job_name"}
+
+
+@pytest.mark.parametrize(("fault", "code"), [(Fault.RESOURCE_LIMIT, 0), (Fault.THROTTLED, 1)])
+def test_only_lack_of_room_is_waited_out_however_long_it_takes(
+    fault: Fault, code: int, run: Callable[..., Step], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(running, "_THIS_MACHINE", running._THIS_MACHINE._replace(create_for=0.0))
+    step, _ = run_at(run, Faults.scheduled([(CREATE, number, fault) for number in (1, 2, 3)]))
+    assert step.code == code, step.errors
+    assert (fault.failure.message in step.errors) is bool(code)  # type: ignore[union-attr]
+
+
+def test_a_second_signal_ends_the_waiting_for_the_end_of_the_job(run: Callable[..., Step]) -> None:
+    class Impatient(Faults):
+        """Told to end once the job is seen, and again as it is told to stop."""
+
+        told = 0
+
+        def next(self, operation: str) -> Fault | None:
+            if self.told == 0 and operation.startswith("Describe") or operation.startswith("Stop"):
+                self.told += 1
+                os.kill(os.getpid(), signal.SIGTERM)
+            return None
+
+    step, account = run_at(run, Impatient(), Life())
+    assert step.code == 143
+    assert account.calls.operations["DescribeHyperParameterTuningJob"] == 2
+    assert set(step.outputs) == {"hpo_job_name"}
+
+
+def test_who_reads_an_output_while_it_is_written_reads_one_or_the_other(tmp_path: Path) -> None:
+    path = tmp_path / "output"
+    path.write_text("old")
+    with path.open() as reader:
+        OutputFiles({"output": path}).write({"output": "new"})
+        assert (reader.read(), path.read_text()) == ("old", "new")
+    assert list(tmp_path.iterdir()) == [path]
