@@ -45,6 +45,7 @@ class DefinitionSearch:
         self._prior = prior
         self._places: dict[str, int] = {}
         self._series: dict[int, list[float]] = {}
+        self._starts: dict[int, int] = {}
 
     @property
     def is_used_up(self) -> bool:
@@ -57,13 +58,16 @@ class DefinitionSearch:
         self._places[trial.name] = len(self.trials)
         self._series[len(self.trials)] = [self.definition.signed(value) for value in values]
 
-    def restart(self, trial: Job) -> None:
-        """Forget a trial's values: it is run from its beginning."""
-        self._series[self._places[trial.name]] = []
-
     def observe(self, trial: Job, value: float) -> bool:
-        """Note the objective of a running trial after a step; whether the rule of the job gives the trial up."""
+        """Note the objective of a running trial after a step; whether the rule of the job gives the trial up.
+
+        A trial that starts once more begins again, unless it has checkpoints to go on from.
+        """
         place = self._places[trial.name]
+        starts = sum(each["Status"] == "Training" for each in trial.description["SecondaryStatusTransitions"])
+        if self._starts.get(place) != starts and "CheckpointConfig" not in trial.description:
+            self._series[place] = []
+        self._starts[place] = starts
         self._series[place].append(self.definition.signed(value))
         completed = [self._places[each.name] for each in self.trials if each.status == "Completed"]
         return self._stopping_rule.gives_up(place, self._series, completed)

@@ -169,7 +169,6 @@ class TuningRun:
         self._launch(trial, False)
 
     def _launch(self, trial: Job, again: bool) -> None:
-        self._search_of(trial).restart(trial)
         self._runs[trial.name] = self._start_trial(trial, again, self._watch)
 
     def _watch(self, run: TrainingRun, metric: str, value: float) -> None:

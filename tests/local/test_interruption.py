@@ -153,6 +153,21 @@ def test_a_trial_can_be_interrupted(spot_jobs: Jobs, tmp_path: Path) -> None:
     assert statuses(spot_jobs.describe(trial["TrainingJobName"])) == INTERRUPTED_ONCE
 
 
+@pytest.mark.parametrize("kept", [True, False], ids=["with checkpoints", "without"])
+def test_what_a_trial_does_again_is_not_counted_twice(spot_jobs: Jobs, tmp_path: Path, kept: bool) -> None:
+    band = {"StrategyConfig": {"HyperbandStrategyConfig": {"MinResource": 3, "MaxResource": 3}}}
+    members = spot(tmp_path)
+    if not kept:
+        del members["CheckpointConfig"]
+    spot_jobs.tune("band", jobs=1, strategy="Hyperband", config=band, **members)
+    in_first_round(tmp_path)
+    [trial] = spot_jobs.trials("band")
+    spot_jobs.server.interrupt(trial["TrainingJobName"])
+    eventually(lambda: "saved round 1" in spot_jobs.log(trial["TrainingJobName"]), bool)
+    (tmp_path / "gate.go").touch()
+    assert spot_jobs.tuning_ended("band")["TrainingJobStatusCounters"]["Completed"] == 1
+
+
 def test_waiting_counts_for_the_wait_time_and_not_for_the_runtime(
     spot_jobs: Jobs, clock: MovableClock, tmp_path: Path
 ) -> None:
