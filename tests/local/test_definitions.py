@@ -76,6 +76,14 @@ def test_of_objectives_that_cannot_be_compared_the_first_one_counts(jobs: Jobs) 
     assert best["FinalHyperParameterTuningJobObjectiveMetric"] == {"Type": "Maximize", "MetricName": "loss", "Value": 1}
 
 
+def test_every_definition_has_its_turn_before_a_job_gives_up(jobs: Jobs) -> None:
+    broken = [jobs.one_of_several(f"broken-{number}", values("x", "0.1", "0.2"), {"exit": "1"}) for number in range(5)]
+    good = jobs.one_of_several("good", values("x", "0.1", "0.2"))
+    jobs.tune_several("five-are-broken", *broken, good, strategy="Grid")
+    best = jobs.tuning_ended("five-are-broken")["BestTrainingJob"]
+    assert best["TrainingJobDefinitionName"] == "good"
+
+
 def test_a_definition_is_no_measure_for_the_trials_of_another(jobs: Jobs, tmp_path: Path) -> None:
     small = jobs.one_of_several("small", values("loss", "1,1"))
     large = jobs.one_of_several("large", values("loss", "9,9"), {"wait_for": str(tmp_path / "gate")})

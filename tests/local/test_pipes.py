@@ -126,10 +126,12 @@ def test_hosts_share_the_objects_in_every_epoch(jobs: Jobs, tmp_path: Path) -> N
         "shards",
         channel("shards", letters, **sharded),
         channel("shuffled", letters, **sharded, ShuffleConfig={"Seed": 1}),
+        channel("all", letters),
         ResourceConfig=resources,
         epochs=2,
     )
     assert [seen[f"shards_{epoch}_algo-{host}"] for epoch in (0, 1) for host in (1, 2)] == [b"ace", b"bdf"] * 2
+    assert [seen[f"all_{epoch}_algo-{host}"] for epoch in (0, 1) for host in (1, 2)] == [b"abcdef"] * 4
     for epoch in (0, 1):
         shares = [seen[f"shuffled_{epoch}_algo-{host}"] for host in (1, 2)]
         assert sorted(b"".join(shares)) == sorted(b"abcdef")
