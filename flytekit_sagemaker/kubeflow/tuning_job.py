@@ -52,7 +52,8 @@ _MAX_TAGS = 49
 _RANGES = ("integer_parameters", "continuous_parameters", "categorical_parameters")
 _RANGES_MEMBER = "HyperParameterTuningJobConfig.ParameterRanges"
 _SOME_RANGES = f"{', '.join(_RANGES[:-1])} or {_RANGES[-1]}"
-_WHAT_RUNS = {"image", "algorithm_name", "metric_definitions"}
+_WHAT_RUNS = {"image", "algorithm_name"}
+_VPC = {"security_group_ids", "subnets"}
 _CHECKPOINT_MEMBERS = {"S3Uri": "checkpoint_s3_uri", "LocalPath": "checkpoint_local_path"}
 _FIELDS = {argument.sets: argument.name for argument in ARGUMENTS if argument.sets}
 _PATHS = {
@@ -211,7 +212,7 @@ class _Description:
         if name and algorithm is None and (hint := algorithm_names.hint(name)):
             self._warnings.append(hint)
         if self._broken & _WHAT_RUNS:
-            self._broken |= _WHAT_RUNS
+            self._broken |= _WHAT_RUNS | {"metric_definitions"}
             self._values |= {"algorithm_name": None, "image": BY_NAME["image"].example}
         elif algorithm is not None:
             self._values["algorithm_name"] = None
@@ -311,6 +312,8 @@ class _Description:
                     self._note(problem.under(model.__name__) for problem in error.problems)
                 if refused or fields.isdisjoint(given):  # what stands in for one field does not go with another
                     fields = set(names)
+                if not fields.isdisjoint(_VPC):
+                    fields |= _VPC
                 refused |= fields
                 for field in fields & given.keys():
                     name = names.get(field)

@@ -165,6 +165,17 @@ WRONG: dict[str, tuple[dict[str, Any], list[str]]] = {
     "neither": ({"algorithm_name": ""}, ["algorithm_name is required where no image is given"]),
     "half a VPC": ({"vpc_security_group_ids": "sg-1"}, ["vpc_subnets is required with vpc_security_group_ids"]),
     "the other half": ({"vpc_subnets": "subnet-1"}, ["vpc_security_group_ids is required with vpc_subnets"]),
+    "a wrong VPC beside what else is wrong": (
+        {
+            "vpc_security_group_ids": "sg-1",
+            "vpc_subnets": "mine!",
+            "output_encryption_key": "no key",
+            "spot_instance": "True",
+            "metric_definitions": "[",
+            "metric_name": "test:mse",
+        },
+        ["vpc_subnets = 'mine!'", "output_encryption_key", "metric_definitions is neither", "metric_name = 'test:mse'"],
+    ),
     "no parents": ({"warm_start_type": "TransferLearning"}, ["parent_hpo_jobs is required with warm_start_type"]),
     "no warm start": ({"parent_hpo_jobs": "a"}, ["warm_start_type is required with parent_hpo_jobs"]),
     "six parents": (
