@@ -112,6 +112,7 @@ def example(tensor: Float32Tensor | Float64Tensor) -> Record:
         (b"", "must hold at least one record"),
         (DENSE[:-3], "data, record 2 is cut off: the file ends inside it"),
         (DENSE + b"\x0a\x23", "data, record 3 is cut off"),
+        (framed(Record(uid="7"))[:-1], "data, record 1 is cut off"),
         (DENSE + b"1,2,3,4,5", "data, record 3 = b'1,2,': must begin with RecordIO's magic number 0xced7230a"),
         (bytes.fromhex("0a23d7ce 04000020 01020304"), "record 1 = 1: must be whole: records of several parts"),
         (bytes.fromhex("0a23d7ce 04000000 01020304"), "record 1 = b'\\x01\\x02\\x03\\x04': must be a Record message"),

@@ -92,6 +92,7 @@ def test_what_has_no_effect_is_said(job: Job) -> None:
         ({"k": "2", "feature_dim": "2"}, "1,2\n3,\n", UNLABELLED, "part.csv, row 2, feature 2"),
         ({"k": "2", "feature_dim": "2"}, "x,y\n1,2\n", UNLABELLED, "part.csv, line 1 is a header"),
         ({"k": "2", "feature_dim": "2"}, CSV, None, "part.csv, record 1 = b"),
+        ({"k": "2", "feature_dim": "2"}, "1e30,2\n3e30,1\n-1e30,4\n", UNLABELLED, "beyond float32: scale the features"),
         (
             {"k": "2", "feature_dim": "2"},
             CSV,

@@ -66,7 +66,10 @@ def _centers(features: Matrix, given: dict[str, Any]) -> Array:
 
 
 def _report(host: str, name: str, features: Matrix, centers: Array, losses: list[str]) -> None:
-    squared = pairwise_distances_argmin_min(features, centers)[1] ** 2
+    with np.errstate(over="ignore"):
+        squared = pairwise_distances_argmin_min(features, centers)[1] ** 2
+    if not np.isfinite(squared).all():
+        raise TrainingError(f"The distances in the channel {name} are beyond float32: scale the features.")
     values = {"msd": float(squared.mean()), "ssd": float(squared.sum())}
     for loss in losses:
         log(f"#quality_metric: host={host}, {name} {loss} <loss>={values[loss]!r}")
