@@ -75,11 +75,12 @@ def refuse_other_kinds(tasks: Mapping[str, Any], components: Mapping[str, Any]) 
 def with_defaults(component: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
     """The parameters of a component or pipeline: as given, or its defaults; absent where there are neither."""
     definitions = component.get("inputDefinitions", {}).get("parameters", {})
+    given = {key: value for key, value in given.items() if value is not None}
     missing = [key for key, each in definitions.items() if key not in given and not each.get("isOptional")]
     if missing:
         raise PipelineError(f"no value for {', '.join(missing)}")
     defaults = {key: each["defaultValue"] for key, each in definitions.items() if "defaultValue" in each}
-    return {key: whole(value) for key, value in {**defaults, **given}.items() if value is not None}
+    return {key: whole(value) for key, value in {**defaults, **given}.items()}
 
 
 def value_of(source: Mapping[str, Any], parameters: Mapping[str, Any], outputs: Mapping[str, Any]) -> Any:

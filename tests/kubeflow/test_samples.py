@@ -161,6 +161,7 @@ inputs:
 - {name: flag, type: Bool}
 - {name: text, type: String}
 - {name: absent, type: String, optional: true}
+- {name: usual, type: String, optional: true, default: as ever}
 outputs:
 - {name: said, type: JsonArray}
 implementation:
@@ -172,6 +173,7 @@ implementation:
     - {inputValue: number}
     - {inputValue: flag}
     - {concat: [--text=, {inputValue: text}]}
+    - {inputValue: usual}
     - {if: {cond: {isPresent: absent}, then: [--absent, {inputValue: absent}], else: [--no-absent]}}
 """
 SHELL = """
@@ -202,8 +204,8 @@ def forms(kfp: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Path:
     echo, shell, mumble = (components.load_component_from_text(text) for text in (ECHO, SHELL, MUMBLE))
 
     @dsl.pipeline(name="all-forms")
-    def all_forms(who: str, many: list = [{"a": 1}], flag: bool = True):  # noqa: B006
-        first = echo(many=many, number=2.0, flag=flag, text=f"{who} there")
+    def all_forms(who: str, many: list = [{"a": 1}], flag: bool = True, none: str | None = None):  # noqa: B006
+        first = echo(many=many, number=2.0, flag=flag, text=f"{who} there", usual=none)
         echo(many=first.outputs["said"], number=0.5, flag=False, text=who, absent="here")
 
     @dsl.pipeline(name="scripts")
@@ -229,8 +231,8 @@ def test_placeholders_of_every_form_are_filled_in(forms: Path) -> None:
     code, printed, told = ended(runner(forms, "all-forms", "who=you", "flag=False"))
     assert code == 0, told
     first, second = (step["said"] for step in json.loads(printed).values())
-    assert first == ['[{"a": 1}]', "2", "false", "--text=you there", "--no-absent"]
-    assert second == [json.dumps(first), "0.5", "false", "--text=you", "--absent", "here"]
+    assert first == ['[{"a": 1}]', "2", "false", "--text=you there", "as ever", "--no-absent"]
+    assert second == [json.dumps(first), "0.5", "false", "--text=you", "as ever", "--absent", "here"]
 
 
 @pytest.mark.parametrize(
@@ -238,7 +240,7 @@ def test_placeholders_of_every_form_are_filled_in(forms: Path) -> None:
     [
         ("all-forms", ["many=[]"], "no value for who"),
         ("all-forms", ["who=you", "many={}"], "many = '{}' is no LIST"),
-        ("all-forms", ["who=you", "flga=true"], "no parameters of this pipeline: flga; it has flag, many, who"),
+        ("all-forms", ["who=you", "flga=true"], "no parameters of this pipeline: flga; it has flag, many, none, who"),
         ("scripts", ["script=exit 7"], "shell-2 ended with exit code 7"),
         ("silent", [], "mumble wrote no LIST to"),
         ("condition", ["script=true"], "condition-1 is a condition, a loop or a pipeline of its own"),
