@@ -29,10 +29,10 @@ from flytekit_sagemaker.models.parameter_ranges import (
 )
 from flytekit_sagemaker.models.text import text_of
 from flytekit_sagemaker.models.training_job import Function
-from flytekit_sagemaker.requests.service_rules import struct
+from flytekit_sagemaker.requests.service_rules import MAX_VARIABLES_OF_TRIALS, struct
 from flytekit_sagemaker.requests.training import BuiltRequest
 
-MOST_VARIABLES = {"CreateTrainingJob": 100, "CreateHyperParameterTuningJob": 48}
+MOST_VARIABLES = {"CreateTrainingJob": 100, "CreateHyperParameterTuningJob": MAX_VARIABLES_OF_TRIALS}
 MOST_HYPERPARAMETERS = 100
 LONGEST_HYPERPARAMETER_NAME = 256
 LONGEST_HYPERPARAMETER = 2500
