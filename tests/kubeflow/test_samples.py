@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, Optional
 
 import boto3
 import pytest
@@ -204,7 +204,7 @@ def forms(kfp: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Path:
     echo, shell, mumble = (components.load_component_from_text(text) for text in (ECHO, SHELL, MUMBLE))
 
     @dsl.pipeline(name="all-forms")
-    def all_forms(who: str, many: list = [{"a": 1}], flag: bool = True, none: str | None = None):  # noqa: B006
+    def all_forms(who: str, many: list = [{"a": 1}], flag: bool = True, none: Optional[str] = None):  # noqa: B006, UP045
         first = echo(many=many, number=2.0, flag=flag, text=f"{who} there", usual=none)
         echo(many=first.outputs["said"], number=0.5, flag=False, text=who, absent="here")
 
