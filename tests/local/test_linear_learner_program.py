@@ -200,6 +200,11 @@ def test_sparse_features_may_be_many_more_than_memory_has_room_for_zeros(job: Jo
     assert run.code == 0, run.log
 
 
+def test_a_model_that_tells_nothing_apart_answers_with_the_more_frequent_class(job: Job) -> None:
+    run = job.channel("train", "text/csv", part_csv="0,1\n" * 9 + "1,1\n").run(BINARY)
+    assert metrics_of(run)["train:binary_classification_accuracy"] == [0.9]
+
+
 def test_what_has_no_effect_is_said(job: Job) -> None:
     run = train(job, {**BINARY, "num_models": "32", "positive_example_weight_mult": "auto"}, ("train",))
     assert "num_models=32 has no effect here" in run.log

@@ -42,6 +42,8 @@ def metrics(answers: Array, labels: Array, threshold: float, settings: Settings)
 def calibrate(answers: Array, labels: Array, settings: Settings) -> tuple[float, float]:
     """The threshold that is best by the model selection criterion, and how good it is; more is better.
 
+    It lies between two answers, or above or at all of them.
+
     Args:
         answers: one number per example, larger where the label is rather 1.
         labels: 0 or 1 per example.
@@ -51,8 +53,8 @@ def calibrate(answers: Array, labels: Array, settings: Settings) -> tuple[float,
     answers, labels = answers[order], labels[order]
     ends = np.append(np.flatnonzero(np.diff(answers)), len(answers) - 1)
     positives = labels.sum()
-    hits, found = np.cumsum(labels)[ends], ends + 1
-    precision, recall = hits / found, hits / max(positives, 1)
+    hits, found = np.append(0, np.cumsum(labels)[ends]), np.append(0, ends + 1)
+    precision, recall = hits / np.maximum(found, 1), hits / max(positives, 1)
     criterion = settings["binary_classifier_model_selection_criteria"]
     if criterion == "precision_at_target_recall":
         goodness = np.where(recall >= settings["target_recall"], precision, -1)
@@ -64,8 +66,10 @@ def calibrate(answers: Array, labels: Array, settings: Settings) -> tuple[float,
         beta = 1.0 if criterion == "f1" else settings["f_beta"]
         goodness = _f_score(precision, recall, beta)
     best = int(np.argmax(goodness))
-    next_lower = answers[min(ends[best] + 1, len(answers) - 1)]
-    return float((answers[ends[best]] + next_lower) / 2), float(goodness[best])
+    if best == 0:
+        return float(np.nextafter(answers[0], np.inf)), float(goodness[0])
+    last = ends[best - 1]
+    return float((answers[last] + answers[min(last + 1, len(answers) - 1)]) / 2), float(goodness[best])
 
 
 def _f_score(precision: Array, recall: Array, beta: float) -> Array:
