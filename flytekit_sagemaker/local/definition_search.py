@@ -36,7 +36,7 @@ class DefinitionSearch:
         self.trials: list[Job] = []
         self._search = search.Search(
             definition.ranges,
-            config["Strategy"],
+            _strategy(config),
             seed,
             definition.maximizes,
             search.startup_trials(budget),
@@ -70,17 +70,29 @@ class DefinitionSearch:
         self._starts[place] = starts
         self._series[place].append(self.definition.signed(value))
         completed = [self._places[each.name] for each in self.trials if each.status == "Completed"]
-        return self._stopping_rule.gives_up(place, self._series, completed)
+        given_up = self._stopping_rule.gives_up(place, self._series, completed)
+        if given_up:  # the program goes on a little until its end has come
+            trial.memory.setdefault("given_up_after", len(self._series[place]))
+        return given_up
 
     def suggest(self, known: int) -> dict[str, str]:
         """What the next trial tries; of a trial whose number is above ``known`` the objective is not looked at."""
-        own = [
-            search.Observation(
-                trial.memory["tuned"],
-                trial.objective if is_known and objective_status(trial) == "Succeeded" else None,
-                running=not is_known,
-            )
-            for trial in self.trials
-            for is_known in [trial.ended and (trial.number or 0) <= known]
-        ]
+        own = [self._observation(trial, trial.ended and (trial.number or 0) <= known) for trial in self.trials]
         return search.suggest(self._search, len(self.trials), self._prior.beside(own))
+
+    def _observation(self, trial: Job, is_known: bool) -> search.Observation:
+        tuned = trial.memory["tuned"]
+        if not is_known or objective_status(trial) != "Succeeded":
+            return search.Observation(tuned, running=not is_known)
+        series, steps = self._series[self._places[trial.name]], trial.memory.get("given_up_after", 0)
+        if not 0 < steps <= len(series):
+            return search.Observation(tuned, trial.objective)
+        value = self.definition.signed(series[steps - 1])  # signed twice it is as it was
+        return search.Observation(tuned, value, steps=steps)
+
+
+def _strategy(config: Mapping[str, Any]) -> str:
+    """How values are chosen. Which of several trials at a time Hyperband gives up depends on their speed, so that
+    under a seed, which is to give the same values again, nothing is learnt from that."""
+    repeatable = "RandomSeed" in config and config["ResourceLimits"]["MaxParallelTrainingJobs"] > 1
+    return "Random" if config["Strategy"] == "Hyperband" and repeatable else str(config["Strategy"])

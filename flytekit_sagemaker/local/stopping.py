@@ -34,21 +34,15 @@ class StoppingRule(Protocol):
     def gives_up(self, number: int, series: Mapping[int, Series], completed: Sequence[int]) -> bool:
         """Whether to stop trial ``number``, given all trials' values so far and which trials have completed."""
 
-    def judged_at(self, number: int, steps: int) -> int:
-        """The step at which trial ``number`` was judged last, when it has made so many steps."""
-
 
 class NoRule:
     """Every trial runs to its end."""
-
-    def judged_at(self, number: int, steps: int) -> int:
-        return steps
 
     def gives_up(self, number: int, series: Mapping[int, Series], completed: Sequence[int]) -> bool:
         return False
 
 
-class MedianRule(NoRule):
+class MedianRule:
     """Early stopping: a value worse than the median of the running averages that completed trials had at that step."""
 
     def gives_up(self, number: int, series: Mapping[int, Series], completed: Sequence[int]) -> bool:
@@ -88,11 +82,6 @@ class HyperbandRule:
         good_enough = reached[max(1, len(reached) // _REDUCTION) - 1]
         ended_best = min((series[each] for each in completed if len(series[each]) >= step), key=_last, default=())
         return series[number][-1] > max([good_enough, *ended_best[step - 1 : step]])
-
-    def judged_at(self, number: int, steps: int) -> int:
-        # A program goes on a little until its end has come.
-        rungs = [*self._rungs[self.bracket(number) :], self.max_resource]
-        return max((rung for rung in rungs if rung <= steps), default=steps)
 
     def bracket(self, number: int) -> int:
         """The bracket of a trial: the place of its first rung among all rungs."""

@@ -61,14 +61,6 @@ def test_hyperband_leaves_the_end_to_a_trial_with_all_its_steps_and_gives_up_one
     assert rule.gives_up(one, {one: [0.0] * 10}, [])
 
 
-def test_a_trial_was_judged_at_its_last_rung_even_if_its_program_went_on() -> None:
-    rule = HyperbandRule(1, 10)
-    (early,), (late,) = trials_of(rule, 0, 1), trials_of(rule, 1, 1)
-    assert [rule.judged_at(early, steps) for steps in (1, 2, 5, 11)] == [1, 1, 3, 10]
-    assert [rule.judged_at(late, steps) for steps in (2, 5)] == [2, 3]
-    assert MedianRule().judged_at(1, 5) == 5
-
-
 @pytest.mark.parametrize(("least", "most"), [(1, 9), (10, 300), (1, 81), (3, 20000), (5, 5)])
 def test_the_brackets_of_hyperband_cost_about_the_same(least: int, most: int) -> None:
     rule = HyperbandRule(least, most)

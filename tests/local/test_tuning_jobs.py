@@ -20,6 +20,7 @@ CHOICES = {
         {"Name": "booster", "Values": ["a", "b", "c"]},
     ]
 }
+BAND = {"StrategyConfig": {"HyperbandStrategyConfig": {"MinResource": 1, "MaxResource": 2}}}
 
 
 @pytest.mark.parametrize("strategy", ["Bayesian", "Random"])
@@ -65,11 +66,12 @@ def test_a_grid_is_tried_once_each(jobs: Jobs) -> None:
     assert tried == [(x, booster) for x in ("0.1", "0.3") for booster in "abc"]
 
 
-@pytest.mark.parametrize("strategy", ["Bayesian", "Random"])
+@pytest.mark.parametrize("strategy", ["Bayesian", "Random", "Hyperband"])
 def test_a_seed_repeats_a_search_with_parallel_trials(jobs: Jobs, strategy: str) -> None:
     seeds = {"one": 7, "two": 7, "three": 8}
     for name, seed in seeds.items():
-        jobs.tune(f"seed-{name}-{strategy}", strategy=strategy, jobs=7, parallel=2, config={"RandomSeed": seed})
+        config = {"RandomSeed": seed, **(BAND if strategy == "Hyperband" else {})}
+        jobs.tune(f"seed-{name}-{strategy}", strategy=strategy, jobs=7, parallel=2, config=config)
     for name in seeds:
         jobs.tuning_ended(f"seed-{name}-{strategy}")
     one, two, three = (
@@ -210,8 +212,7 @@ def test_early_stopping_ends_a_trial_that_falls_behind(jobs: Jobs) -> None:
 def test_hyperband_ends_weak_trials_early_and_strong_ones_end_by_themselves(jobs: Jobs) -> None:
     strong, weak, endless = "1,1", "9,9,9,hang", "1,1,1,hang"
     ranges = {"CategoricalParameterRanges": [{"Name": "loss", "Values": [strong, weak, endless]}]}
-    band = {"HyperbandStrategyConfig": {"MinResource": 1, "MaxResource": 2}}
-    jobs.tune("band", ranges, strategy="Hyperband", jobs=6, config={"StrategyConfig": band, "RandomSeed": 1})
+    jobs.tune("band", ranges, strategy="Hyperband", jobs=6, config={**BAND, "RandomSeed": 1})
     assert jobs.tuning_ended("band")["HyperParameterTuningJobStatus"] == "Completed"
     ends = {(trial["TunedHyperParameters"]["loss"], trial["TrainingJobStatus"]) for trial in jobs.trials("band")}
     assert ends == {(strong, "Completed"), (weak, "Stopped"), (endless, "Stopped")}
