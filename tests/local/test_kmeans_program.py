@@ -83,6 +83,12 @@ def test_what_has_no_effect_is_said(job: Job) -> None:
     assert "half_life_time_size=100 has no effect here" in run.log
 
 
+def test_examples_that_are_all_alike_have_one_center(job: Job) -> None:
+    run = job.channel("train", UNLABELLED, part_csv="1,2\n" * 5).run({"k": "3", "feature_dim": "2"})
+    assert run.code == 0, run.log
+    assert "train msd <loss>=0.0" in run.log
+
+
 @pytest.mark.parametrize(
     ("hyperparameters", "text", "content_type", "said"),
     [
