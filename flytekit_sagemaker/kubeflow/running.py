@@ -75,6 +75,7 @@ class TuningRun:
         self._last_line = ""
         self._is_there = False
         self._has_ended = False
+        self._has_results = True
 
     def masked(self, text: object) -> str:
         """A text without the secrets of the request."""
@@ -200,7 +201,7 @@ class TuningRun:
             JobFailed: when it did not succeed; the best training job's outputs are written all the same.
             ServiceError, UserError: when there are none, or they cannot be written.
         """
-        succeeded = _state(description) is JobState.SUCCEEDED
+        self._has_results = succeeded = _state(description) is JobState.SUCCEEDED
         with suppress(*(() if succeeded else (SageMakerError,))):  # why it did not is what has to be told
             outputs = self.outputs(description)
             write(outputs)
@@ -239,23 +240,28 @@ class TuningRun:
 
     def _patiently(self, ask: Callable[[], T]) -> T:
         """The answer to a question about the job, however long it takes: no answer says nothing about the job."""
-        refused_since, trouble = None, ""
+        refused_since = None
         for pause in self._lengths():
             try:
                 return ask()
-            except TransientError as error:
-                refused_since, trouble = None, str(error)
-            except (aws.RefusedByUserFault, aws.RefusedByService) as error:
+            except (aws.RefusedCall, TransientError) as error:
+                trouble = error
+            if isinstance(trouble, TransientError) and not _is_for_good(trouble):
+                refused_since = None
+            else:
                 refused_since = refused_since or time.monotonic()
-                patience = (
-                    _NOT_FOUND_IS_BELIEVED_AFTER_SECONDS if error.is_not_found else _REFUSALS_ARE_BELIEVED_AFTER_SECONDS
-                )
-                if time.monotonic() - refused_since >= patience:
-                    raise
-                trouble = str(error)
+                if time.monotonic() - refused_since >= self._patience_with(trouble):
+                    raise trouble
             self._tell_once(f"no news: {trouble}")
             self._pause(pause)
         raise AssertionError  # the lengths have no end
+
+    def _patience_with(self, refusal: SageMakerError) -> float:
+        """For how many seconds a refusal is not believed."""
+        if not self._has_results:  # why the job failed is to be told, not only what else there may be
+            return 0.0
+        is_not_found = isinstance(refusal, aws.RefusedCall) and refusal.is_not_found
+        return _NOT_FOUND_IS_BELIEVED_AFTER_SECONDS if is_not_found else _REFUSALS_ARE_BELIEVED_AFTER_SECONDS
 
     def _lengths(self) -> Iterator[float]:
         """Lengths of pauses, ever longer; those of processes that began together differ."""
@@ -276,3 +282,8 @@ class TuningRun:
 
 def _state(description: Mapping[str, Any]) -> JobState:
     return job_state(description["HyperParameterTuningJobStatus"])[0]
+
+
+def _is_for_good(error: TransientError) -> bool:
+    """Whether credentials ran out that nobody has renewed where they were found."""
+    return isinstance(error, aws.RefusedForNow) and error.refuses_the_signature

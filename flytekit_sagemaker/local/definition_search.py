@@ -72,7 +72,7 @@ class DefinitionSearch:
         completed = [self._places[each.name] for each in self.trials if each.status == "Completed"]
         given_up = self._stopping_rule.gives_up(place, self._series, completed)
         if given_up:  # the program goes on a little until its end has come
-            trial.memory.setdefault("given_up_after", len(self._series[place]))
+            trial.memory.setdefault("given_up", (len(self._series[place]), value))
         return given_up
 
     def suggest(self, known: int) -> dict[str, str]:
@@ -84,10 +84,7 @@ class DefinitionSearch:
         tuned = trial.memory["tuned"]
         if not is_known or objective_status(trial) != "Succeeded":
             return search.Observation(tuned, running=not is_known)
-        series, steps = self._series[self._places[trial.name]], trial.memory.get("given_up_after", 0)
-        if not 0 < steps <= len(series):
-            return search.Observation(tuned, trial.objective)
-        value = self.definition.signed(series[steps - 1])  # signed twice it is as it was
+        steps, value = trial.memory.get("given_up", (0, trial.objective))
         return search.Observation(tuned, value, steps=steps)
 
 

@@ -43,10 +43,15 @@ class NoRule:
 
 
 class MedianRule:
-    """Early stopping: a value worse than the median of the running averages that completed trials had at that step."""
+    """Early stopping: a value worse than the median of the running averages that completed trials had at that step.
+
+    A trial that has come as far as they ever did is left to end by itself: it has nothing more to train.
+    """
 
     def gives_up(self, number: int, series: Mapping[int, Series], completed: Sequence[int]) -> bool:
         step = len(series[number])
+        if all(len(series[each]) <= step for each in completed):
+            return False
         averages = [statistics.fmean(series[each][:step]) for each in completed if len(series[each]) >= step]
         return len(averages) >= _TRIALS_BEFORE_MEDIAN and series[number][-1] > statistics.median(averages)
 

@@ -265,14 +265,28 @@ def test_why_a_job_failed_is_told_also_where_its_trials_may_not_be_seen(
         def next(self, operation: str) -> Fault | None:
             return Fault.ACCESS_DENIED if operation.startswith("ListTrainingJobs") else None
 
-    monkeypatch.setattr(running, "_REFUSALS_ARE_BELIEVED_AFTER_SECONDS", 0.0)
     step, _ = run_at(run, Denied(), replace(Life().lasting(0.01), end="Failed"))
     assert step.code == 1
     assert "No training job succeeded" in step.errors
+    monkeypatch.setattr(running, "_REFUSALS_ARE_BELIEVED_AFTER_SECONDS", 0.0)
     step, _ = run_at(run, Denied())
     assert step.code == 1, "a job that completed, but whose best training job is unknown"
     assert "not authorized" in step.errors
     assert set(step.outputs) == {"hpo_job_name"}
+
+
+def test_credentials_that_ran_out_for_good_end_the_step(
+    run: Callable[..., Step], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Expired(Faults):
+        def next(self, operation: str) -> Fault | None:
+            return Fault.EXPIRED_TOKEN if operation.startswith("Describe") else None
+
+    monkeypatch.setattr(running, "_REFUSALS_ARE_BELIEVED_AFTER_SECONDS", 0.0)
+    step, account = run_at(run, Expired())
+    assert step.code == 1
+    assert "expired" in step.errors
+    assert account.calls.operations["StopHyperParameterTuningJob"] == 1, "nobody looks after the job any more"
 
 
 @pytest.mark.parametrize(("fault", "code"), [(Fault.RESOURCE_LIMIT, 0), (Fault.THROTTLED, 1)])

@@ -18,6 +18,12 @@ def test_the_median_rule_compares_with_running_averages_at_the_same_step() -> No
     assert not MedianRule().gives_up(4, {**series, 4: [5.0, 5.0]}, [1, 2, 3])
 
 
+def test_the_median_rule_leaves_alone_what_has_come_to_its_end() -> None:
+    once = {1: [1.0], 2: [1.0], 3: [1.0], 4: [9.0]}  # as by an algorithm that measures when it has trained
+    assert not MedianRule().gives_up(4, once, [1, 2, 3])
+    assert MedianRule().gives_up(4, {**once, 3: [1.0, 1.0]}, [1, 2, 3])
+
+
 def test_the_median_rule_needs_something_to_compare_with() -> None:
     assert not MedianRule().gives_up(3, {1: [1.0], 2: [1.0], 3: [9.0]}, [1, 2])
     assert not MedianRule().gives_up(4, {1: [1.0], 2: [1.0], 3: [1.0], 4: [1.0, 9.0]}, [1, 2, 3])
