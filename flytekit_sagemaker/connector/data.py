@@ -8,7 +8,7 @@ from typing import Any
 from flytekit_sagemaker.algorithms import algorithm, identify_image
 from flytekit_sagemaker.algorithms.content import csv_problems, label_first
 from flytekit_sagemaker.errors import Problem
-from flytekit_sagemaker.requests.service_rules import definitions, entries, struct
+from flytekit_sagemaker.requests.request_members import definitions, entries, struct
 from flytekit_sagemaker.uris import local_path
 
 

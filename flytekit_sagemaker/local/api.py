@@ -16,7 +16,7 @@ from flytekit_sagemaker.local.definitions import definitions_of
 from flytekit_sagemaker.local.engine import Engine
 from flytekit_sagemaker.local.log_events import LogEvents
 from flytekit_sagemaker.local.store import Job, Kind, Page
-from flytekit_sagemaker.requests import service_rules
+from flytekit_sagemaker.requests import request_members
 from flytekit_sagemaker.requests.warm_start import parent_names
 
 Answer = dict[str, Any]
@@ -76,7 +76,9 @@ class Api:
         self._refuse_duplicate(Kind.TUNING, request["HyperParameterTuningJobName"])
         admission.check_search(request, self._parents(request))
         metrics = []
-        for (path, member), definition in zip(service_rules.definitions(request), definitions_of(request), strict=True):
+        for (path, member), definition in zip(
+            request_members.definitions(request), definitions_of(request), strict=True
+        ):
             runs = await asyncio.to_thread(admission.check_training, member, self._engine.images, path)
             admission.check_objective(definition.objective["MetricName"], member, runs)
             metrics.append(runs.metric_definitions)

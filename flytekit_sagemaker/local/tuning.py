@@ -19,7 +19,7 @@ from flytekit_sagemaker.local.definitions import definitions_of, objective_statu
 from flytekit_sagemaker.local.lifecycle import MAX_FAILURE_REASON, end, failed, is_waiting
 from flytekit_sagemaker.local.store import Job, Store
 from flytekit_sagemaker.local.training import TrainingRun
-from flytekit_sagemaker.requests.service_rules import MAX_TRIALS, MAX_TRIALS_OTHERWISE
+from flytekit_sagemaker.requests.tuning_job_rules import most_trials
 
 TRIALS_THAT_MAY_FAIL = 5
 
@@ -106,8 +106,7 @@ class TuningRun:
 
     def _prepare(self) -> None:
         config, description = self._config, self.job.description
-        most = MAX_TRIALS.get(config["Strategy"], MAX_TRIALS_OTHERWISE)
-        limit = int(config["ResourceLimits"].get("MaxNumberOfTrainingJobs", most))
+        limit = int(config["ResourceLimits"].get("MaxNumberOfTrainingJobs", most_trials(config)))
         budget = math.ceil(limit / len(self._definitions))
         self._searches = [
             DefinitionSearch(each, config, self._seed + place, budget, warm_start.prior(description, each, self._store))

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Any
 
 from flytekit_sagemaker.algorithms import TunedRange, algorithm, identify_image
 from flytekit_sagemaker.errors import Problem
-from flytekit_sagemaker.requests.service_rules import Search, definitions, entries, ranges, search_of, struct
+from flytekit_sagemaker.requests.request_members import Request, Search, definitions, entries, ranges, search_of, struct
 
-Request = Mapping[str, Any]
 _KINDS = {
     "IntegerParameterRanges": "integer",
     "ContinuousParameterRanges": "continuous",

@@ -18,8 +18,8 @@ from flytekit_sagemaker.models.parameter_ranges import (
 )
 from flytekit_sagemaker.models.text import text_of
 from flytekit_sagemaker.requests.channels import FORMS, URI
-from flytekit_sagemaker.requests.service_rules import range_problems
 from flytekit_sagemaker.requests.tuning import SCALING_TYPES
+from flytekit_sagemaker.requests.tuning_job_rules import range_problems
 from flytekit_sagemaker.requests.validation import check_part
 
 

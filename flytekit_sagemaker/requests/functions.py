@@ -29,8 +29,9 @@ from flytekit_sagemaker.models.parameter_ranges import (
 )
 from flytekit_sagemaker.models.text import text_of
 from flytekit_sagemaker.models.training_job import Function
-from flytekit_sagemaker.requests.service_rules import MAX_VARIABLES_OF_TRIALS, struct
+from flytekit_sagemaker.requests.request_members import struct
 from flytekit_sagemaker.requests.training import BuiltRequest
+from flytekit_sagemaker.requests.tuning_job_rules import MAX_VARIABLES_OF_TRIALS
 
 MOST_VARIABLES = {"CreateTrainingJob": 100, "CreateHyperParameterTuningJob": MAX_VARIABLES_OF_TRIALS}
 MOST_HYPERPARAMETERS = 100

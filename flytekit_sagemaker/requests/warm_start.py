@@ -7,22 +7,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from flytekit_sagemaker.container.contract import OBJECTIVE_METRIC_HYPERPARAMETER
 from flytekit_sagemaker.errors import Problem
-from flytekit_sagemaker.requests.service_rules import (
-    MAX_TRIALS,
-    MAX_TRIALS_OTHERWISE,
+from flytekit_sagemaker.requests.request_members import (
     RANGE_KINDS,
     TUNING_CONFIG,
+    Request,
     entries,
     ranges,
     search_of,
     struct,
 )
+from flytekit_sagemaker.requests.tuning_job_rules import most_trials
 
-Request = Mapping[str, Any]
 _PARENTS = "WarmStartConfig.ParentHyperParameterTuningJobs"
 _ENDED = ("Completed", "Failed", "Stopped")
 _MOST_MADE_STATIC = 10
@@ -113,7 +111,7 @@ class _Space:
 
 def _too_many(request: Request, launched: int) -> Iterator[Problem]:
     config = struct(request, TUNING_CONFIG)
-    quota = MAX_TRIALS.get(str(config.get("Strategy")), MAX_TRIALS_OTHERWISE)
+    quota = most_trials(config)
     most = struct(config, "ResourceLimits").get("MaxNumberOfTrainingJobs")
     if launched and isinstance(most, int) and most <= quota < most + launched:
         rule = f"must be at most {max(0, quota - launched)}: the {launched} trials of the parents count too"

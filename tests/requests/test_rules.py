@@ -13,7 +13,7 @@ from flytekit_sagemaker.models.hpo_job import HyperparameterTuningObjective
 from flytekit_sagemaker.models.parameter_ranges import ContinuousParameterRange, ParameterRangeOneOf
 from flytekit_sagemaker.requests import channels, training, tuning
 from flytekit_sagemaker.requests.names import JobIdentity
-from flytekit_sagemaker.requests.service_rules import TUNING_CONFIG
+from flytekit_sagemaker.requests.request_members import TUNING_CONFIG
 from flytekit_sagemaker.requests.training import BuiltRequest
 from flytekit_sagemaker.requests.validation import (
     LOCAL_URI_SCHEMES,
