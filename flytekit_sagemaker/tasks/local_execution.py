@@ -80,7 +80,7 @@ def side_by_side() -> Iterator[SideBySide]:
 def run_locally(task: Any, inputs: LiteralMap) -> LiteralMap:
     """Run a task through its connector and return its outputs, showing the progress meanwhile.
 
-    An interrupt (Ctrl-C) stops the job before it is raised.
+    An interrupt (Ctrl-C) stops the job before it is raised, and so does SIGTERM.
 
     Args:
         task: a task whose type has a connector.
@@ -108,15 +108,29 @@ def _stop_all() -> None:
 
 @contextmanager
 def _interrupt_stops(stop: Callable[[], None]) -> Iterator[None]:
-    """While this is open in the main thread, Ctrl-C stops jobs, whichever thread waits for them."""
+    """While this is open in the main thread, Ctrl-C and SIGTERM stop jobs, whichever thread waits for them.
+
+    Raises:
+        SystemExit: in the end, after SIGTERM, unless the program has a use of its own for it.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    previous = signal.signal(signal.SIGINT, lambda *_: stop())
+    received: list[int] = []
+
+    def note(number: int, _: Any) -> None:
+        received.append(number)
+        stop()
+
+    numbers = [signal.SIGINT, *([signal.SIGTERM] if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL else [])]
+    previous = {number: signal.signal(number, note) for number in numbers}
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, previous)
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+    if signal.SIGTERM in received:
+        raise SystemExit(128 + signal.SIGTERM)
 
 
 class _LocalRun:

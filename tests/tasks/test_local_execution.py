@@ -296,7 +296,10 @@ INTERRUPTED = """
 """
 
 
-def test_ctrl_c_stops_the_job(use_sagemaker: Any, data: dict[str, str]) -> None:
+@pytest.mark.parametrize(("number", "said", "code"), [(signal.SIGINT, "interrupted\n", 0), (signal.SIGTERM, "", 143)])
+def test_ctrl_c_and_sigterm_stop_the_job(
+    number: int, said: str, code: int, use_sagemaker: Any, data: dict[str, str]
+) -> None:
     keys = {"aws_access_key_id": "local", "aws_secret_access_key": "local"}
     boto = boto3.client("sagemaker", region_name="us-east-1", endpoint_url=use_sagemaker.url, **keys)
     process = subprocess.Popen(
@@ -308,9 +311,9 @@ def test_ctrl_c_stops_the_job(use_sagemaker: Any, data: dict[str, str]) -> None:
     )
     assert process.stderr is not None
     first = next(line for line in process.stderr if line.startswith("training job"))
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     output, _ = process.communicate(timeout=60)
 
-    assert output == "interrupted\n"
+    assert (output, process.returncode) == (said, code)
     name = first.split()[2].rstrip(":")
     assert boto.describe_training_job(TrainingJobName=name)["TrainingJobStatus"] in ("Stopping", "Stopped")
