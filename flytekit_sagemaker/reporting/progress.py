@@ -169,6 +169,8 @@ def counts(progress: Progress) -> str:
     outcomes = {name: getattr(progress, name) for name in ("done", "running", "failed", "stopped")}
     always = ("done", "running", "failed") if progress.status == "InProgress" else ()
     shown = {name: count for name, count in outcomes.items() if count or name in always} or {"done": 0}
+    if "stopped" in shown and progress.status == "Completed":  # by the tuner: that is no misfortune
+        shown["stopped early"] = shown.pop("stopped")
     return ", ".join(f"{count}{'' if index else trials} {name}" for index, (name, count) in enumerate(shown.items()))
 
 

@@ -70,7 +70,7 @@ def tuning(**changes) -> Progress:
         ),
         (
             tuning(status="Completed", total=8, done=0, running=0, stopped=8, best_value=None),
-            "tuning job NAME: Completed, 8 of 8 trials stopped",
+            "tuning job NAME: Completed, 8 of 8 trials stopped early",
         ),
         (
             tuning(status="Stopped", done=0, running=0, best_value=None),
