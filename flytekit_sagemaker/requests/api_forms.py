@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import reduce
 from typing import Any
 
 from flytekit_sagemaker.errors import InvalidInput, Problem
@@ -17,6 +16,7 @@ from flytekit_sagemaker.models.parameter_ranges import (
     ParameterRangeOneOf,
 )
 from flytekit_sagemaker.models.text import text_of
+from flytekit_sagemaker.requests.assembly import put
 from flytekit_sagemaker.requests.channels import FORMS, URI
 from flytekit_sagemaker.requests.tuning import SCALING_TYPES
 from flytekit_sagemaker.requests.tuning_job_rules import range_problems
@@ -41,10 +41,7 @@ def channel_of(member: Mapping[str, Any]) -> tuple[Channel, str]:
         value = _at(form.path, member)
         if value is None:
             continue
-        if form.words:
-            value = next(key for key, word in form.words.items() if word == value)
-        *holders, last = form.field.split(".")
-        reduce(lambda holder, name: holder.setdefault(name, {}), holders, values)[last] = value
+        put(values, form.field, _meant(value, form.words) if form.words else value)
     uri = values.pop(URI, "")
     try:
         return Channel.from_dict(values), uri
@@ -71,13 +68,12 @@ def ranges_of(
     }
     findings = check_part("CreateHyperParameterTuningJob", ("HyperParameterTuningJobConfig", "ParameterRanges"), given)
     findings.with_others(range_problems(given)).raise_problems("the parameter ranges")
-    scaling = {word: kind for kind, word in SCALING_TYPES.items()}
     ranges: dict[str, ParameterRangeOneOf] = {}
     problems: list[Problem] = []
     for kind, items in given.items():
         for index, item in enumerate(items):
             try:
-                ranges[item["Name"]] = ParameterRangeOneOf(param=_RANGES[kind](item, scaling))
+                ranges[item["Name"]] = ParameterRangeOneOf(param=_RANGES[kind](item))
             except InvalidInput as error:
                 problems += [problem.under(f"{kind}[{index}]") for problem in error.problems]
     if problems:
@@ -85,18 +81,23 @@ def ranges_of(
     return ranges
 
 
-def _scaling(item: Mapping[str, Any], words: Mapping[str, Any]) -> dict[str, Any]:
-    return {"scaling_type": words[item["ScalingType"]]} if "ScalingType" in item else {}
+def _meant(word: str, words: Mapping[Any, str]) -> Any:
+    """The member of an enum that the API has a word for."""
+    return next(member for member, each in words.items() if each == word)
+
+
+def _scaling(item: Mapping[str, Any]) -> dict[str, Any]:
+    return {"scaling_type": _meant(item["ScalingType"], SCALING_TYPES)} if "ScalingType" in item else {}
 
 
 _RANGES: dict[str, Any] = {
-    "IntegerParameterRanges": lambda item, words: IntegerParameterRange(
-        min_value=int(item["MinValue"]), max_value=int(item["MaxValue"]), **_scaling(item, words)
+    "IntegerParameterRanges": lambda item: IntegerParameterRange(
+        min_value=int(item["MinValue"]), max_value=int(item["MaxValue"]), **_scaling(item)
     ),
-    "ContinuousParameterRanges": lambda item, words: ContinuousParameterRange(
-        min_value=float(item["MinValue"]), max_value=float(item["MaxValue"]), **_scaling(item, words)
+    "ContinuousParameterRanges": lambda item: ContinuousParameterRange(
+        min_value=float(item["MinValue"]), max_value=float(item["MaxValue"]), **_scaling(item)
     ),
-    "CategoricalParameterRanges": lambda item, words: CategoricalParameterRange(values=item["Values"]),
+    "CategoricalParameterRanges": lambda item: CategoricalParameterRange(values=item["Values"]),
 }
 
 

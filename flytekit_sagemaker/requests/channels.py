@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import reduce
 from typing import Any
 
 from flytekit_sagemaker.models.channels import Channel
 from flytekit_sagemaker.models.training_job import AlgorithmSpecification
+from flytekit_sagemaker.requests.assembly import put
 from flytekit_sagemaker.types import (
     AlgorithmName,
     CompressionType,
@@ -121,8 +121,7 @@ def channel_member(channel: Channel, uri: str, specification: AlgorithmSpecifica
     for path, value in sent.items():
         if value is None or (path.startswith(_S3) and not channel.is_input):
             continue
-        *holders, last = path.split(".")
-        reduce(lambda holder, name: holder.setdefault(name, {}), holders, member)[last] = value
+        put(member, path, value)
     return member
 
 

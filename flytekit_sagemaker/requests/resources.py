@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from flytekit_sagemaker.models.training_job import InstanceConfig, TrainingJobConfig
+from flytekit_sagemaker.requests.assembly import present
 from flytekit_sagemaker.requests.deployment import Deployment
 
 
@@ -25,8 +26,8 @@ def of_training_job(config: TrainingJobConfig, place: Deployment) -> dict[str, A
         }
     else:
         machines = _member(_in_order(config)[0])
-    kept_alive = _given("KeepAlivePeriodInSeconds", config.keep_alive_period_in_seconds)
-    return {"ResourceConfig": {**machines, **_given("VolumeKmsKeyId", place.volume_kms_key_id), **kept_alive}}
+    kept_alive = present(KeepAlivePeriodInSeconds=config.keep_alive_period_in_seconds)
+    return {"ResourceConfig": {**machines, **present(VolumeKmsKeyId=place.volume_kms_key_id), **kept_alive}}
 
 
 def of_definition(config: TrainingJobConfig, place: Deployment) -> dict[str, Any]:
@@ -40,7 +41,7 @@ def of_definition(config: TrainingJobConfig, place: Deployment) -> dict[str, Any
         "AllocationStrategy": "Prioritized",
         "InstanceConfigs": [_member(each) for each in _in_order(config)],
     }
-    return {"HyperParameterTuningResourceConfig": {**several, **_given("VolumeKmsKeyId", place.volume_kms_key_id)}}
+    return {"HyperParameterTuningResourceConfig": {**several, **present(VolumeKmsKeyId=place.volume_kms_key_id)}}
 
 
 def _in_order(config: TrainingJobConfig) -> tuple[InstanceConfig, ...]:
@@ -58,7 +59,3 @@ def _member(machines: InstanceConfig) -> dict[str, Any]:
         "InstanceCount": machines.instance_count,
         "VolumeSizeInGB": machines.volume_size_in_gb,
     }
-
-
-def _given(name: str, value: Any) -> dict[str, Any]:
-    return {} if value is None else {name: value}

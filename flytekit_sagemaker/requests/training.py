@@ -20,6 +20,7 @@ from flytekit_sagemaker.models.training_job import (
     TrainingJobConfig,
 )
 from flytekit_sagemaker.requests import resources
+from flytekit_sagemaker.requests.assembly import present, without_empty
 from flytekit_sagemaker.requests.channels import INPUT_MODES, channel_member
 from flytekit_sagemaker.requests.deployment import Deployment
 from flytekit_sagemaker.types import AlgorithmName, DistributedProtocol
@@ -82,7 +83,7 @@ def training_request(
         "Environment": dict(job.training_job_config.environment or {}),
         "Tags": tag_list(place.tags, tags),
     }
-    return BuiltRequest("CreateTrainingJob", _without_empty(parameters), problems + without_text, warnings)
+    return BuiltRequest("CreateTrainingJob", without_empty(parameters), problems + without_text, warnings)
 
 
 def algorithm_specification(
@@ -90,7 +91,7 @@ def algorithm_specification(
 ) -> tuple[dict[str, Any], tuple[str, ...], tuple[Problem, ...]]:
     """The AlgorithmSpecification member, warnings about what is left out of it, and why there is no such image."""
     image, problems = _image(specification, region)
-    member: dict[str, Any] = _given(
+    member: dict[str, Any] = present(
         TrainingImage=image or None,
         AlgorithmName=specification.algorithm_resource or None,
         TrainingInputMode=INPUT_MODES[specification.input_mode],
@@ -136,24 +137,24 @@ def job_members(
     config = job.training_job_config
     stopping = inputs.stopping_condition
     return {
-        **_given(RoleArn=place.role_arn or None),
+        **present(RoleArn=place.role_arn or None),
         "InputDataConfig": [
             channel_member(channel, inputs.channels.get(channel.name, ""), job.algorithm_specification)
             for channel in job.channels
             if channel.name in inputs.channels or not channel.is_input
         ],
-        "OutputDataConfig": _given(S3OutputPath=place.output_path, KmsKeyId=place.output_kms_key_id),
+        "OutputDataConfig": present(S3OutputPath=place.output_path, KmsKeyId=place.output_kms_key_id),
         **machines(config, place),
-        "StoppingCondition": _given(
+        "StoppingCondition": present(
             MaxRuntimeInSeconds=stopping.max_runtime_in_seconds,
             MaxWaitTimeInSeconds=stopping.max_wait_time_in_seconds,
         ),
         "VpcConfig": {"SecurityGroupIds": list(place.security_group_ids), "Subnets": list(place.subnets)}
         if place.subnets
         else {},
-        "CheckpointConfig": _given(S3Uri=config.checkpoint_s3_uri, LocalPath=config.checkpoint_local_path),
-        "RetryStrategy": _given(MaximumRetryAttempts=config.max_retry_attempts),
-        **_given(
+        "CheckpointConfig": present(S3Uri=config.checkpoint_s3_uri, LocalPath=config.checkpoint_local_path),
+        "RetryStrategy": present(MaximumRetryAttempts=config.max_retry_attempts),
+        **present(
             EnableNetworkIsolation=config.enable_network_isolation,
             EnableInterContainerTrafficEncryption=config.enable_inter_container_traffic_encryption,
             EnableManagedSpotTraining=config.enable_managed_spot_training,
@@ -190,11 +191,3 @@ def tag_list(*tags: Mapping[str, str]) -> list[dict[str, str]]:
     for some in tags:
         merged.update(some)
     return [{"Key": key, "Value": value} for key, value in merged.items()]
-
-
-def _given(**members: Any) -> dict[str, Any]:
-    return {name: value for name, value in members.items() if value is not None}
-
-
-def _without_empty(members: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in members.items() if value not in ({}, [])}

@@ -23,6 +23,7 @@ from flytekit_sagemaker.models.parameter_ranges import (
 )
 from flytekit_sagemaker.models.text import text_of
 from flytekit_sagemaker.models.training_job import TrainingJob
+from flytekit_sagemaker.requests.assembly import present, without_empty
 from flytekit_sagemaker.requests.deployment import Deployment
 from flytekit_sagemaker.requests.training import (
     BuiltRequest,
@@ -148,8 +149,7 @@ def _definition(
         **job_members(job, inputs, place),
         "Environment": dict(job.training_job_config.environment or {}),
     }
-    present = {key: value for key, value in definition.items() if value not in ({}, [])}
-    return BuiltRequest("", present, problems + without_text, warnings)
+    return BuiltRequest("", without_empty(definition), problems + without_text, warnings)
 
 
 def _inputs_of(definition: str, inputs: JobInputs) -> JobInputs:
@@ -203,35 +203,28 @@ def _objective(objective: HyperparameterTuningObjective) -> dict[str, str]:
 
 def _tuning_config(job: HyperparameterTuningJob, config: HyperparameterTuningJobConfig) -> dict[str, Any]:
     """HyperParameterTuningJobConfig without the objective and the ranges, which several definitions have each."""
-    hyperband = {"MinResource": config.hyperband_min_resource, "MaxResource": config.hyperband_max_resource}
-    hyperband = {name: value for name, value in hyperband.items() if value is not None}
-    limits = {
-        "MaxNumberOfTrainingJobs": job.max_number_of_training_jobs,
-        "MaxParallelTrainingJobs": job.max_parallel_training_jobs,
-        "MaxRuntimeInSeconds": config.max_runtime_in_seconds,
-    }
-    member: dict[str, Any] = {
+    hyperband = present(MinResource=config.hyperband_min_resource, MaxResource=config.hyperband_max_resource)
+    members = {
         "Strategy": STRATEGIES[config.tuning_strategy],
-        "ResourceLimits": {name: value for name, value in limits.items() if value is not None},
+        "ResourceLimits": present(
+            MaxNumberOfTrainingJobs=job.max_number_of_training_jobs,
+            MaxParallelTrainingJobs=job.max_parallel_training_jobs,
+            MaxRuntimeInSeconds=config.max_runtime_in_seconds,
+        ),
         "TrainingJobEarlyStoppingType": EARLY_STOPPING_TYPES[config.training_job_early_stopping_type],
+        "StrategyConfig": without_empty({"HyperbandStrategyConfig": hyperband}),
+        "TuningJobCompletionCriteria": _completion_criteria(config),
+        **present(RandomSeed=config.random_seed),
     }
-    if hyperband:
-        member["StrategyConfig"] = {"HyperbandStrategyConfig": hyperband}
-    if criteria := _completion_criteria(config):
-        member["TuningJobCompletionCriteria"] = criteria
-    if config.random_seed is not None:
-        member["RandomSeed"] = config.random_seed
-    return member
+    return without_empty(members)
 
 
 def _completion_criteria(config: HyperparameterTuningJobConfig) -> dict[str, Any]:
-    criteria: dict[str, Any] = {}
-    if config.target_objective_metric_value is not None:
-        criteria["TargetObjectiveMetricValue"] = config.target_objective_metric_value
-    if config.max_number_of_training_jobs_not_improving is not None:
-        not_improving = {"MaxNumberOfTrainingJobsNotImproving": config.max_number_of_training_jobs_not_improving}
-        criteria["BestObjectiveNotImproving"] = not_improving
-    if config.complete_on_convergence is not None:
-        complete = "Enabled" if config.complete_on_convergence else "Disabled"
-        criteria["ConvergenceDetected"] = {"CompleteOnConvergence": complete}
-    return criteria
+    converged = {None: None, True: "Enabled", False: "Disabled"}[config.complete_on_convergence]
+    not_improving = config.max_number_of_training_jobs_not_improving
+    criteria = {
+        **present(TargetObjectiveMetricValue=config.target_objective_metric_value),
+        "BestObjectiveNotImproving": present(MaxNumberOfTrainingJobsNotImproving=not_improving),
+        "ConvergenceDetected": present(CompleteOnConvergence=converged),
+    }
+    return without_empty(criteria)
