@@ -294,9 +294,11 @@ def _tuning_facts(record: TuningRecord) -> dict[str, str]:
 
 
 def _range_words(item: TunableRange) -> str:
+    whose = f" ({', '.join(item.definitions)})" if item.definitions else ""
     if item.kind == "Categorical":
-        return f"one of {', '.join(item.values)}"
-    return f"{number(item.minimum)} to {number(item.maximum)}, {item.kind.lower()}, {item.scaling.lower()} scaling"
+        return f"one of {', '.join(item.values)}{whose}"
+    bounds = f"{number(item.minimum)} to {number(item.maximum)}"
+    return f"{bounds}, {item.kind.lower()}, {item.scaling.lower()} scaling{whose}"
 
 
 def _training_tiles(record: TrainingRecord) -> Iterable[str]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -204,8 +205,16 @@ def _ranges(
     trials: Sequence[Trial],
     secrets: Collection[str],
 ) -> tuple[TunableRange, ...]:
-    sources = [config.get("ParameterRanges", {}), *(item.get("HyperParameterRanges", {}) for item in definitions)]
-    ranges = {item.name: item for source in sources for item in _declared(source, secrets)}
+    common = config.get("ParameterRanges", {})
+    sources = [
+        ("", common),
+        *((item.get("DefinitionName", ""), item.get("HyperParameterRanges", {})) for item in definitions),
+    ]
+    ranges: dict[str, TunableRange] = {}
+    for definition, source in sources:
+        for item in _declared(source, secrets):
+            own = replace(item, definitions=(definition,) if definition else ())
+            ranges[item.name] = ranges[item.name].beside(own) if item.name in ranges else own
     # With Autotune the service chooses the ranges and does not tell them: take those that its choices span.
     for name in dict.fromkeys(name for trial in trials for name in trial.hyperparameters):
         ranges.setdefault(name, _observed(name, [t.hyperparameters[name] for t in trials if name in t.hyperparameters]))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -36,6 +36,8 @@ class TunableRange:
         minimum, maximum: bounds of a numeric range, both legal values; None for a categorical one.
         scaling: ``Auto``, ``Linear``, ``Logarithmic`` or ``ReverseLogarithmic``; empty for a categorical range.
         values: the choices of a categorical range.
+        definitions: the training job definitions that have it, where the tuning job has several. Where their ranges
+            differ, this one spans them all.
     """
 
     name: str
@@ -44,6 +46,17 @@ class TunableRange:
     maximum: float | None = None
     scaling: str = ""
     values: tuple[str, ...] = ()
+    definitions: tuple[str, ...] = ()
+
+    def beside(self, other: TunableRange) -> TunableRange:
+        """The range that spans this one and that of another definition; this one where they are of different kinds."""
+        both = replace(self, definitions=(*self.definitions, *other.definitions))
+        if self.kind != other.kind:
+            return both
+        lows = [bound for bound in (self.minimum, other.minimum) if bound is not None]
+        highs = [bound for bound in (self.maximum, other.maximum) if bound is not None]
+        values = tuple(dict.fromkeys((*self.values, *other.values)))
+        return replace(both, minimum=min(lows, default=None), maximum=max(highs, default=None), values=values)
 
     @property
     def logarithmic(self) -> bool:

@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 
 from flytekit_sagemaker.errors import InvalidInput
+from flytekit_sagemaker.reporting.deck import tuning_page
 from flytekit_sagemaker.reporting.records import TrainingRecord, TuningRecord, training_record, tuning_record
 
 from .samples import START, search, summary, training_description, tuning_description
@@ -116,7 +117,13 @@ def test_several_definitions_show_the_objective_and_ranges_of_each():
     ]
     record = tuning_record(description, [])
     assert record.objective_metric == "validation:auc"
-    assert [item.name for item in record.ranges] == ["max_depth", "booster"]
+    assert [(item.name, item.definitions) for item in record.ranges] == [("max_depth", ("a",)), ("booster", ("b",))]
+
+    deeper = {"IntegerParameterRanges": [{"Name": "max_depth", "MinValue": "1", "MaxValue": "99"}]}
+    description["TrainingJobDefinitions"].append({**definition, "DefinitionName": "c", "HyperParameterRanges": deeper})
+    depth = tuning_record(description, []).ranges[0]
+    assert (depth.minimum, depth.maximum, depth.definitions) == (1, 99, ("a", "c"))
+    assert "1 to 99, integer, auto scaling (a, c)" in tuning_page(tuning_record(description, []))
 
 
 def test_training_record():
