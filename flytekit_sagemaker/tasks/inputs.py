@@ -6,7 +6,6 @@ import hashlib
 import os
 import typing
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +43,7 @@ def channel_inputs(channels: Sequence[Channel]) -> dict[str, Any]:
 
 
 def declared_channels(channels: Sequence[str | Channel]) -> tuple[Channel, ...]:
-    """The channels of a task, given as names or models; one that makes no input requires none.
+    """The channels of a task, given as names or models.
 
     Raises:
         InvalidInput: listing every name that is not legal and every value that is neither.
@@ -59,7 +58,7 @@ def declared_channels(channels: Sequence[str | Channel]) -> tuple[Channel, ...]:
             problems += [problem.under(f"channels[{index}]") for problem in error.problems]
     if problems:
         raise InvalidInput("the task", problems)
-    return tuple(replace(channel, required=channel.required and channel.is_input) for channel in given)
+    return tuple(given)
 
 
 def distinct_inputs(*groups: tuple[str, Mapping[str, Any]]) -> dict[str, Any]:
