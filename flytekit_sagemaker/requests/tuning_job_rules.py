@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
@@ -155,7 +156,7 @@ def range_problems(
             continue
         if grid:
             remedy = "Give its values as a categorical range, or use another strategy."
-            yield Problem(f"{field} ({name})", kind, "cannot be searched by Grid", remedy)
+            yield Problem(f"{field} ({name})", None, "cannot be searched by Grid", remedy)
         yield from _bounds(kind, item, field)
     for name, count in names.items():
         if count > 1:
@@ -178,6 +179,9 @@ def _bounds(kind: str, item: Request, path: str) -> Iterator[Problem]:
     low, high = bounds["MinValue"], bounds["MaxValue"]
     if low > high:
         yield Problem(f"{path}.MinValue", item["MinValue"], f"must not exceed MaxValue ({high}) (range of {name})")
+    if high - low > sys.float_info.max:
+        rule = f"must be at most {sys.float_info.max} above MinValue ({low}) (range of {name})"
+        yield Problem(f"{path}.MaxValue", item["MaxValue"], rule)
     scaling = item.get("ScalingType")
     if scaling == "Logarithmic" and low <= 0:
         yield Problem(

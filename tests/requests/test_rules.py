@@ -323,7 +323,12 @@ TUNING: list[Case] = [
     (
         {**CUSTOM_TUNING, f"{CONFIG}.Strategy": "Grid"},
         f"{ETA} (eta)",
-        "cannot be searched by Grid",
+        f"{ETA} (eta) cannot be searched by Grid. Give its values as a categorical range",
+    ),
+    (
+        {**CUSTOM_TUNING, f"{ETA}.MinValue": "-1e308", f"{ETA}.MaxValue": "1e308", f"{ETA}.ScalingType": "Linear"},
+        f"{ETA}.MaxValue",
+        "must be at most 1.7976931348623157e+308 above MinValue (-1e+308) (range of eta)",
     ),
     (
         {f"{JOB}.AlgorithmSpecification.MetricDefinitions": [{"Name": "a", "Regex": "b"}]},
