@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from flytekit_sagemaker.local.store import Job
 
+Trial = TypeVar("Trial")
 _ONE, _SEVERAL = "TrainingJobDefinition", "TrainingJobDefinitions"
 
 
@@ -108,14 +109,23 @@ def scores(definitions: list[Definition], trials: Iterable[Job]) -> list[Score]:
 
 
 def best_of(definitions: list[Definition], trials: Iterable[Job]) -> Job | None:
+    """The trial with the best objective, as :func:`best` has it."""
+    return best(definitions, ((score.definition, score.value, score.trial) for score in scores(definitions, trials)))
+
+
+def best(definitions: Iterable[Definition], scored: Iterable[tuple[Definition, float, Trial]]) -> Trial | None:
     """The trial with the best objective, the earlier one of two equals; None before the first objective.
 
     Where definitions have objectives that cannot be compared, those count that agree with the first definition's; as
     long as none of them has an objective, those that agree with the second's, and so on.
+
+    Args:
+        definitions: those of the tuning job, in their order.
+        scored: the definition, the signed objective and the trial itself of each trial that has an objective.
     """
-    found = scores(definitions, trials)
+    found = list(scored)
     for definition in definitions:
-        comparable = [score for score in found if score.definition.objective == definition.objective]
+        comparable = [(value, trial) for own, value, trial in found if own.objective == definition.objective]
         if comparable:
-            return min(comparable, key=lambda score: score.value).trial
+            return min(comparable, key=lambda pair: pair[0])[1]
     return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -23,13 +24,25 @@ from flytekit_sagemaker.local.workspace import model_uri
 ACCOUNT = "000000000000"
 _A_DAY = 24 * 60 * 60
 _ARN_RESOURCES = {Kind.TRAINING: "training-job", Kind.TUNING: "hyper-parameter-tuning-job"}
+_OF_THE_DEFINITION_ALONE = (
+    "DefinitionName",
+    "TuningObjective",
+    "HyperParameterRanges",
+    "HyperParameterTuningResourceConfig",
+    "StaticHyperParameters",
+)
 _RETRYABLE = ("InternalServerError", "CapacityError")
 
 
 def arn(kind: Kind, name: str, region: str) -> str:
-    """The ARN of a job; the service writes the name in lower case there."""
+    """The ARN of a job."""
+    return resource_arn(region, ACCOUNT, f"{_ARN_RESOURCES[kind]}/{name}")
+
+
+def resource_arn(region: str, account: str, resource: str) -> str:
+    """The ARN of a resource such as ``training-job/name``; the service writes names in lower case there."""
     partition = {"cn": "aws-cn", "us-gov": "aws-us-gov"}.get(region.rsplit("-", 2)[0], "aws")
-    return f"arn:{partition}:sagemaker:{region}:{ACCOUNT}:{_ARN_RESOURCES[kind]}/{name.lower()}"
+    return f"arn:{partition}:sagemaker:{region}:{account}:{resource.lower()}"
 
 
 def named_by(resource: str) -> tuple[Kind | None, str]:
@@ -128,6 +141,12 @@ def resources(definition: Mapping[str, Any]) -> dict[str, Any]:
     return {member: wanted[member] for member in members if member in wanted}
 
 
+def trial_members(definition: Mapping[str, Any]) -> dict[str, Any]:
+    """The members of a training job definition that its trials have too, with their ``ResourceConfig``."""
+    shared = {member: value for member, value in definition.items() if member not in _OF_THE_DEFINITION_ALONE}
+    return {**shared, "ResourceConfig": resources(definition)}
+
+
 def instance_count(resource_config: Mapping[str, Any]) -> int:
     """How many instances a ``ResourceConfig`` has: those of its first preference, or of all its groups together."""
     wanted = {**resource_config, **_first_preference(resource_config)}
@@ -154,14 +173,11 @@ def new_trial(tuning_job: Job, number: int, place: int, tuned: Mapping[str, str]
     Its checkpoints are kept below its name: no trial goes on from the checkpoints of another.
     """
     name = trial_name(tuning_job.name, number)
-    definition = dict(members_of(tuning_job.description)[place])
-    static = definition.pop("StaticHyperParameters")
-    definition["ResourceConfig"] = resources(definition)
-    for member in ("DefinitionName", "TuningObjective", "HyperParameterRanges", "HyperParameterTuningResourceConfig"):
-        definition.pop(member, None)
-    if checkpoints := definition.get("CheckpointConfig"):
-        definition["CheckpointConfig"] = {**checkpoints, "S3Uri": f"{checkpoints['S3Uri'].rstrip('/')}/{name}"}
-    request = {"TrainingJobName": name, "HyperParameters": {**static, **tuned}, **definition}
+    definition = members_of(tuning_job.description)[place]
+    static, members = definition["StaticHyperParameters"], trial_members(definition)
+    if checkpoints := members.get("CheckpointConfig"):
+        members["CheckpointConfig"] = {**checkpoints, "S3Uri": f"{checkpoints['S3Uri'].rstrip('/')}/{name}"}
+    request = {"TrainingJobName": name, "HyperParameters": {**static, **tuned}, **members}
     job = new_training_job(request, region_of(tuning_job), now, ())
     job.description["TuningJobArn"] = tuning_job.arn
     job.tuning_job, job.number = tuning_job.name, number
@@ -248,17 +264,25 @@ def _chosen(job: Job, members: Iterable[str]) -> dict[str, Any]:
 
 
 def _counters(trials: list[Job]) -> dict[str, Any]:
-    statuses = [_counted_as(trial) for trial in trials]
+    return counters(
+        (trial.status, trial.description.get("FailureReason", ""), objective_status(trial)) for trial in trials
+    )
+
+
+def counters(trials: Iterable[tuple[str, str, str]]) -> dict[str, dict[str, int]]:
+    """The counters of a tuning job, from each trial's status, ``FailureReason`` and objective status."""
+    jobs, objectives = Counter[str](), Counter[str]()
+    for status, reason, objective in trials:
+        jobs[_counted_as(status, reason)] += 1
+        objectives[objective] += 1
     names = ("Completed", "InProgress", "RetryableError", "NonRetryableError", "Stopped")
-    objectives = [objective_status(trial) for trial in trials]
     return {
-        "TrainingJobStatusCounters": {name: statuses.count(name) for name in names},
-        "ObjectiveStatusCounters": {name: objectives.count(name) for name in ("Succeeded", "Pending", "Failed")},
+        "TrainingJobStatusCounters": {name: jobs[name] for name in names},
+        "ObjectiveStatusCounters": {name: objectives[name] for name in ("Succeeded", "Pending", "Failed")},
     }
 
 
-def _counted_as(trial: Job) -> str:
-    if trial.status == "Failed":
-        retryable = trial.description.get("FailureReason", "").startswith(_RETRYABLE)
-        return "RetryableError" if retryable else "NonRetryableError"
-    return trial.status if trial.ended else "InProgress"
+def _counted_as(status: str, reason: str) -> str:
+    if status == "Failed":
+        return "RetryableError" if reason.startswith(_RETRYABLE) else "NonRetryableError"
+    return status if status in ("Completed", "Stopped") else "InProgress"

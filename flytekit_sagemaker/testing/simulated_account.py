@@ -12,9 +12,10 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from flytekit_sagemaker.local.admission import Refused
+from flytekit_sagemaker.local.descriptions import resource_arn
 from flytekit_sagemaker.testing.job_index import JobIndex, page_of
 from flytekit_sagemaker.testing.lives import Life, plan
-from flytekit_sagemaker.testing.simulated_jobs import Members, TrainingJob, TuningJob, arn
+from flytekit_sagemaker.testing.simulated_jobs import Members, TrainingJob, TuningJob
 
 _TRIALS_THAT_MAY_FAIL = 5
 _MOST_TRIALS = 750
@@ -107,7 +108,7 @@ class Account:
 
     def _new_training_job(self, request: Members, life: Life, now: float, region: str) -> TrainingJob:
         made = plan(life, now, request.get("StoppingCondition", {}))
-        resource = arn(region, self._number, f"training-job/{request['TrainingJobName']}")
+        resource = resource_arn(region, self._number, f"training-job/{request['TrainingJobName']}")
         return TrainingJob(_kept(request), resource, now, life, made)
 
     def _refuse_excess(self, job: TrainingJob) -> None:
@@ -173,7 +174,7 @@ class Account:
         if self.tuning.find(name):
             raise Refused("ResourceInUse", f"A hyperparameter tuning job with the name, {name}, already exists.")
         job = TuningJob(
-            _kept(request), arn(at.region, self._number, f"hyper-parameter-tuning-job/{name}"), at.now, at.now
+            _kept(request), resource_arn(at.region, self._number, f"hyper-parameter-tuning-job/{name}"), at.now, at.now
         )
         self.tuning.add(job)
         self._keep_tags(job.arn, request.get("Tags", ()))

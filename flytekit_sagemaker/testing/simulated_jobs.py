@@ -5,14 +5,14 @@ from __future__ import annotations
 import functools
 import random
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any
 
 from flytekit_sagemaker.container.contract import OBJECTIVE_METRIC_HYPERPARAMETER
-from flytekit_sagemaker.local.definitions import Definition, definitions_of, members_of
-from flytekit_sagemaker.local.descriptions import resources, trial_name
+from flytekit_sagemaker.local.definitions import Definition, best, definitions_of, members_of
+from flytekit_sagemaker.local.descriptions import counters, resources, trial_members, trial_name
 from flytekit_sagemaker.local.workspace import model_uri
 from flytekit_sagemaker.testing.lives import Life, Plan
 
@@ -32,18 +32,11 @@ _MESSAGES = {
     "MaxWaitTimeExceeded": "Training job wait time exceeded MaxWaitTimeInSeconds",
 }
 _SWITCHES = ("EnableNetworkIsolation", "EnableInterContainerTrafficEncryption", "EnableManagedSpotTraining")
-_RETRYABLE = ("InternalServerError", "CapacityError")
 
 
 def moment(seconds: float) -> datetime:
     """A moment as boto3 returns it."""
     return datetime.fromtimestamp(seconds, timezone.utc)
-
-
-def arn(region: str, account: str, resource: str) -> str:
-    """The ARN of a resource such as ``training-job/name``; the service writes names in lower case there."""
-    partition = {"cn": "aws-cn", "us-gov": "aws-us-gov"}.get(region.rsplit("-", 2)[0], "aws")
-    return f"arn:{partition}:sagemaker:{region}:{account}:{resource.lower()}"
 
 
 @dataclass
@@ -241,42 +234,31 @@ class TuningJob:
     @property
     def best(self) -> TrainingJob | None:
         """The trial with the best objective so far; of objectives that cannot be compared, the first one counts."""
-        for definition in self.definitions:
-            scored = [
-                (definition.signed(trial.objective), trial)
-                for trial in self.trials
-                if trial.objective is not None
-                and trial.definition
-                and trial.definition.objective == definition.objective
-            ]
-            if scored:
-                return min(scored, key=lambda pair: pair[0])[1]
-        return None
+        return best(self.definitions, self._scored)
+
+    @property
+    def _scored(self) -> Iterator[tuple[Definition, float, TrainingJob]]:
+        for trial in self.trials:
+            if trial.definition and trial.objective is not None:
+                yield trial.definition, trial.definition.signed(trial.objective), trial
 
     @property
     def is_complete(self) -> bool:
         """Whether a trial has reached the target of the completion criteria."""
         target = self.config.get("TuningJobCompletionCriteria", {}).get("TargetObjectiveMetricValue")
-        return target is not None and any(
-            trial.definition.signed(trial.objective) <= trial.definition.signed(target)
-            for trial in self.trials
-            if trial.objective is not None and trial.definition
-        )
+        return target is not None and any(value <= definition.signed(target) for definition, value, _ in self._scored)
 
     def next_trial(self, seed: int) -> tuple[Members, Definition, dict[str, str]]:
         """The next trial's request, definition and chosen hyperparameters: a function of the seed alone."""
         number = len(self.trials) + 1
         place = len(self.trials) % len(self.definitions)
-        definition, members = self.definitions[place], dict(members_of(self.request)[place])
+        definition, members = self.definitions[place], trial_members(members_of(self.request)[place])
         chosen = tuned(definition.ranges, random.Random(f"{seed}/{self.name}/{number}"))
         hyperparameters = {
-            **members.pop("StaticHyperParameters", {}),
+            **definition.static,
             **chosen,
             OBJECTIVE_METRIC_HYPERPARAMETER: definition.objective["MetricName"],
         }
-        members["ResourceConfig"] = resources(members)
-        for name in ("DefinitionName", "TuningObjective", "HyperParameterRanges", "HyperParameterTuningResourceConfig"):
-            members.pop(name, None)
         request = {"TrainingJobName": trial_name(self.name, number), "HyperParameters": hyperparameters, **members}
         return request, definition, chosen
 
@@ -300,24 +282,14 @@ class TuningJob:
         }
 
     def _common(self, now: float) -> Members:
-        names = ("Completed", "InProgress", "RetryableError", "NonRetryableError", "Stopped")
-        statuses = Counter(_counted_as(trial) for trial in self.trials)
-        objectives = Counter(trial.objective_status for trial in self.trials)
         return {
             "HyperParameterTuningJobArn": self.arn,
             "HyperParameterTuningJobStatus": self.status,
             "CreationTime": moment(self.created),
             "LastModifiedTime": moment(self.modified(now)),
             **({"HyperParameterTuningEndTime": moment(self.changed)} if self.ended else {}),
-            "TrainingJobStatusCounters": {name: statuses[name] for name in names},
-            "ObjectiveStatusCounters": {name: objectives[name] for name in ("Succeeded", "Pending", "Failed")},
+            **counters((trial.status, trial.plan.reason, trial.objective_status) for trial in self.trials),
         }
-
-
-def _counted_as(trial: TrainingJob) -> str:
-    if trial.status == "Failed":
-        return "RetryableError" if trial.plan.reason.startswith(_RETRYABLE) else "NonRetryableError"
-    return trial.status if trial.ended else "InProgress"
 
 
 def tuned(ranges: Mapping[str, Iterable[Mapping[str, Any]]], source: random.Random) -> dict[str, str]:
