@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +92,9 @@ def value_of(argument: Argument, text: str) -> Any:
     Raises:
         ValueError: whose arguments are the rule that the text breaks and, maybe, a remedy.
     """
+    if text.strip() == "None":
+        example = f"For example: {argument.example}" if argument.required else "Leave the argument out."
+        raise ValueError("must not be the text None", example)
     value = _READERS[argument.type](text)
     choices = (*argument.choices, *argument.more_choices)
     if choices and value is not None:
@@ -103,6 +106,26 @@ def value_of(argument: Argument, text: str) -> Any:
     if isinstance(value, int) and argument.at_most is not None and value > argument.at_most:
         raise ValueError(f"must be at most {argument.at_most}")
     return value
+
+
+def nulls(argument: Argument, value: Any) -> Iterator[Problem]:
+    """Where a dictionary, or what a list of dictionaries holds, has no value: nobody means that."""
+    for path, key in _without_value(value, argument.name, deep=argument.type == ARRAY):
+        name, colon, rest = str(key).partition(":")
+        if colon and rest:
+            yield Problem(path, None, "has no value", f"In YAML a space follows the colon: '{name}: {rest}'")
+        else:
+            yield Problem(path, None, "has no value")
+
+
+def _without_value(value: Any, path: str, *, deep: bool) -> Iterator[tuple[str, Any]]:
+    entries = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, each in entries:
+        inner = f"{path}.{key}" if isinstance(key, str) and re.fullmatch(r"[\w-]+", key) else f"{path}[{key!r}]"
+        if each is None:
+            yield inner, key
+        elif deep:
+            yield from _without_value(each, inner, deep=True)
 
 
 def _is_given(text: str | None) -> bool:

@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
 from flytekit_sagemaker.algorithms import identify_image
 from flytekit_sagemaker.aws import Endpoint
@@ -18,7 +17,9 @@ from flytekit_sagemaker.connector.parents import parent_problems
 from flytekit_sagemaker.errors import InvalidInput, Problem, did_you_mean
 from flytekit_sagemaker.kubeflow import algorithm_names
 from flytekit_sagemaker.kubeflow.arguments import ARGUMENTS, BY_NAME
-from flytekit_sagemaker.kubeflow.reading import value_of
+from flytekit_sagemaker.kubeflow.reading import nulls, value_of
+from flytekit_sagemaker.kubeflow.urls import is_url, with_scheme
+from flytekit_sagemaker.kubeflow.wording import in_words, sentence
 from flytekit_sagemaker.models.channels import Channel
 from flytekit_sagemaker.models.codec import Model
 from flytekit_sagemaker.models.hpo_job import (
@@ -61,13 +62,6 @@ _PATHS = {
     **{argument.member: argument.name for argument in ARGUMENTS if argument.member},
     **{f"TrainingJobConfig.{field}": "checkpoint_config" for field in _CHECKPOINT_MEMBERS.values()},
 }
-# The words that models and the service have for what is an argument here, where no other thing has the same word.
-_WORDS = {
-    word: argument.name
-    for argument in ARGUMENTS
-    for word in (argument.sets.rpartition(".")[2], argument.member.rpartition(".")[2])
-    if "_" in word or re.fullmatch(r"([A-Z][a-z]+){2,}.*", word)
-} | dict.fromkeys(("hyperband_min_resource", "hyperband_max_resource"), "overrides")
 
 
 @dataclass(frozen=True)
@@ -123,20 +117,24 @@ class _Description:
         self._values = {**{name: _stand_in(name) for name in self._broken}, **values}
 
     def job(self) -> TuningJob:
+        self._check_values()
+        self._check_url()
         self._check_vpc()
         config = self._model(TrainingJobConfig, **self._checkpoints())
         endpoint = self._endpoint(config)
-        schemes = LOCAL_URI_SCHEMES if endpoint.is_on_this_machine else AWS_URI_SCHEMES
+        may_be_here = endpoint.is_on_this_machine or "endpoint_url" in self._broken
+        schemes = LOCAL_URI_SCHEMES if may_be_here else AWS_URI_SCHEMES
         built = self._request(config, Deployment(config.region or "", "", "", schemes))
         findings = check_request(built.operation, built.parameters, uri_schemes=schemes)
         findings = findings.with_others(self._from_outside(endpoint, built))
         for problem in (*built.problems, *findings.problems):
-            problem = _in_words(problem, self._argument(problem.field))
+            problem = in_words(problem, self._argument(problem.field), self._values)
             if not self._is_about_a_stand_in(problem.field):
                 self._problems.append(problem)
         if self._problems:
             raise InvalidInput("the tuning job", self._problems)
-        return TuningJob(endpoint, built.parameters, (*self._warnings, *built.warnings, *findings.warnings))
+        warnings = (*self._warnings, *map(self._warning, (*built.warnings, *findings.warnings)))
+        return TuningJob(endpoint, built.parameters, warnings)
 
     def _request(self, config: TrainingJobConfig, deployment: Deployment) -> BuiltRequest:
         channels = self._channels()
@@ -190,7 +188,7 @@ class _Description:
 
     def _endpoint(self, config: TrainingJobConfig) -> Endpoint:
         url = (config.endpoint_url or "").rstrip("/")
-        if url and not _is_url(url):
+        if url and not is_url(url):
             self._refuse("endpoint_url", url, "must be the URL of a SageMaker endpoint", "Leave it out for AWS's own.")
             url = ""
         endpoint = Endpoint(config.region or "", url)
@@ -265,6 +263,22 @@ class _Description:
             self._note(problem.under("WarmStartConfig") for problem in error.problems)
             return None
 
+    def _check_values(self) -> None:
+        for argument in ARGUMENTS:
+            name, value = argument.name, self._values[argument.name]
+            if name == "overrides" or not (found := list(nulls(argument, value))):  # there None removes a member
+                continue
+            self._problems.extend(found)
+            self._broken.add(name)
+            given = {key: each for key, each in value.items() if each is not None} if isinstance(value, dict) else None
+            self._values[name] = _stand_in(name) if given is None else given
+
+    def _check_url(self) -> None:
+        url = self._values["endpoint_url"] or ""
+        if meant := with_scheme(url):
+            self._refuse("endpoint_url", url, "must be the URL of a SageMaker endpoint", f"Did you mean {meant}?")
+            self._values["endpoint_url"] = meant
+
     def _check_vpc(self) -> None:
         halves = ("vpc_security_group_ids", "vpc_subnets")
         missing = [name for name in halves if not self._values[name] and name not in self._broken]
@@ -325,7 +339,7 @@ class _Description:
         try:
             yield
         except InvalidInput as error:
-            self._problems.extend(_in_words(problem.under(field), "") for problem in error.problems)
+            self._problems.extend(in_words(problem.under(field), "", self._values) for problem in error.problems)
             self._broken.add(_root(field))
 
     def _refuse(self, field: str, value: object, rule: str, remedy: str = "") -> None:
@@ -333,7 +347,11 @@ class _Description:
         self._broken.add(_root(field))
 
     def _note(self, problems: Iterable[Problem]) -> None:
-        self._problems.extend(_in_words(problem, self._argument(problem.field)) for problem in problems)
+        self._problems.extend(in_words(problem, self._argument(problem.field), self._values) for problem in problems)
+
+    def _warning(self, text: str) -> str:
+        subject, _, rest = text.partition(" ")
+        return f"{self._argument(subject) if subject in _PATHS else sentence(subject)} {sentence(rest)}"
 
     def _is_about_a_stand_in(self, field: str) -> bool:
         return _root(field) in self._broken or (field == _SOME_RANGES and not self._broken.isdisjoint(_RANGES))
@@ -342,6 +360,8 @@ class _Description:
         """The argument, and maybe a part of it, that the path of a model's field or of a request's member is about."""
         if self._is_overridden(path):
             return f"overrides.{path}"
+        if _root(path) in BY_NAME:
+            return path
         holder = path
         while holder:
             if holder in _PATHS:
@@ -365,13 +385,6 @@ class _Description:
         return not isinstance(found, dict)
 
 
-def _is_url(text: str) -> bool:
-    try:
-        return bool(urlsplit(text).hostname) and urlsplit(text).port != 0
-    except ValueError:
-        return False
-
-
 def _root(field: str) -> str:
     return re.split(r"[.\[ ]", field)[0]
 
@@ -386,11 +399,3 @@ def _given(name: str, value: Any) -> Any:
 def _stand_in(name: str) -> Any:
     argument = BY_NAME[name]
     return value_of(argument, argument.example) if argument.required else argument.default
-
-
-def _in_words(problem: Problem, field: str) -> Problem:
-    """A problem in the words of the arguments."""
-    rule, remedy = (
-        re.sub(r"\w+", lambda found: _WORDS.get(found[0], found[0]), text) for text in (problem.rule, problem.remedy)
-    )
-    return replace(problem, field=field or problem.field, rule=rule, remedy=remedy)

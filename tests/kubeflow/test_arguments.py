@@ -179,8 +179,8 @@ WRONG: dict[str, tuple[dict[str, Any], list[str]]] = {
     "no parents": ({"warm_start_type": "TransferLearning"}, ["parent_hpo_jobs is required with warm_start_type"]),
     "no warm start": ({"parent_hpo_jobs": "a"}, ["warm_start_type is required with parent_hpo_jobs"]),
     "six parents": (
-        {"warm_start_type": "TransferLearning", "parent_hpo_jobs": '["a", "b", "c", "d", "e", "f"]'},
-        ["parent_hpo_jobs = ('a', 'b', 'c', 'd', 'e', 'f'): must have 1 to 5 entries, has 6"],
+        {"warm_start_type": "TransferLearning", "parent_hpo_jobs": "a,b, c,d,e,f"},
+        ["parent_hpo_jobs = 'a,b, c,d,e,f': must have 1 to 5 entries, has 6"],
     ),
     "a wait shorter than the run": (
         {"spot_instance": "True", "max_run_time": 7200, "max_wait_time": 3600},
@@ -193,7 +193,10 @@ WRONG: dict[str, tuple[dict[str, Any], list[str]]] = {
     ),
     "early stopping of Hyperband": (
         {"strategy": "Hyperband", "early_stopping_type": "Auto"},
-        ["early_stopping_type", "overrides.HyperParameterTuningJobConfig.StrategyConfig.HyperbandStrategyConfig"],
+        [
+            "early_stopping_type = 'Auto': must be Off with Hyperband,",
+            "overrides.HyperParameterTuningJobConfig.StrategyConfig.HyperbandStrategyConfig",
+        ],
     ),
     "what the algorithm does not know": (
         {"static_parameters": {"k": 3, "feature_dim": 2, "kk": 1}, "metric_name": "test:mse"},
@@ -240,6 +243,72 @@ WRONG: dict[str, tuple[dict[str, Any], list[str]]] = {
     "metrics": (
         {"algorithm_name": "", "image": "image:1", "metric_definitions": {"loss": "(", "error": "["}},
         ["metric_definitions.loss", "metric_definitions.error"],
+    ),
+    "no space after a colon": (
+        {"static_parameters": "{k: 3, feature_dim: 2, epochs:3}", "tags": "{team: , cost:3}"},
+        [
+            "static_parameters['epochs:3'] has no value. In YAML a space follows the colon: 'epochs: 3'",
+            "tags.team has no value\n",
+            "tags['cost:3'] has no value. In YAML",
+        ],
+    ),
+    "nothing where a value belongs": (
+        {
+            "integer_parameters": "[{Name: mini_batch_size, MinValue: null, MaxValue:9}]",
+            "categorical_parameters": "[{Name: init_method, Values: [random, null]}]",
+            "channels": [{**channel("train", "s3://bucket/train"), "ContentType": None}],
+            "static_parameters": {"k": None, "feature_dim": 2},
+        },
+        [
+            "integer_parameters[0].MinValue has no value\n",
+            "integer_parameters[0]['MaxValue:9'] has no value. In YAML",
+            "categorical_parameters[0].Values[1] has no value\n",
+            "channels[0].ContentType has no value\n",
+            "static_parameters.k has no value\n",
+        ],
+    ),
+    "the text None": (
+        {"job_name": "None", "volume_size": "None", "metric_name": "None"},
+        [
+            "job_name = 'None': must not be the text None. Leave the argument out.",
+            "volume_size = 'None': must not be the text None. Leave",
+            "metric_name = 'None': must not be the text None. For example: test:msd",
+        ],
+    ),
+    "a region": ({"region": "us-eats-1"}, [": region = 'us-eats-1': must be", "Did you mean 'us-east-1'?"]),
+    "the wrong direction": (
+        {"metric_type": "MAXIMIZE"},
+        ["metric_type = 'Maximize': must be Minimize for test:msd, of which less is better. Use Minimize."],
+    ),
+    "a default that is too short": (
+        {"spot_instance": "True", "max_run_time": 100_000},
+        ["max_wait_time = 86400: must be at least max_run_time (100000). 86400 is the default."],
+    ),
+    "a bound that is a list": (
+        {"integer_parameters": "[{Name: mini_batch_size, MinValue: 1, MaxValue: [1]}]"},
+        ["integer_parameters[0].MaxValue = ['1']: must be a number"],
+    ),
+    "an instance type": ({"instance_type": "ml.m5.2xlrge"}, ["is no instance type. Did you mean 'ml.m5.2xlarge'?"]),
+    "a logarithm of nothing": (
+        {"continuous_parameters": "[{Name: x, MinValue: 0, MaxValue: 1, ScalingType: Logarithmic}]"},
+        ["Logarithmic"],
+    ),
+    "a URL without its scheme": (
+        {
+            "endpoint_url": "127.0.0.1:8642",
+            "channels": [channel(name, f"file:///{name}") for name in ("train", "test")],
+            "output_location": "file:///models",
+        },
+        ["endpoint_url = '127.0.0.1:8642': must be the URL", "Did you mean http://127.0.0.1:8642?"],
+    ),
+    "members of the API in overrides": (
+        {
+            "overrides": {
+                "TrainingJobDefinition": {"ResourceConfig": {"InstanceTyp": "ml.m5.large"}},
+                "strategy": "Grid",
+            }
+        },
+        ["Did you mean 'InstanceType'?", "overrides.strategy = 'Grid': is not", "Use the argument strategy."],
     ),
     "an endpoint": ({"endpoint_url": "local"}, ["endpoint_url = 'local': must be the URL of a SageMaker endpoint"]),
 }
@@ -310,6 +379,14 @@ def test_metrics_of_a_built_in_image_are_left_out_with_a_warning(image: str) -> 
     assert specification.keys() == {"TrainingImage", "TrainingInputMode"}
     assert "/kmeans:1" in specification["TrainingImage"]
     assert job.warnings == ("metric_definitions (loss) are left out: KMEANS defines its own metrics.",)
+
+
+def test_warnings_are_in_the_words_of_the_arguments() -> None:
+    tuned_too = {"k": "3", "feature_dim": "2", "mini_batch_size": "100"}
+    given = {**AT_AWS, "static_parameters": tuned_too, "instance_type": "ml.q9.large"}
+    unknown, left_out = sorted(described(values(parse(command_line(given))[0])[0]).warnings)
+    assert unknown.startswith("instance_type = 'ml.q9.large' is unknown")
+    assert left_out == "static_parameters (mini_batch_size = 100) are left out: they are tuned."
 
 
 def test_help_lists_the_arguments(capsys: pytest.CaptureFixture[str]) -> None:
