@@ -24,6 +24,9 @@ ADOPTED = "adopted"
 # Instances and a request delta of 1 Instances." A quota below what is asked for will not clear by waiting.
 _QUOTA = re.compile(r" is (\d+) [\w-]+, with current utilization of \d+ [\w-]+ and a request delta of (\d+) ")
 
+# What a web server that is something else answers to a create; from SageMaker there would be an error code of AWS's.
+_NO_SAGEMAKER = ("404", "405", "501")
+
 
 class Submission:
     """The attempts to create one job.
@@ -61,6 +64,11 @@ class Submission:
             self._kind.create(self._endpoint, self._request, self._session_name)
             return CREATED
         except aws.RefusedForNow as error:
+            if error.code in _NO_SAGEMAKER and not self.may_exist:
+                where = self._endpoint.url or f"what answers for SageMaker in {self._endpoint.region}"
+                raise UserError(
+                    f"{where} is no SageMaker endpoint: it answers with HTTP status {error.code}"
+                ) from error
             if not error.certain:
                 self.may_exist = True
                 if not hurried and self._exists():
@@ -93,7 +101,15 @@ class Submission:
 
 
 class NameIsTaken(UserError):
-    """There is a job of this name, and it is somebody else's."""
+    """There is a job of this name, and it is somebody else's.
+
+    Attributes:
+        status: of that job, as the service has it, such as ``InProgress``.
+    """
+
+    def __init__(self, message: str, status: str) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class Untold(UserError):
@@ -115,7 +131,8 @@ def belongs_to(kind: JobKind, endpoint: Endpoint, name: str, tags: Any) -> bool:
         TransientError: when the service does not answer.
     """
     try:
-        found = kind.tags(endpoint, kind.describe(endpoint, name))
+        description = kind.describe(endpoint, name)
+        found = kind.tags(endpoint, description)
     except (aws.RefusedByUserFault, aws.RefusedByService) as error:
         if error.is_not_found:
             return False
@@ -126,7 +143,8 @@ def belongs_to(kind: JobKind, endpoint: Endpoint, name: str, tags: Any) -> bool:
         owner = ", ".join(f"{key}={value}" for key, value in sorted(theirs.items()))
         raise NameIsTaken(
             f"a {kind.word} job named {name!r} exists and is not of this execution; "
-            + (f"its tags say: {owner}" if owner else "it has no tags that say whose it is")
+            + (f"its tags say: {owner}" if owner else "it has no tags that say whose it is"),
+            status=description[f"{kind.shape}Status"],
         )
     return True
 

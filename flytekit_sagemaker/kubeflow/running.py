@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
@@ -41,6 +42,8 @@ class _Pace(NamedTuple):
 _AWS = _Pace(1.0, 30.0, 600.0)
 _THIS_MACHINE = _Pace(0.05, 1.0, 15.0)
 _LONGER_EACH_TIME = 1.5
+# Proxies answer in it.
+_PAGE = re.compile(r"<(!doctype|html).*(</html>|>)", re.DOTALL | re.IGNORECASE)
 # Descriptions may lag behind the create that was answered.
 _NOT_FOUND_IS_BELIEVED_AFTER_SECONDS = 60.0
 # Permissions and credentials take a while to be known everywhere.
@@ -78,8 +81,8 @@ class TuningRun:
         self._has_results = True
 
     def masked(self, text: object) -> str:
-        """A text without the secrets of the request."""
-        return masked(str(text), self._secrets)
+        """A text without the secrets of the request, and without the pages of proxies."""
+        return _PAGE.sub("a page of HTML", masked(str(text), self._secrets))
 
     def create(self) -> None:
         """Create the job, once, however often the service has to be asked.
@@ -88,27 +91,44 @@ class TuningRun:
             Interrupted: when asked to end meanwhile.
             SageMakerError: when there will be no job.
         """
-        self._tell(f"tuning job {self.name}: {self._endpoint.url or f'SageMaker in {self._endpoint.region}'}")
+        where = self._endpoint.url or f"SageMaker in {self._endpoint.region}"
+        self._tell(f"creating tuning job {self.name} at {where}")
         begun = time.monotonic()
         self._pause(0)
         for pause in self._lengths():
             try:
                 # Nobody else has the submission's tag: until an answer is lost there is no job to be looked for.
-                if self._submission.attempt(hurried=not self._submission.may_exist) == ADOPTED:
-                    self._tell("created, although the answer to it was lost")
+                found = self._submission.attempt(hurried=not self._submission.may_exist) == ADOPTED
+                self._tell("created, although the answer to it was lost" if found else "created")
                 break
             except NameIsTaken as error:
                 remedy = "Give a job_name that is new in this account and region, or none"
-                raise UserError(f"{error}. {remedy}") from error
+                raise UserError(f"{error}. {self._about_the_other(error.status)}. {remedy}") from error
             except TransientError as error:
                 waits_for_room = isinstance(error, aws.RefusedForNow) and error.lacks_room
+                nobody_there = self._endpoint.is_on_this_machine and _was_not_sent(error)
                 if not waits_for_room and time.monotonic() - begun > self._pace.create_for:
+                    if nobody_there:
+                        raise UserError(self._nobody_there) from error
                     raise
-                self._tell_once(f"not created yet: {error}")
+                trying = f"; trying for {self._pace.create_for:.0f} s"
+                self._tell_once(f"{self._nobody_there}{trying}" if nobody_there else f"not created yet: {error}")
             self._pause(pause)
         self._is_there = True
         for title, url in job_links(self._endpoint, TUNING.word, self.name).items():
             self._tell(f"{title}: {url}")
+
+    @property
+    def _nobody_there(self) -> str:
+        return f"nothing answers at {self._endpoint.url}: start it with flytekit-sagemaker serve"
+
+    def _about_the_other(self, status: str) -> str:
+        """What there is to know of the job that has the name already."""
+        if job_state(status)[0].is_terminal:
+            return f"It is {status}"
+        at = f" --endpoint-url {self._endpoint.url}" if self._endpoint.url else ""
+        stop = f"aws sagemaker stop-hyper-parameter-tuning-job --hyper-parameter-tuning-job-name {self.name}"
+        return f"It is {status}; this stops it: {stop} --region {self._endpoint.region}{at}"
 
     def follow(self) -> Mapping[str, Any]:
         """The description of the job when it has ended; tells of its progress meanwhile.
@@ -282,6 +302,11 @@ class TuningRun:
 
 def _state(description: Mapping[str, Any]) -> JobState:
     return job_state(description["HyperParameterTuningJobStatus"])[0]
+
+
+def _was_not_sent(error: TransientError) -> bool:
+    """Whether nobody took the connection."""
+    return isinstance(error, aws.RefusedForNow) and error.certain and not error.code
 
 
 def _is_for_good(error: TransientError) -> bool:

@@ -95,7 +95,7 @@ def test_the_published_arguments_of_the_k_means_sample_are_taken_as_they_are(
     again = run(sample)
     assert (again.code, again.outputs) == (1, {})
     assert "a tuning job named 'HPO-kmeans-sample' exists" in again.errors
-    assert "Give a job_name that is new" in again.errors
+    assert "It is Completed. Give a job_name that is new" in again.errors
 
 
 def problems(capfd: pytest.CaptureFixture[str], *words: str, **others: Any) -> str:

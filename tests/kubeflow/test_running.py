@@ -6,11 +6,13 @@ import io
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +61,52 @@ def test_a_lost_answer_makes_one_job(fault: Fault, run: Callable[..., Step]) -> 
     step, account = run_at(run, Faults.scheduled([(CREATE, 1, fault), ("ListTags", 1, Fault.THROTTLED)]))
     assert step.code == 0, step.errors
     assert account.creates(step.outputs["hpo_job_name"]) == 1
+    assert step.log.startswith(f"creating tuning job {step.outputs['hpo_job_name']} at http://")
+    assert "\ncreated, although the answer to it was lost\n" in step.log
+
+
+def test_where_nothing_answers_on_this_machine_the_remedy_is_told_at_once(
+    run: Callable[..., Step], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(running, "_THIS_MACHINE", running._THIS_MACHINE._replace(create_for=0.1))
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}"
+        step = run({**JOB, **IN_S3, "endpoint_url": url})
+    assert (step.code, step.outputs) == (1, {})
+    remedy = f"nothing answers at {url}: start it with flytekit-sagemaker serve"
+    first, *others = step.log.splitlines()
+    assert first.startswith("creating tuning job")
+    assert others == [f"{remedy}; trying for 0 s"]
+    assert step.errors == f"error: {remedy}\n"
+
+
+@pytest.mark.parametrize("status", [404, 405, 501, 503])
+def test_pages_of_html_are_not_told(status: int, run: Callable[..., Step], monkeypatch: pytest.MonkeyPatch) -> None:
+    class Page(BaseHTTPRequestHandler):
+        asked = 0
+
+        def do_POST(self) -> None:
+            Page.asked += 1
+            self.send_response(status)
+            self.end_headers()
+            self.wfile.write(b"<!DOCTYPE html>\n<html><body>\n<p>Sorry</p></body></html>\n")
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    monkeypatch.setattr(running, "_THIS_MACHINE", running._THIS_MACHINE._replace(create_for=0.0))
+    monkeypatch.setattr(running, "_STOP_FOR_SECONDS", 0.0)
+    with ThreadingHTTPServer(("127.0.0.1", 0), Page) as server:
+        threading.Thread(target=server.serve_forever).start()
+        url = f"http://127.0.0.1:{server.server_port}"
+        step = run({**JOB, **IN_S3, "endpoint_url": url})
+        server.shutdown()
+    assert step.code == 1
+    assert "Sorry" not in step.log + step.errors
+    if status != 503:
+        assert step.errors == f"error: {url} is no SageMaker endpoint: it answers with HTTP status {status}\n"
+        assert Page.asked == 1
 
 
 def test_faults_that_pass_are_waited_out(run: Callable[..., Step]) -> None:
@@ -217,6 +265,8 @@ def test_a_job_of_the_same_name_is_left_alone(
     step = run(theirs)
     assert step.code == 1
     assert "a tuning job named 'theirs' exists and is not of this execution" in step.errors
+    stop = "aws sagemaker stop-hyper-parameter-tuning-job --hyper-parameter-tuning-job-name theirs --region us-east-1"
+    assert f"It is InProgress; this stops it: {stop} --endpoint-url {own_sagemaker.url}. Give" in step.errors
     assert step.outputs == {}
     found = client.describe_hyper_parameter_tuning_job(HyperParameterTuningJobName="theirs")
     assert found["HyperParameterTuningJobStatus"] == "InProgress"
