@@ -13,13 +13,14 @@ Steps with parameters, that is; conditions, loops and artifacts are left to Kube
 from __future__ import annotations
 
 import argparse
+import difflib
 import json
 import os
 import re
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
@@ -228,20 +229,75 @@ class Step:
         return read
 
 
+def read_pipeline(file: Path) -> dict[str, Any]:
+    """A compiled pipeline from its file; raises PipelineError where there is none."""
+    try:
+        specification = next(yaml.safe_load_all(file.read_text()), None)
+    except OSError as error:
+        raise PipelineError(f"the pipeline {file} cannot be read: {error.strerror}") from None
+    except (ValueError, yaml.YAMLError):
+        specification = None
+    if not isinstance(specification, dict) or not {"root", "components", "deploymentSpec"} <= set(specification):
+        raise PipelineError(f"{file} is no pipeline as `kfp dsl compile` writes it")
+    return specification
+
+
+def read_arguments(file: Path) -> dict[str, Any]:
+    """Arguments from their file; raises PipelineError where there are none."""
+    try:
+        given = json.loads(file.read_text())
+    except OSError as error:
+        raise PipelineError(f"the arguments {file} cannot be read: {error.strerror}") from None
+    except ValueError as error:
+        raise PipelineError(f"the arguments {file} are not JSON: {error}") from None
+    if not isinstance(given, dict):
+        raise PipelineError(f"the arguments {file} must be a JSON object of parameters")
+    return given
+
+
+def hint_for(specification: Mapping[str, Any], arguments: Mapping[str, Any]) -> str:
+    """A sentence for whoever gave data of this machine to AWS, or an empty text."""
+    definitions = specification["root"].get("inputDefinitions", {}).get("parameters", {})
+    if "endpoint_url" not in definitions:
+        return ""
+    if arguments.get("endpoint_url") or definitions["endpoint_url"].get("defaultValue"):
+        return ""
+    here = next((text for text in texts_in(arguments) if text.startswith("file://") or is_path_here(text)), "")
+    hint = ". {} is on this machine: AWS does not see it, a local SageMaker does: endpoint_url=http://127.0.0.1:8642"
+    return hint.format(here) if here else ""
+
+
+def is_path_here(text: str) -> bool:
+    """Whether a text is the path of something on this machine."""
+    return text.startswith(("/", "./", "../")) and os.path.exists(text)
+
+
+def texts_in(value: Any) -> Iterator[str]:
+    """The texts inside a value."""
+    if isinstance(value, str):
+        yield value
+    for each in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from texts_in(each)
+
+
 def arguments_of(specification: Mapping[str, Any], file: Path | None, texts: list[str]) -> dict[str, Any]:
     """The arguments of a run: those of a JSON file, and over them those of the command line."""
     definitions = specification["root"].get("inputDefinitions", {}).get("parameters", {})
-    given = json.loads(file.read_text()) if file else {}
+    given = read_arguments(file) if file else {}
     written = {name: text for name, _, text in (each.partition("=") for each in texts)}
     unknown = [name for name in {**given, **written} if name not in definitions]
     if unknown:
-        raise PipelineError(f"no parameters of this pipeline: {', '.join(unknown)}; it has {', '.join(definitions)}")
+        close = [match for name in unknown for match in difflib.get_close_matches(name, definitions, n=1)]
+        hint = f". Did you mean {', '.join(close)}?" if close else ""
+        has = ", ".join(definitions)
+        raise PipelineError(f"no parameters of this pipeline: {', '.join(unknown)}; it has {has}{hint}")
     for name, text in written.items():
         kind = definitions[name]["parameterType"]
         try:
             given[name] = parsed(text, kind)
         except ValueError:
-            raise PipelineError(f"{name} = {text!r} is no {kind}") from None
+            rule = "must be True or False" if kind == "BOOLEAN" else f"is no {kind}"
+            raise PipelineError(f"{name} = {text!r} {rule}") from None
     return given
 
 
@@ -254,12 +310,14 @@ def main() -> int:
     parser.add_argument("texts", nargs="*", metavar="NAME=VALUE", help="pipeline parameter; JSON unless it is a text")
     options = parser.parse_intermixed_args()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    specification = next(yaml.safe_load_all(options.pipeline.read_text()))
+    hint = ""
     try:
+        specification = read_pipeline(options.pipeline)
         arguments = arguments_of(specification, options.arguments, options.texts)
+        hint = hint_for(specification, arguments)
         print(json.dumps(run(specification, arguments, options.folder), indent=2))
     except PipelineError as error:
-        print(f"run_steps: {error}", file=sys.stderr)
+        print(f"run_steps: {error}{hint}", file=sys.stderr)
         return 1
     return 0
 

@@ -217,12 +217,16 @@ def forms(kfp: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Path:
         with dsl.If(script == "true"):
             shell(script=script)
 
+    @dsl.pipeline(name="at-aws")
+    def at_aws(data: str, endpoint_url: str = ""):
+        shell(script="true").after(shell(script=f"exit 1 # {data} {endpoint_url}"))
+
     @dsl.pipeline(name="silent")
     def silent():
         mumble()
 
     root = tmp_path_factory.mktemp("forms")
-    for pipeline in (all_forms, scripts, condition, silent):
+    for pipeline in (all_forms, scripts, condition, at_aws, silent):
         kfp.compiler.Compiler().compile(pipeline, str(root / f"{pipeline.name}.yaml"))
     return root
 
@@ -240,8 +244,17 @@ def test_placeholders_of_every_form_are_filled_in(forms: Path) -> None:
     [
         ("all-forms", ["many=[]"], "no value for who"),
         ("all-forms", ["who=you", "many={}"], "many = '{}' is no LIST"),
-        ("all-forms", ["who=you", "flga=true"], "no parameters of this pipeline: flga; it has flag, many, none, who"),
+        (
+            "all-forms",
+            ["who=you", "flga=true"],
+            "no parameters of this pipeline: flga; it has flag, many, none, who. Did you mean flag?",
+        ),
+        ("all-forms", ["who=you", "flag=perhaps"], "flag = 'perhaps' must be True or False"),
+        ("nowhere", [], "the pipeline nowhere.yaml cannot be read: No such file or directory"),
+        ("scripts", ["--arguments", "nowhere.json"], "the arguments nowhere.json cannot be read: No such file"),
+        ("scripts", ["--arguments", "scripts.yaml"], "the arguments scripts.yaml are not JSON"),
         ("scripts", ["script=exit 7"], "shell-2 ended with exit code 7"),
+        ("at-aws", ["data=file:///digits"], "endpoint_url=http://127.0.0.1:8642"),
         ("silent", [], "mumble wrote no LIST to"),
         ("condition", ["script=true"], "condition-1 is a condition, a loop or a pipeline of its own"),
     ],
