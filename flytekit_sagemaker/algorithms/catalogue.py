@@ -6,12 +6,13 @@ Source: https://docs.aws.amazon.com/sagemaker/latest/dg/algos.html
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from flytekit_sagemaker.algorithms import images, kmeans, linear_learner, xgboost
 from flytekit_sagemaker.algorithms.rules import (
+    Channel,
     Given,
     Hyperparameter,
     Kind,
@@ -90,6 +91,13 @@ class Algorithm:
     def default_content_type(self) -> str:
         """What the container takes a channel's data for when the channel names no content type; empty if unknown."""
         return _RULES[self.name].default_content_type if self.has_rules else ""
+
+    @property
+    def csv_content_type(self) -> str:
+        """What says that a channel holds CSV with as many label columns as the algorithm learns from."""
+        unlabelled = "text/csv;label_size=0"
+        channels = _RULES[self.name].channels if self.has_rules else ()
+        return unlabelled if any(unlabelled in channel.content_types for channel in channels) else "text/csv"
 
     def check_hyperparameters(
         self,
@@ -185,12 +193,19 @@ class Algorithm:
         ]
 
     def check_channels(
-        self, content_types: Mapping[str, str | None], *, objective_metric: str | None = None
+        self,
+        content_types: Mapping[str, str | None],
+        *,
+        version: str = "",
+        piped: Collection[str] = (),
+        objective_metric: str | None = None,
     ) -> list[Problem]:
         """What is wrong with the channels of a job; the field of each problem is the channel's name.
 
         Args:
             content_types: every channel's name and content type, None when it names none.
+            version: the image's version.
+            piped: names of the channels in Pipe mode.
             objective_metric: the tuning job's objective; ``validation:auc`` takes a channel ``validation``.
         """
         if not self.has_rules:
@@ -241,7 +256,22 @@ class Algorithm:
                         f"Channel {name}: content type {content_type} is not one that the algorithm takes",
                     )
                 )
+            elif name in piped:
+                problems += self._pipe_problems(channels[name], content_type or self.default_content_type, version)
         return problems
+
+    def _pipe_problems(self, channel: Channel, content_type: str, version: str) -> Iterator[Problem]:
+        constraint = f"Channel {channel.name}: Pipe mode is not supported"
+        if channel.piped_until and not self._edition(channel.piped_until).knows(
+            images.resolve_version(self.name, version)
+        ):
+            rule = f"is no input mode of {self._title(version)}, only of versions up to {channel.piped_until}"
+            yield Problem(channel.name, "Pipe", rule, "Use the input mode File or FastFile.", constraint)
+        elif content_type not in channel.piped_content_types:
+            rule = f"is no input mode of {self.name.name} for the content type {content_type}"
+            choices = f", or data of the content type {' or '.join(channel.piped_content_types)}"
+            remedy = f"Use the input mode File or FastFile{choices if channel.piped_content_types else ''}."
+            yield Problem(channel.name, "Pipe", rule, remedy, f"{constraint} for {content_type}")
 
     def objective_metrics(self, version: str = "") -> dict[str, bool | None]:
         """The metrics that a tuning job may take as its objective: name to whether more is better, None for either."""

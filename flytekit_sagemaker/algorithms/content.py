@@ -13,11 +13,12 @@ import itertools
 import math
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
+from flytekit_sagemaker.algorithms.catalogue import Algorithm
 from flytekit_sagemaker.errors import Problem
 from flytekit_sagemaker.uris import local_path
 
@@ -40,7 +41,17 @@ MAX_FOLDER_DEPTH = 3
 _DELIMITERS = (",", "\t", ";", "|", " ")
 _SAMPLE_LINES, _SAMPLE_CHARACTERS = 20, 2**16
 _VALUE_CHARACTERS = 50
-_BINARY_FORMATS = {b"\x1f\x8b": "a gzip file", b"PAR1": "a Parquet file", b"PK\x03\x04": "a zip file"}
+_RECORDS = "Set the content type application/x-recordio-protobuf (input_content_type RECORDIO_PROTOBUF)."
+_RECORDS_START = b"\x0a\x23\xd7\xce"
+_CSV_TYPES = ("text/csv", "csv")
+_RECORDS_TYPES = ("application/x-recordio-protobuf", "recordio-protobuf")
+_WRITE_RECORDS = "Set the content type that it has, or write it with flytekit_sagemaker.recordio.write_records."
+_BINARY_FORMATS = {
+    b"\x1f\x8b": ("a gzip file", ""),
+    b"PAR1": ("a Parquet file", ""),
+    b"PK\x03\x04": ("a zip file", ""),
+    _RECORDS_START: ("a record-protobuf one", _RECORDS),
+}
 
 _LIBSVM = "It looks like libsvm: set the channel's content type to text/libsvm."
 _LIBSVM_FIELD = re.compile(r"\d+:[-+.\deE]+")
@@ -68,9 +79,35 @@ def csv_problems(
         per_file: how much of each file is looked at; a line that this cuts off is not judged.
         per_channel: how much of all files together is looked at.
     """
-    paths = [path_or_paths] if isinstance(path_or_paths, (str, os.PathLike)) else path_or_paths
-    found = _channel_problems([_local(path) for path in paths], channel, label_first, per_file, per_channel)
+    found = _csv_problems(_paths(path_or_paths), channel, label_first, per_file, per_channel)
     return list(itertools.islice(found, PROBLEMS_PER_CHANNEL))
+
+
+def channel_problems(
+    path_or_paths: PathLike | Sequence[PathLike], channel: Mapping[str, Any], algorithm: Algorithm
+) -> list[Problem]:
+    """What is wrong with the files of a channel of a built-in algorithm; empty where this package knows no better.
+
+    CSV is looked at as ``csv_problems`` does, of record-protobuf how each file begins. Data that is compressed, or is
+    wrapped into records on its way, and data of other formats is not looked at.
+
+    Args:
+        path_or_paths: as for ``csv_problems``.
+        channel: an entry of ``InputDataConfig``.
+        algorithm: what reads the channel.
+    """
+    wrapped = any(channel.get(member) not in (None, "None") for member in ("CompressionType", "RecordWrapperType"))
+    if wrapped or not algorithm.has_rules:
+        return []
+    name, content_type = str(channel.get("ChannelName")), str(channel.get("ContentType") or "")
+    content_type = content_type or algorithm.default_content_type
+    kind = content_type.partition(";")[0]
+    if kind in _CSV_TYPES:
+        return csv_problems(path_or_paths, channel=name, label_first=label_first(content_type))
+    if kind in _RECORDS_TYPES:
+        found = _records_problems(_paths(path_or_paths), name, algorithm.csv_content_type)
+        return list(itertools.islice(found, PROBLEMS_PER_CHANNEL))
+    return []
 
 
 def label_first(content_type: str) -> bool:
@@ -114,8 +151,9 @@ def is_number(text: str) -> bool:
     return True
 
 
-def _local(path: PathLike) -> Path:
-    return local_path(os.fspath(path)) or Path(path)
+def _paths(path_or_paths: PathLike | Sequence[PathLike]) -> list[Path]:
+    paths = [path_or_paths] if isinstance(path_or_paths, (str, os.PathLike)) else path_or_paths
+    return [local_path(os.fspath(path)) or Path(path) for path in paths]
 
 
 def _files(root: Path) -> Iterator[Path]:
@@ -129,7 +167,18 @@ def _is_hidden(path: Path, root: Path) -> bool:
     return any(part.startswith(".") for part in path.relative_to(root).parts)
 
 
-def _channel_problems(
+def _records_problems(roots: Iterable[Path], channel: str, csv_content_type: str) -> Iterator[Problem]:
+    for file in itertools.chain.from_iterable(map(data_files, roots)):
+        with file.open("rb") as stream:
+            start = stream.read(len(_RECORDS_START))
+        if start and start != _RECORDS_START:
+            is_csv = _Sample.of(file).row_of_numbers() is not None
+            rule = f"must be record-protobuf, not {'CSV' if is_csv else 'another format'}"
+            remedy = f"Set the content type {csv_content_type} (input_content_type TEXT_CSV)."
+            yield Problem(channel, str(file), rule, remedy if is_csv else _WRITE_RECORDS)
+
+
+def _csv_problems(
     roots: Iterable[Path], channel: str, label_first: bool, per_file: Extent, per_channel: Extent
 ) -> Iterator[Problem]:
     files: list[Path] = []
@@ -243,12 +292,11 @@ class _Reader:
         self.read = Extent(0, 0)
         with file.open("rb") as stream:
             start = stream.read(4096)
-        kind = next((name for magic, name in _BINARY_FORMATS.items() if start.startswith(magic)), None)
+        kind, remedy = next((known for magic, known in _BINARY_FORMATS.items() if start.startswith(magic)), ("", ""))
         if kind or b"\0" in start:
             self.only_blank_lines = False
-            yield self._problem(
-                str(file), f"must be a text file, not {kind or 'a binary one'}", "Write it as plain CSV."
-            )
+            rule = f"must be a text file, not {kind or 'a binary one'}"
+            yield self._problem(str(file), rule, remedy or "Write it as plain CSV.")
             return
         sample = _Sample.of(file)
         if sample.is_prose() or sample.is_libsvm():

@@ -63,6 +63,9 @@ RULES = Rules(
             tunable=False,
         ),
     ),
-    channels=(Channel("train", _CONTENT_TYPES, required=True), Channel("test", _CONTENT_TYPES)),
+    channels=(
+        Channel("train", _CONTENT_TYPES, required=True, piped_content_types=_CONTENT_TYPES),
+        Channel("test", _CONTENT_TYPES, piped_content_types=_CONTENT_TYPES),
+    ),
     default_content_type="application/x-recordio-protobuf",
 )

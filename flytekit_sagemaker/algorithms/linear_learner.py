@@ -191,9 +191,9 @@ RULES = Rules(
     ),
     metrics=tuple(_metrics()),
     channels=(
-        Channel("train", _CONTENT_TYPES, required=True),
-        Channel("validation", _CONTENT_TYPES),
-        Channel("test", _CONTENT_TYPES),
+        Channel("train", _CONTENT_TYPES, required=True, piped_content_types=_CONTENT_TYPES),
+        Channel("validation", _CONTENT_TYPES, piped_content_types=_CONTENT_TYPES),
+        Channel("test", _CONTENT_TYPES, piped_content_types=_CONTENT_TYPES),
     ),
     cross_rules=(_number_of_classes, _loss_fits_predictor, _objective_fits_predictor),
     default_content_type="application/x-recordio-protobuf",

@@ -262,11 +262,21 @@ class Metric:
 
 @dataclass(frozen=True)
 class Channel:
-    """An input channel of an algorithm and the content types that it takes; ``required`` without it no training."""
+    """An input channel of an algorithm.
+
+    Attributes:
+        name: as the container spells it.
+        content_types: those that it takes; empty for any.
+        required: whether there is no training without it.
+        piped_content_types: those that it takes in Pipe mode.
+        piped_until: last version that takes Pipe mode, or empty.
+    """
 
     name: str
     content_types: tuple[str, ...] = ()
     required: bool = False
+    piped_content_types: tuple[str, ...] = ()
+    piped_until: str = ""
 
     def takes(self, content_type: str | None) -> bool:
         """Whether the container reads this content type; None leaves the choice to the container."""

@@ -283,10 +283,17 @@ _CONTENT_TYPES = (
     "recordio-protobuf",
 )
 
+_PIPED_CONTENT_TYPES = tuple(each for each in _CONTENT_TYPES if "libsvm" not in each)
+
+
+def _data(name: str, required: bool = False) -> Channel:
+    return Channel(name, _CONTENT_TYPES, required, _PIPED_CONTENT_TYPES, piped_until="1.7-1")
+
+
 RULES = Rules(
     hyperparameters=_HYPERPARAMETERS,
     metrics=_METRICS,
-    channels=(Channel("train", _CONTENT_TYPES, required=True), Channel("validation", _CONTENT_TYPES), Channel("code")),
+    channels=(_data("train", required=True), _data("validation"), Channel("code")),
     cross_rules=(
         _class_count,
         _metric_fits_objective,

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from flytekit_sagemaker.algorithms import algorithm, identify_image
-from flytekit_sagemaker.algorithms.content import csv_problems, label_first
+from flytekit_sagemaker.algorithms.content import channel_problems
 from flytekit_sagemaker.errors import Problem
 from flytekit_sagemaker.requests.request_members import definitions, entries, struct
 from flytekit_sagemaker.uris import local_path
@@ -22,10 +22,14 @@ def data_problems(operation: str, request: Mapping[str, Any]) -> Iterator[Proble
             path = local_path(str(source.get("S3Uri", "")))
             if path is None:
                 continue
-            name, content_type = str(channel.get("ChannelName")), str(channel.get("ContentType", ""))
-            if identity and algorithm(identity[0]).has_rules and content_type.partition(";")[0] == "text/csv":
-                yield from csv_problems(path, channel=name, label_first=label_first(content_type))
-            elif not path.exists():
+            name = str(channel.get("ChannelName"))
+            found: list[Problem] = []
+            if identity and source.get("S3DataType") == "S3Prefix":
+                found = channel_problems(path, channel, algorithm(identity[0]))
+            yield from found
+            if found:
+                continue
+            if not path.exists():
                 yield Problem(name, str(path), "does not exist")
             elif path.is_dir() and not any(item.is_file() for item in path.rglob("*")):
                 yield Problem(name, str(path), "has no files")

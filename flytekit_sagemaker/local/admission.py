@@ -12,14 +12,14 @@ import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from flytekit_sagemaker.algorithms.content import csv_problems, label_first
+from flytekit_sagemaker.algorithms import algorithm
+from flytekit_sagemaker.algorithms.content import channel_problems
 from flytekit_sagemaker.errors import Problem
 from flytekit_sagemaker.local import containers, descriptions, objects
-from flytekit_sagemaker.local.workspace import channels
+from flytekit_sagemaker.local.programs import WITHOUT_PIPES
+from flytekit_sagemaker.local.workspace import channels, mode_of
 from flytekit_sagemaker.requests import warm_start
 from flytekit_sagemaker.requests.validation import LOCAL_URI_SCHEMES, check_service_rules
-
-_CSV = ("text/csv", "csv")
 
 
 class Refused(Exception):
@@ -195,6 +195,9 @@ def _channel_problems(definition: Mapping[str, Any], runs: containers.Container)
             yield Problem(f"{field}.DataSource", kind, *_ELSEWHERE[kind])
         else:
             yield from _data_problems(field, channel, source, runs)
+        if runs.algorithm in WITHOUT_PIPES and mode_of(channel, definition) == "Pipe":
+            rule = f"is no input mode of the local SageMaker's {runs.algorithm.name}"
+            yield Problem(f"{field}.InputMode", "Pipe", rule, "Use File or FastFile.")
 
 
 def _data_problems(
@@ -212,15 +215,14 @@ def _data_problems(
     except (OSError, ValueError, LookupError, TypeError) as fault:
         yield Problem(f"{field}.DataSource.S3DataSource.S3Uri", uri, f"cannot be read: {fault}")
         return
-    content_type = channel.get("ContentType", "")
     if not found:
         rule = f'no objects found under the prefix "{uri}"'
         remedy = "Please ensure that the path exists and holds at least one file."
         yield Problem(f"{field}.DataSource.S3DataSource.S3Uri", uri, rule, remedy)
-    elif runs.algorithm and content_type.partition(";")[0] in _CSV and channel.get("CompressionType") != "Gzip":
-        first = label_first(content_type)
-        checked = path if path.exists() else [item.source for item in found]
-        for problem in csv_problems(checked, channel=channel["ChannelName"], label_first=first):
+    elif runs.algorithm:
+        whole = source["S3DataType"] == "S3Prefix" and path.exists()
+        checked = path if whole else [item.source for item in found if "://" not in item.source]
+        for problem in channel_problems(checked, channel, algorithm(runs.algorithm)):
             yield problem.under(field)
 
 

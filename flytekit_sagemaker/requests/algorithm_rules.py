@@ -69,11 +69,14 @@ def _job(job: Request, prefix: str, static_member: str, search: Search) -> Itera
         maximize = search.objective.get("Type") == "Maximize"
         for problem in rules.check_objective(metric, maximize, version=version):
             yield replace(problem, field=f"{search.objective_path}.{_OBJECTIVE_MEMBERS[problem.field]}")
-    channels = {
-        str(channel.get("ChannelName")): content_type if isinstance(content_type, str) else None
-        for channel in entries(job, "InputDataConfig")
-        if isinstance(channel, Mapping)
-        for content_type in [channel.get("ContentType")]
-    }
-    for problem in rules.check_channels(channels, objective_metric=metric or None):
+    default_mode = struct(job, "AlgorithmSpecification").get("TrainingInputMode")
+    content_types: dict[str, str | None] = {}
+    piped = set()
+    for channel in entries(job, "InputDataConfig"):
+        if isinstance(channel, Mapping):
+            channel_name, content_type = str(channel.get("ChannelName")), channel.get("ContentType")
+            content_types[channel_name] = content_type if isinstance(content_type, str) else None
+            if channel.get("InputMode", default_mode) == "Pipe":
+                piped.add(channel_name)
+    for problem in rules.check_channels(content_types, version=version, piped=piped, objective_metric=metric or None):
         yield problem.under(f"{prefix}InputDataConfig")

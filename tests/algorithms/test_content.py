@@ -6,8 +6,19 @@ from pathlib import Path
 
 import pytest
 
-from flytekit_sagemaker.algorithms.content import PER_CHANNEL, PER_FILE, Extent, csv_problems, delimiter_of, label_first
+from flytekit_sagemaker.algorithms import algorithm
+from flytekit_sagemaker.algorithms.content import (
+    PER_CHANNEL,
+    PER_FILE,
+    Extent,
+    channel_problems,
+    csv_problems,
+    delimiter_of,
+    label_first,
+)
 from flytekit_sagemaker.errors import Problem
+from flytekit_sagemaker.recordio import write_records
+from flytekit_sagemaker.types import AlgorithmName
 
 
 def look(path: Path, *, label_first: bool = True) -> list[Problem]:
@@ -98,6 +109,24 @@ def test_binary_files_are_not_read(tmp_path: Path, content: bytes, said: str) ->
     (tmp_path / "a.csv").write_bytes(content)
     (problem,) = look(tmp_path)
     assert said in problem.rule
+
+
+@pytest.mark.parametrize("name", [AlgorithmName.KMEANS, AlgorithmName.LINEAR_LEARNER])
+def test_csv_and_record_protobuf_are_told_apart(tmp_path: Path, name: AlgorithmName) -> None:
+    write_records(tmp_path / "data.pbr", [[1, 2]])
+    write(tmp_path, "data.csv", "1,2\n")
+
+    def said(file: str, content_type: str | None, **members: str) -> str:
+        channel = {"ChannelName": "train", **members, **({"ContentType": content_type} if content_type else {})}
+        return " ".join(map(str, channel_problems(tmp_path / file, channel, algorithm(name))))
+
+    csv = "text/csv;label_size=0" if name is AlgorithmName.KMEANS else "text/csv"
+    records = "application/x-recordio-protobuf"
+    assert said("data.csv", csv) == said("data.pbr", None) == said("data.pbr", records) == ""
+    assert f"Set the content type {records} (input_content_type RECORDIO_PROTOBUF)." in said("data.pbr", csv)
+    for content_type in (None, records):
+        assert f"Set the content type {csv} (input_content_type TEXT_CSV)." in said("data.csv", content_type)
+    assert said("data.csv", None, RecordWrapperType="RecordIO") == said("data.pbr", csv, CompressionType="Gzip") == ""
 
 
 def test_missing_path_and_missing_data(tmp_path: Path) -> None:

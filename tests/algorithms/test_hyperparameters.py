@@ -309,6 +309,29 @@ def test_the_tuning_objective_needs_the_channel_that_it_is_measured_on() -> None
     assert only(KMEANS.check_channels({"train": None}, objective_metric="test:msd")).field == "test"
 
 
+@pytest.mark.parametrize(
+    ("name", "content_type", "version", "said"),
+    [
+        ("XGBOOST", "text/csv", "1.7-1", ""),
+        (
+            "XGBOOST",
+            "text/libsvm",
+            "1.7-1",
+            "for the content type text/libsvm. Use the input mode File or FastFile, or",
+        ),
+        ("XGBOOST", None, "1.7-1", "for the content type text/libsvm"),
+        ("XGBOOST", "text/csv", "3.0-5", "is no input mode of XGBOOST 3.0-5, only of versions up to 1.7-1"),
+        ("KMEANS", None, "", ""),
+        ("LINEAR_LEARNER", "text/csv", "", ""),
+    ],
+)
+def test_pipe_mode(name: str, content_type: str | None, version: str, said: str) -> None:
+    rules = algorithm(AlgorithmName[name])
+    assert rules.check_channels({"train": content_type}, version=version) == []
+    problems = rules.check_channels({"train": content_type}, version=version, piped={"train"})
+    assert said in str(only(problems)) if said else problems == []
+
+
 def test_content_type_with_a_parameter_says_what_to_write() -> None:
     assert only(XGBOOST.check_channels({"train": "text/csv; label_size=1"})).remedy == "Use 'text/csv'."
 

@@ -13,9 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
+from flytekit_sagemaker.algorithms import image_uri
 from flytekit_sagemaker.local.server import LocalSageMaker
 from flytekit_sagemaker.recordio import framed
+from flytekit_sagemaker.types import AlgorithmName
 
 from .support import IMAGE, Jobs, channel, eventually
 
@@ -52,6 +55,14 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalSageMaker]
 @pytest.fixture
 def jobs(server: LocalSageMaker, tmp_path: Path) -> Jobs:
     return Jobs(server, tmp_path)
+
+
+def test_a_program_without_pipes_is_known_before_the_job(jobs: Jobs, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("1,2\n0,3\n")
+    image = image_uri(AlgorithmName.XGBOOST, "1.7-1", "us-east-1")
+    data = [channel("train", tmp_path / "a.csv", ContentType="text/csv", InputMode="Pipe")]
+    with pytest.raises(ClientError, match=r"InputMode = 'Pipe': is no input mode of the local SageMaker's XGBOOST"):
+        jobs.train("piped-xgboost", {"num_round": "1"}, image=image, InputDataConfig=data)
 
 
 def read(jobs: Jobs, name: str, *channels: dict[str, Any], epochs: int = 1, **members: Any) -> dict[str, bytes]:

@@ -361,6 +361,11 @@ TUNING: list[Case] = [
         "cannot be tuned",
     ),
     ({f"{ETA}.MaxValue": "3"}, f"{RANGES}.eta", "max_value"),
+    (
+        {f"{JOB}.AlgorithmSpecification.TrainingInputMode": "Pipe", f"{JOB}.InputDataConfig[0].ContentType": "libsvm"},
+        f"{JOB}.InputDataConfig.train",
+        "Use the input mode File or FastFile",
+    ),
     ({f"{JOB}.StaticHyperParameters": {}}, f"{JOB}.StaticHyperParameters.num_round", "is required"),
     ({f"{JOB}.StaticHyperParameters.learning_rate": "0.1"}, f"{RANGES}.eta", "is given already"),
 ]

@@ -55,6 +55,17 @@ class Container(Contract):
         return self.config("inputdataconfig")
 
     @property
+    def content_types(self) -> dict[str, str | None]:
+        """Content type of every channel, None where it has none."""
+        return {name: config.get("ContentType") for name, config in self.channel_configs.items()}
+
+    @property
+    def piped_channels(self) -> frozenset[str]:
+        """Names of the channels in Pipe mode."""
+        configs = self.channel_configs.items()
+        return frozenset(name for name, config in configs if config.get("TrainingInputMode") == "Pipe")
+
+    @property
     def is_master(self) -> bool:
         """Whether this host saves the model."""
         return self.current_host == self.hosts[0]

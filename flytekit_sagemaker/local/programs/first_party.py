@@ -56,8 +56,10 @@ def checked_hyperparameters(container: Container, name: AlgorithmName) -> dict[s
     rules = algorithm(name)
     refuse(rules.check_hyperparameters(container.hyperparameters))
     given = rules.parse_hyperparameters(container.hyperparameters)
-    content_types = {channel: config.get("ContentType") for channel, config in container.channel_configs.items()}
-    refuse(rules.check_channels(content_types, objective_metric=given.get(OBJECTIVE_METRIC_HYPERPARAMETER)))
+    objective_metric = given.get(OBJECTIVE_METRIC_HYPERPARAMETER)
+    refuse(
+        rules.check_channels(container.content_types, piped=container.piped_channels, objective_metric=objective_metric)
+    )
     return given
 
 

@@ -62,7 +62,7 @@ def _tables(container: Container, training: Training) -> dict[str, data.Table]:
     tables = {}
     for channel in _DATA_CHANNELS:
         if channel in container.channel_configs:
-            if container.channel_configs[channel].get("TrainingInputMode") == "Pipe":
+            if channel in container.piped_channels:
                 raise TrainingError(f"Pipe mode is not supported (channel {channel}). Use File or FastFile.")
             tables[channel] = data.read(container.data_dir / channel, content_type, channel, weights=weights)
             _check_labels(training, tables[channel], channel)
@@ -102,8 +102,14 @@ def _checkpoint_saver(directory: Path) -> Callable[[Any, int], None]:
 def _train(container: Container) -> None:
     rules = algorithm(AlgorithmName.XGBOOST)
     training = Training(container)
-    content_types = {name: config.get("ContentType") for name, config in container.channel_configs.items()}
-    refuse(rules.check_channels(content_types, objective_metric=training.given.get(OBJECTIVE_METRIC_HYPERPARAMETER)))
+    refuse(
+        rules.check_channels(
+            container.content_types,
+            version=container.version,
+            piped=container.piped_channels,
+            objective_metric=training.given.get(OBJECTIVE_METRIC_HYPERPARAMETER),
+        )
+    )
     if len(container.hosts) > 1:
         if not container.is_master:
             log(f"Host {container.current_host} takes no part: {container.hosts[0]} trains and saves the model.")
