@@ -5,6 +5,7 @@ Source: https://docs.aws.amazon.com/sagemaker/latest/dg/automatic-model-tuning-d
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -118,12 +119,23 @@ class ParameterRangeOneOf(Model, message=pb.ParameterRangeOneOf, oneof="param"):
         Raises:
             InvalidInput: for no kind, for several, and for a range that breaks a rule.
         """
-        if len(values) != 1:
+        remedy = _under_its_kind(values)
+        if remedy or len(values) != 1:
             kinds = [field.name for field in cls.MESSAGE.DESCRIPTOR.fields]
-            raise InvalidInput(
-                cls.__name__, [Problem("", dict(values), f"must have exactly one of {', '.join(kinds)}")]
-            )
+            rule_ = f"must have exactly one of {', '.join(kinds)}"
+            raise InvalidInput(cls.__name__, [Problem("", dict(values), rule_, remedy)])
         return super().from_dict(values)
+
+
+def _under_its_kind(values: Mapping[str, Any]) -> str:
+    """How to write a dictionary that has the fields of a range where its kind should be; empty for any other."""
+    if "values" in values:
+        kind = "categorical"
+    elif bounds := [values[name] for name in ("min_value", "max_value") if name in values]:
+        kind = "continuous" if any(isinstance(bound, float) for bound in bounds) else "integer"
+    else:
+        return ""
+    return f"Write {json.dumps({f'{kind}_parameter_range': dict(values)}, default=str)}."
 
 
 class ParameterRanges(Model, message=pb.ParameterRanges):

@@ -18,11 +18,11 @@ def refused(value: object, rule: str, remedy: str = "") -> InvalidInput:
 
 
 def member_of(choices: type[enum.IntEnum], value: Any) -> enum.IntEnum:
-    """The member that is given itself, by its number, or by its name in any spelling."""
+    """The member that is given itself, by its number, or by its name in any spelling, that of a MIME type included."""
     if isinstance(value, enum.Enum) and not isinstance(value, choices):
         pass
     elif isinstance(value, str):
-        wanted = re.sub(r"[^a-z0-9]", "", value.lower())
+        wanted = re.sub(r"^application/(x-)?|[^a-z0-9]", "", value.lower())
         for member in choices:
             if member.name.lower().replace("_", "") == wanted:
                 return member

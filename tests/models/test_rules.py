@@ -1,5 +1,6 @@
 """A broken rule is refused with the field, the value and the rule; all of them in one error."""
 
+import json
 import math
 import re
 from typing import Any
@@ -11,6 +12,7 @@ from flytekit_sagemaker import types
 from flytekit_sagemaker.errors import InvalidInput
 from flytekit_sagemaker.models import hpo_job, parameter_ranges, training_job
 from flytekit_sagemaker.models.codec import Model, from_wire
+from flytekit_sagemaker.requests.channels import CONTENT_TYPES
 from flytekit_sagemaker.testing import builders as make
 
 LONG = "x" * 513
@@ -259,6 +261,30 @@ def test_a_missing_part_is_named(read: Any, cls: type[Model], field: str) -> Non
 def test_a_range_has_exactly_one_kind(values: dict[str, Any]) -> None:
     with pytest.raises(InvalidInput):
         parameter_ranges.ParameterRangeOneOf.from_dict(values)
+
+
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [
+        ({"min_value": 1, "max_value": 5}, "integer"),
+        ({"min_value": 0.1, "max_value": 5, "scaling_type": "LINEAR"}, "continuous"),
+        ({"values": ["a"]}, "categorical"),
+    ],
+)
+def test_a_range_without_its_kind_is_written_out(values: dict[str, Any], kind: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        parameter_ranges.ParameterRanges.of({"parameter_range_map": {"x": values}})
+    (problem,) = caught.value.problems
+    assert problem.field == "parameter_range_map['x']"
+    written = json.loads(problem.remedy.removeprefix("Write ").removesuffix("."))
+    assert written == {f"{kind}_parameter_range": values}
+    assert parameter_ranges.ParameterRangeOneOf.of(written)
+
+
+def test_a_content_type_is_taken_as_a_mime_type_too() -> None:
+    for content_type, mime_type in CONTENT_TYPES.items():
+        specification = training_job.AlgorithmSpecification(algorithm_name="KMEANS", input_content_type=mime_type)  # type: ignore[arg-type]
+        assert specification.input_content_type is content_type
 
 
 def test_a_bare_range_is_taken_for_one_of_the_three() -> None:
