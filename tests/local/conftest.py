@@ -1,7 +1,8 @@
-"""Servers for the tests: one that all share, and ones with a root of the test's own."""
+"""Servers for the tests, one that all share and ones with a root of the test's own; jobs of a training program."""
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 from flytekit_sagemaker.local.server import LocalSageMaker
 
+from .program_jobs import Job, forking_parent
 from .support import IMAGE, TRIAL, Jobs
 
 
@@ -46,3 +48,15 @@ def new_server(tmp_path: Path, trial_command: list[str]) -> Iterator[Callable[..
     yield start
     for server in started:
         server.stop()
+
+
+@pytest.fixture(scope="session")
+def warm_parent() -> Iterator[subprocess.Popen[str]]:
+    with forking_parent() as process:
+        yield process
+
+
+@pytest.fixture
+def job(request: pytest.FixtureRequest, tmp_path: Path, warm_parent: subprocess.Popen[str]) -> Job:
+    """A job that runs the ``PROGRAM`` of the test's module."""
+    return Job(tmp_path / "ml", request.module.PROGRAM, warm_parent)

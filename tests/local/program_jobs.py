@@ -40,7 +40,7 @@ for line in sys.stdin:
 
 
 @contextlib.contextmanager
-def warm_parent() -> Iterator[subprocess.Popen[str]]:
+def forking_parent() -> Iterator[subprocess.Popen[str]]:
     """A process that has imported the programs and forks one for every order."""
     command = [sys.executable, "-c", WARM_PARENT]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as parent:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -14,24 +12,14 @@ from scipy.sparse import csr_matrix
 from flytekit_sagemaker.algorithms import algorithm
 from flytekit_sagemaker.types import AlgorithmName
 
-from .program_jobs import Job, records, warm_parent
+from .program_jobs import Job, records
 
+PROGRAM = "flytekit_sagemaker.local.programs.kmeans"
 RANDOM = np.random.default_rng(0)
 CENTERS = np.array([[0.0, 0.0], [10.0, 0.0], [0.0, 10.0]])
 POINTS = CENTERS[RANDOM.integers(0, 3, 600)] + RANDOM.normal(0, 0.1, (600, 2))
 CSV = "\n".join(f"{x:g},{y:g}" for x, y in POINTS) + "\n"
 UNLABELLED = "text/csv;label_size=0"
-
-
-@pytest.fixture(scope="module")
-def parent() -> Iterator[subprocess.Popen[str]]:
-    with warm_parent() as process:
-        yield process
-
-
-@pytest.fixture
-def job(tmp_path: Path, parent: subprocess.Popen[str]) -> Job:
-    return Job(tmp_path / "ml", "flytekit_sagemaker.local.programs.kmeans", parent)
 
 
 def test_finds_the_centers_and_prints_metrics(job: Job) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +14,7 @@ from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits
 from flytekit_sagemaker.algorithms import algorithm
 from flytekit_sagemaker.types import AlgorithmName
 
-from .program_jobs import Job, Run, records, warm_parent
+from .program_jobs import Job, Run, records
 
 PROGRAM = "flytekit_sagemaker.local.programs.linear_learner"
 METRICS = algorithm(AlgorithmName.LINEAR_LEARNER).metric_definitions()
@@ -39,17 +37,6 @@ DATA = {
     "regressor": split(load_diabetes),
     "multiclass_classifier": split(load_digits),
 }
-
-
-@pytest.fixture(scope="module")
-def parent() -> Iterator[subprocess.Popen[str]]:
-    with warm_parent() as process:
-        yield process
-
-
-@pytest.fixture
-def job(tmp_path: Path, parent: subprocess.Popen[str]) -> Job:
-    return Job(tmp_path / "ml", PROGRAM, parent)
 
 
 def train(job: Job, hyperparameters: dict[str, str], channels: tuple[str, ...] = CHANNELS) -> Run:

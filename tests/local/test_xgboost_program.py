@@ -6,7 +6,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,22 +19,11 @@ from sklearn.metrics import accuracy_score, roc_auc_score
 from flytekit_sagemaker.algorithms import algorithm
 from flytekit_sagemaker.types import AlgorithmName
 
-from .program_jobs import Job, Run, records, warm_parent
+from .program_jobs import Job, Run, records
 
 PROGRAM = "flytekit_sagemaker.local.programs.xgboost"
 METRICS = algorithm(AlgorithmName.XGBOOST).metric_definitions()
 BINARY = {"num_round": "8", "objective": "binary:logistic"}
-
-
-@pytest.fixture(scope="module")
-def parent() -> Iterator[subprocess.Popen[str]]:
-    with warm_parent() as process:
-        yield process
-
-
-@pytest.fixture
-def job(tmp_path: Path, parent: subprocess.Popen[str]) -> Job:
-    return Job(tmp_path / "ml", PROGRAM, parent)
 
 
 def rounds_of(run: Run) -> list[dict[str, float]]:
