@@ -126,9 +126,9 @@ class Job:
         self._start(log, version)
         return Run(self.base, self._answer(), log.read_text())
 
-    def run_until(self, words: str, hyperparameters: Mapping[str, str]) -> Run:
+    def run_until(self, words: str, hyperparameters: Mapping[str, str], **documents: Any) -> Run:
         """Run, and have SIGTERM end it once a line of the log has these words."""
-        self.configure(hyperparameters)
+        self.configure(hyperparameters, **documents)
         pipe = self.base / "log"
         os.mkfifo(pipe)
         process = self._start(pipe)

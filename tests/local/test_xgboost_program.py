@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -261,15 +262,33 @@ def test_kfold(cancer: Job) -> None:
     assert roc_auc_score(label, predicted) > 0.97
 
 
+CHECKPOINTS = {"checkpointconfig": {"LocalPath": "/opt/ml/checkpoints", "S3Uri": "s3://bucket/checkpoints"}}
+
+
 def test_checkpoints_are_resumed(cancer: Job) -> None:
-    config = {"LocalPath": "/opt/ml/checkpoints", "S3Uri": "s3://bucket/checkpoints"}
-    first = cancer.run({**BINARY, "num_round": "4"}, checkpointconfig=config)
-    assert (cancer.base / "checkpoints" / "xgboost-checkpoint.3").is_file(), first.log
+    cancer.run({**BINARY, "num_round": "4"}, **CHECKPOINTS)
+    assert (cancer.base / "checkpoints" / "xgboost-checkpoint.3").is_file()
     (cancer.base / "log").unlink()
-    second = cancer.run({**BINARY, "num_round": "10"}, checkpointconfig=config)
+    second = cancer.run({**BINARY, "num_round": "10"}, **CHECKPOINTS)
     assert re.findall(r"^\[(\d+)\]", second.log, re.M) == ["4", "5", "6", "7", "8", "9"]
     assert model_of(second).num_boosted_rounds() == 10
-    assert len(list((cancer.base / "checkpoints").iterdir())) == 5
+    third = cancer.run({**BINARY, "num_round": "12"}, **CHECKPOINTS)
+    assert model_of(third).num_boosted_rounds() == 12
+    kept = [path.name for path in (cancer.base / "checkpoints").iterdir()]
+    assert len(kept) == 5
+    assert {"xgboost-checkpoint.3", "xgboost-checkpoint.9", "xgboost-checkpoint.11"} <= set(kept)
+
+
+def test_sigterm_saves_the_checkpoint_of_the_last_round(cancer: Job) -> None:
+    run = cancer.run_until("[20]", {**BINARY, "num_round": "1000000"}, **CHECKPOINTS)
+    assert run.code == -signal.SIGTERM
+    printed = int(re.findall(r"^\[(\d+)\]", run.log, re.M)[-1])
+    last = max(int(path.suffix[1:]) for path in (cancer.base / "checkpoints").iterdir())
+    assert last in (printed, printed + 1)
+    (cancer.base / "log").unlink()
+    resumed = cancer.run({**BINARY, "num_round": str(last + 3)}, **CHECKPOINTS)
+    assert re.findall(r"^\[(\d+)\]", resumed.log, re.M) == [str(last + 1), str(last + 2)]
+    assert model_of(resumed).num_boosted_rounds() == last + 3
 
 
 def test_sigterm_saves_the_model_of_the_last_round(cancer: Job) -> None:

@@ -122,13 +122,22 @@ def run(train: Callable[[Container], None]) -> int:
     return 0
 
 
-def on_sigterm(save: Callable[[], None]) -> None:
-    """Have SIGTERM save and end the program with exit code 0; SageMaker allows 120 seconds for it."""
+def on_sigterm(*save: Callable[[], None], and_end_well: bool = True) -> None:
+    """Have SIGTERM save before it ends the program; SageMaker allows 120 seconds for it.
+
+    Args:
+        save: what is called, in this order.
+        and_end_well: whether the program then ends with exit code 0, and not as SIGTERM ends it by itself.
+    """
 
     def terminate(number: int, frame: FrameType | None) -> None:
         signal.signal(number, signal.SIG_IGN)
-        save()
-        raise _Terminated
+        for each in save:
+            each()
+        if and_end_well:
+            raise _Terminated
+        signal.signal(number, signal.SIG_DFL)
+        signal.raise_signal(number)
 
     signal.signal(signal.SIGTERM, terminate)
 

@@ -6,7 +6,6 @@ https://github.com/aws/sagemaker-xgboost-container.
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -19,12 +18,10 @@ from flytekit_sagemaker.algorithms import algorithm
 from flytekit_sagemaker.container.contract import OBJECTIVE_METRIC_HYPERPARAMETER
 from flytekit_sagemaker.local.programs import data
 from flytekit_sagemaker.local.programs.container import Container, TrainingError, log, on_sigterm, refuse, run
+from flytekit_sagemaker.local.programs.xgboost_checkpoints import Checkpoints, newest
 from flytekit_sagemaker.local.programs.xgboost_kfold import cross_validate
 from flytekit_sagemaker.local.programs.xgboost_training import MODEL_FILE, Monitor, Saver, Training, matrix, save_model
 from flytekit_sagemaker.types import AlgorithmName
-
-CHECKPOINT = re.compile(r"xgboost-checkpoint\.(\d+)")
-CHECKPOINTS_KEPT = 5
 
 _DATA_CHANNELS = ("train", "validation")
 
@@ -85,20 +82,6 @@ def _align(tables: dict[str, data.Table]) -> None:
         )
 
 
-def _checkpoints(directory: Path) -> list[tuple[int, Path]]:
-    found = ((CHECKPOINT.fullmatch(file.name), file) for file in directory.iterdir())
-    return sorted((int(match[1]), file) for match, file in found if match)
-
-
-def _checkpoint_saver(directory: Path) -> Callable[[Any, int], None]:
-    def save(booster: Any, round_number: int) -> None:
-        save_model(booster, directory / f"xgboost-checkpoint.{round_number}")
-        for _, file in _checkpoints(directory)[:-CHECKPOINTS_KEPT]:
-            file.unlink()
-
-    return save
-
-
 def _train(container: Container) -> None:
     rules = algorithm(AlgorithmName.XGBOOST)
     training = Training(container)
@@ -131,15 +114,20 @@ def _fit_one(container: Container, training: Training, tables: Mapping[str, data
     evals = [(matrix(table, threads), channel) for channel, table in tables.items()]
     callbacks: list[TrainingCallback] = []
     start, first_round = None, 0
+    on_termination: list[Callable[[], None]] = []
     if container.checkpoints_are_kept:
-        for number, file in _checkpoints(container.checkpoint_dir)[-1:]:
-            log(f"Checkpoint loaded from {file}")
-            log(f"Resuming from iteration {number + 1}")
-            start, first_round = file, number + 1
-        callbacks.append(Saver(_checkpoint_saver(container.checkpoint_dir), first_round))
-    if training.given.get("save_model_on_termination") == "true":
+        start, first_round = newest(container.checkpoint_dir)
+        if start:
+            log(f"Checkpoint loaded from {start}")
+            log(f"Resuming from iteration {first_round}")
+        callbacks.append(checkpoints := Checkpoints(container.checkpoint_dir, first_round))
+        on_termination.append(checkpoints.save)
+    saves_model = training.given.get("save_model_on_termination") == "true"
+    if saves_model:
         callbacks.append(Saver(lambda booster, _: save_model(booster, container.model_dir / MODEL_FILE), first_round))
-        on_sigterm(lambda: _keep_only_model(container.model_dir))
+        on_termination.append(lambda: _keep_only_model(container.model_dir))
+    if on_termination:
+        on_sigterm(*on_termination, and_end_well=saves_model)
     callbacks.append(Monitor(first_round))
     if "validation" in tables:
         callbacks += training.early_stopping()
