@@ -23,8 +23,17 @@ NAMES: dict[str, Any] = {"__name__": "tuning_guide"}
 exec(compile("\n".join(re.findall(r"```python\n(.*?)```", GUIDE, re.S)), "docs/tuning.md", "exec"), NAMES)
 TASKS = {name: value for name, value in NAMES.items() if isinstance(value, SdkSimpleHPOJobTask)}
 SEARCHES = {name: value for name, value in NAMES.items() if isinstance(value, HyperparameterTuningJobConfig)}
-SEVERAL = ("tune_both", "best_of_both")
-PAIRS = [SEVERAL, *((name, "bayesian") for name in TASKS), *(("tune", name) for name in SEARCHES)]
+# Tasks with a search and static hyperparameters of their own; the others go with any.
+OWN = {
+    "tune_both": ("best_of_both", "static_hyperparameters"),
+    "tune_from_everywhere": ("tight_clusters", "clusters"),
+}
+OWN_SEARCHES = {search for search, _ in OWN.values()}
+PAIRS = [
+    *((task, search) for task, (search, _) in OWN.items()),
+    *((task, "bayesian") for task in TASKS if task not in OWN),
+    *(("tune", search) for search in SEARCHES if search not in OWN_SEARCHES),
+]
 # Written into the template by the tasks themselves, or a map of models that have tables of their own.
 NOT_TOLD = {"Function", "TrainingJob", "ParameterRanges", "ParameterRangeOneOf", "MetricDefinition"}
 
@@ -32,8 +41,9 @@ NOT_TOLD = {"Function", "TrainingJob", "ParameterRanges", "ParameterRangeOneOf",
 def request_of(task: SdkSimpleHPOJobTask, search: HyperparameterTuningJobConfig) -> Any:
     """What the connector would send."""
     inputs = task.python_interface.inputs_with_defaults
+    own = next((NAMES[static] for name, (_, static) in OWN.items() if task is NAMES[name]), {"num_round": 50})
     values = {
-        "static_hyperparameters": NAMES["static_hyperparameters"] if task is NAMES["tune_both"] else {"num_round": 50},
+        "static_hyperparameters": own,
         "hyperparameter_tuning_job_config": to_wire(search),
         "stopping_condition": to_wire(NAMES["on_spot"] if task is NAMES["tune_on_spot"] else make.stopping_condition()),
         **{name: f"s3://bucket/{name}" for name in ("train", "validation") if name in inputs},
@@ -42,9 +52,7 @@ def request_of(task: SdkSimpleHPOJobTask, search: HyperparameterTuningJobConfig)
     return TuningJobConnector(task.task_type).build(Submission(custom, values, "flyte-guide", make.deployment(), {}))
 
 
-@pytest.mark.parametrize(
-    ("task", "search"), [pair for pair in PAIRS if pair == SEVERAL or set(pair).isdisjoint(SEVERAL)]
-)
+@pytest.mark.parametrize(("task", "search"), PAIRS)
 def test_what_the_guide_shows_is_a_request_without_a_fault(task: str, search: str) -> None:
     built = request_of(TASKS[task], SEARCHES[search])
     assert check_request(built.operation, built.parameters).with_others(built.problems).problems == ()
@@ -61,10 +69,11 @@ def test_overrides_of_both_tasks_are_in_the_request() -> None:
 def test_a_channel_that_says_where_its_data_is_makes_no_input() -> None:
     task = NAMES["tune_from_everywhere"]
     assert "train" in task.python_interface.inputs
-    assert "validation" not in task.python_interface.inputs
-    train, validation = request_of(task, NAMES["bayesian"]).parameters["TrainingJobDefinition"]["InputDataConfig"]
+    assert "test" not in task.python_interface.inputs
+    train, test = request_of(task, NAMES["tight_clusters"]).parameters["TrainingJobDefinition"]["InputDataConfig"]
     assert train["DataSource"]["S3DataSource"]["S3Uri"] == "s3://bucket/train"
-    assert validation["DataSource"]["FileSystemDataSource"]["DirectoryPath"] == "/mount/validation"
+    assert train["ContentType"] == "application/x-recordio-protobuf"
+    assert test["DataSource"]["FileSystemDataSource"]["DirectoryPath"] == "/mount/test"
 
 
 def tables() -> dict[str, str]:
