@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from flytekit_sagemaker.requests.service_rules import EPOCHS
+from flytekit_sagemaker.requests.tuning_job_rules import EPOCHS
 
 _TRIALS_BEFORE_MEDIAN = 3
 _REDUCTION = 3

@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator, Mapping
 from flytekit_sagemaker.errors import Problem
 from flytekit_sagemaker.requests import training_job_rules, tuning_job_rules
 from flytekit_sagemaker.requests.request_members import Request, entries
-from flytekit_sagemaker.requests.tuning_job_rules import EPOCHS as EPOCHS
 
 _RULES: dict[str, Callable[[Request], Iterator[Problem]]] = {
     "CreateTrainingJob": training_job_rules.problems,

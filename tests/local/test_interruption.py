@@ -123,7 +123,7 @@ def test_who_does_not_leave_is_killed_after_two_minutes(spot_jobs: Jobs, clock: 
     clock.advance(119)
     assert running_below(spot_jobs.server.root) == [first]
     assert spot_jobs.describe("deaf")["SecondaryStatus"] == "Interrupted"
-    eventually(lambda: clock.advance(1) or spot_jobs.describe("deaf")["TrainingJobStatus"], "Completed".__eq__)
+    eventually(lambda: clock.advance(30) or spot_jobs.describe("deaf")["TrainingJobStatus"], "Completed".__eq__)
     assert "starts after round 1" in spot_jobs.log("deaf")
 
 
