@@ -216,5 +216,8 @@ def _objective(definition: Request, prefix: str, objective: Request) -> Iterator
             rule = "cannot override the metric definitions of an Amazon SageMaker algorithm"
             yield Problem(field, given, rule, "Leave them out.")
     elif specification.get("TrainingImage") and metric not in given:
-        remedy = f"Add a metric definition named {metric!r} with the regular expression that finds it in the log."
+        remedy = (
+            f"Add a metric definition named {metric!r} with the regular expression that finds it in the log: "
+            f"{specification['TrainingImage']} is no image of a built-in algorithm, which has its own."
+        )
         yield Problem(field, given, "must define the objective metric", remedy)
