@@ -170,8 +170,18 @@ def upload(file: Path, prefix: str, name: str) -> None:
     unfinished.replace(target)
 
 
+def forget_connections() -> None:
+    """Connect to stores anew from now on: credentials that were missing, or ran out, may have been put right."""
+    while _stores:
+        _stores.pop().clear_instance_cache()
+
+
+_stores: set[Any] = set()
+
+
 def _remote(uri: str) -> tuple[Any, str]:
     import fsspec
 
     filesystem, path = fsspec.core.url_to_fs(uri)
+    _stores.add(type(filesystem))
     return filesystem, path

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from flytekit_sagemaker.clock import Clock
-from flytekit_sagemaker.local import pipes
+from flytekit_sagemaker.local import objects, pipes
 from flytekit_sagemaker.local.containers import Container
 from flytekit_sagemaker.local.descriptions import instance_count, region_of
 from flytekit_sagemaker.local.lifecycle import (
@@ -168,6 +168,7 @@ class TrainingRun:
                 for workspace in self._workspaces:
                     await asyncio.to_thread(workspace.prepare, job)
             except Exception as fault:
+                objects.forget_connections()
                 return failed(f"ClientError: Data download failed: {fault}")
         if self._stop.is_set():
             return STOPPED
@@ -179,6 +180,7 @@ class TrainingRun:
             if outcome.status in ("Completed", "Stopped"):
                 await asyncio.to_thread(upload_artifacts, self._workspaces, job)
         except Exception as fault:
+            objects.forget_connections()
             return outcome if outcome.reason else failed(f"ClientError: Artifact upload failed: {fault}")
         if outcome is COMPLETED:
             for workspace in self._workspaces:

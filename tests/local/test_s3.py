@@ -10,6 +10,7 @@ from typing import Any
 
 import boto3
 import pytest
+import s3fs
 from moto.server import ThreadedMotoServer
 
 from flytekit_sagemaker.local.server import LocalSageMaker
@@ -98,3 +99,20 @@ def test_checkpoints_of_a_job_that_fails_are_on_s3(
     jobs.train("failing-s3", failing, CheckpointConfig={"S3Uri": "s3://bucket/failing"})
     assert jobs.ended("failing-s3")["FailureReason"].endswith("Exit Code: 3")
     assert bucket.Object("failing/epoch").get()["Body"].read() == b"7"
+
+
+def test_credentials_that_were_missing_are_looked_for_again(
+    bucket: Any, new_server: Callable[..., LocalSageMaker], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bucket.put_object(Key="late/data.csv", Body=b"1,2")
+    s3fs.S3FileSystem.clear_instance_cache()
+    jobs = Jobs(new_server(), tmp_path)
+    data = {"InputDataConfig": [channel("train", "s3://bucket/late")]}
+    with monkeypatch.context() as without:
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+            without.delenv(name)
+        without.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        jobs.train("early", **data)
+        assert "Unable to locate credentials" in jobs.ended("early")["FailureReason"]
+    jobs.train("late", **data)
+    assert jobs.ended("late")["TrainingJobStatus"] == "Completed"
