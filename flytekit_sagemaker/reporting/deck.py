@@ -10,6 +10,7 @@ from html import escape
 
 from flytekit_sagemaker.reporting.charts import Scale, focus, frame, mark, nice_ticks, steps, svg, text, widened
 from flytekit_sagemaker.reporting.page import (
+    COLOURS,
     anchor,
     chosen,
     element,
@@ -158,12 +159,19 @@ def _marks(record: TuningRecord, places: Iterable[tuple[Trial, float]], y: Scale
     drawn = []
     for trial, x in places:
         kind, value, title = _kind(record, trial), trial.objective, _tooltip(record, trial)
+        colour = _colour(record, trial.definition)
         if value is not None and not y.low <= value <= y.high:
             below = value < y.low
-            drawn.append(mark("beyond", x, y.start - 6 if below else y.end + 6, title, "down" if below else ""))
+            place = y.start - 6 if below else y.end + 6
+            drawn.append(mark("beyond", x, place, title, f"{colour} down" if below else colour))
         else:
-            drawn.append(mark(kind, x, y.start if value is None else y(value), title))
+            drawn.append(mark(kind, x, y.start if value is None else y(value), title, colour))
     return "".join(sorted(drawn, key=lambda glyph: 'class="mark best' in glyph))
+
+
+def _colour(record: TuningRecord, definition: str) -> str:
+    """The class that colours the trials of one of several definitions; they take turns when there are many."""
+    return f"of-{record.definitions.index(definition) % COLOURS}" if definition else ""
 
 
 def _objective_scale(record: TuningRecord, height: float) -> Scale:
@@ -192,10 +200,13 @@ def _legend(record: TuningRecord) -> str:
     y = _objective_scale(record, 100)
     beyond = any(t.objective is not None and not y.low <= t.objective <= y.high for t in record.trials)
     present = {_kind(record, trial) for trial in record.trials} | ({"beyond"} if beyond else set())
+    if record.definitions:  # each of them is a key of its own, of a trial that has completed
+        present.discard("done")
+    keys = [(kind, "", words) for kind, words in _LEGEND.items() if kind in present]
+    keys += [("done", _colour(record, each), escape(each)) for each in record.definitions]
     items = [
-        f'<span><svg viewBox="-9 -9 18 18" aria-hidden="true">{mark(kind, 0, 0, "", "key")}</svg>{words}</span>'
-        for kind, words in _LEGEND.items()
-        if kind in present
+        f'<span><svg viewBox="-9 -9 18 18" aria-hidden="true">{mark(kind, 0, 0, "", f"key {css}")}</svg>{words}</span>'
+        for kind, css, words in keys
     ]
     line = '<svg viewBox="0 0 18 18" aria-hidden="true"><path class="so-far" d="M1 13H8V6H17"/></svg>'
     items += [f"<span>{line}best so far</span>"] if record.best else []
@@ -244,7 +255,7 @@ def _gutter(y: Scale) -> float:
 def _trials(record: TuningRecord) -> str:
     tuned = [(item.name, "number" if item.kind != "Categorical" else "") for item in record.ranges]
     columns = [("Trial", "number"), ("Training job", ""), ("Status", ""), (record.objective_metric, "number")]
-    columns += [*([("Definition", "")] if record.has_definitions else []), *tuned]
+    columns += [*([("Definition", "")] if record.definitions else []), *tuned]
     columns += [("Started (UTC)", ""), ("Duration", "number")]
     return table(columns, (_trial_row(record, trial, columns) for trial in record.trials))
 
@@ -258,7 +269,7 @@ def _trial_row(record: TuningRecord, trial: Trial, columns: list[tuple[str, str]
         (short, ""),
         (trial.status, trial.outcome),
         (number(trial.objective, 6), "number"),
-        *([(trial.definition, "")] if record.has_definitions else []),
+        *([(trial.definition, "")] if record.definitions else []),
         *(
             (hyperparameter(trial.hyperparameters.get(item.name, "–")), "number" if item.kind != "Categorical" else "")
             for item in record.ranges

@@ -58,6 +58,7 @@ border-radius:0 8px 8px 0;overflow-wrap:anywhere;white-space:pre-wrap}
 .smr .mark.failed{stroke:var(--bad);stroke-width:2.4;fill:none;stroke-linecap:round}
 .smr .mark.best{fill:var(--best);stroke:var(--paper);stroke-width:1}
 .smr .mark.beyond{fill:none;stroke:var(--point);stroke-width:1.8}
+.smr .of-1{--point:#cc79a7}.smr .of-2{--point:#2a9d6f}.smr .of-3{--point:#8f7ee7}.smr .of-4{--point:#a0783c}
 .smr .mark.down path{transform:rotate(180deg)}
 .smr .bar{fill:var(--point);fill-opacity:.85}.smr .bar.Training{fill:var(--good)}.smr .bar.failed{fill:var(--bad)}
 .smr .legend{display:flex;flex-wrap:wrap;gap:4px 18px;color:var(--soft);font-size:13px;margin:8px 0 0}
@@ -91,6 +92,9 @@ margin:8px 0;max-width:560px}
 .smr .wide{display:none}.smr .narrow{display:block}.smr .multiples{grid-template-columns:1fr}
 .smr .multiples svg text{font-size:9.5px}.smr .facts th{white-space:normal;min-width:104px}}
 """
+COLOURS = 5
+"""How many colours the style has for definitions."""
+
 _BACKDROP = "html{color-scheme:light dark;background:#fff}body{margin:0}"
 _BACKDROP_DARK = "@media(prefers-color-scheme:dark){html{background:#12171f}}"
 

@@ -157,9 +157,9 @@ class TuningRecord:
         return next((trial for trial in self.trials if trial.index == self.best_index), None)
 
     @property
-    def has_definitions(self) -> bool:
-        """Whether trials are of several training job definitions."""
-        return any(trial.definition for trial in self.trials)
+    def definitions(self) -> tuple[str, ...]:
+        """The training job definitions of the trials; empty where the tuning job has a single one."""
+        return tuple(sorted({trial.definition for trial in self.trials if trial.definition}))
 
     def rows(self) -> list[dict[str, Any]]:
         """One flat row per trial, every row with the same columns, for a table.
@@ -176,7 +176,7 @@ class TuningRecord:
                 "training_job_name": trial.training_job_name,
                 "status": trial.status,
                 "objective": trial.objective,
-                **({"definition": trial.definition} if self.has_definitions else {}),
+                **({"definition": trial.definition} if self.definitions else {}),
                 **{
                     column: item.value(trial.hyperparameters[item.name]) if item.name in trial.hyperparameters else None
                     for item, column in columns.items()

@@ -124,6 +124,11 @@ def test_several_definitions_show_the_objective_and_ranges_of_each():
     depth = tuning_record(description, []).ranges[0]
     assert (depth.minimum, depth.maximum, depth.definitions) == (1, 99, ("a", "c"))
     assert "1 to 99, integer, auto scaling (a, c)" in tuning_page(tuning_record(description, []))
+    trials = [summary(n, value=0.5, TrainingJobDefinitionName=name) for n, name in enumerate("abca", 1)]
+    page = tuning_page(tuning_record(description, trials))
+    assert [page.count(f'class="mark done of-{place}"') > 0 for place in range(4)] == [True, True, True, False]
+    assert all(f"</svg>{name}</span>" in page for name in "abc")
+    assert "</svg>completed</span>" not in page
 
 
 def test_training_record():
