@@ -294,8 +294,9 @@ def test_a_job_that_waits_for_its_data_or_for_its_model_to_be_taken_is_not_inter
     try:
         refused(spot_jobs, "waits", "Uploading")
     finally:
-        os.close(os.open(model, os.O_RDONLY | os.O_NONBLOCK))
+        reader = os.open(model, os.O_RDONLY | os.O_NONBLOCK)  # open to the end: the writer may be yet to come
     assert "Interrupted" not in statuses(spot_jobs.ended("waits"))
+    os.close(reader)
 
 
 def test_anybody_who_speaks_http_can_interrupt(spot_jobs: Jobs, tmp_path: Path) -> None:
