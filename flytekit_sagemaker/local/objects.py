@@ -172,8 +172,8 @@ def upload(file: Path, prefix: str, name: str) -> None:
 
 def forget_connections() -> None:
     """Connect to stores anew from now on: credentials that were missing, or ran out, may have been put right."""
-    while _stores:
-        _stores.pop().clear_instance_cache()
+    for store in list(_stores):
+        store.clear_instance_cache()
 
 
 _stores: set[Any] = set()

@@ -17,7 +17,7 @@ def without_empty(members: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def put(holder: dict[str, Any], path: str, value: Any) -> None:
-    """Sets what a dotted path leads to; structures on the way come into being."""
+    """Set what a dotted path leads to; structures on the way come into being."""
     *names, last = path.split(".")
     for name in names:
         holder = holder.setdefault(name, {})
