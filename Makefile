@@ -11,7 +11,7 @@ INSTALL = $(BIN)/uv pip install --quiet --python
 PROTOC_VERSION := 25.9
 PROTOBUF_VERSIONS := 4 5 6 7
 
-.PHONY: help setup demo test lint types unit protos component format bench notebooks clean
+.PHONY: help setup demo test lint types unit explore protos component format bench notebooks clean
 
 help: ## Show this list
 	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +32,9 @@ types: setup ## Check the types of the package, strictly
 
 unit: setup ## Run the tests alone
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+
+explore: setup ## Look for examples that break a property, new ones in each run
+	@$(BIN)/python -m pytest -n 2 -m hypothesis --hypothesis-profile=explore $(ARGS)
 
 format: setup ## Rewrite the code in the project's style
 	@$(BIN)/ruff check --fix .

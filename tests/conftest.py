@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import settings
 from sklearn.datasets import load_breast_cancer
 
 from flytekit_sagemaker.local.server import LocalSageMaker
@@ -18,6 +19,12 @@ from flytekit_sagemaker.sandbox import Sandbox
 # The tests start hundreds of processes, which would otherwise each compile all their libraries anew.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
+
+# The same examples in each run, so that nobody's change fails for an example that its author never saw;
+# `make explore` looks for new ones.
+settings.register_profile("repeatable", derandomize=True, deadline=None)
+settings.register_profile("explore", max_examples=1000, deadline=None, print_blob=True)
+settings.load_profile("repeatable")
 
 
 @dataclass(frozen=True)
