@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -16,9 +16,8 @@ from flytekit_sagemaker.models.parameter_ranges import (
     ParameterRangeOneOf,
 )
 from flytekit_sagemaker.models.text import text_of
-from flytekit_sagemaker.requests.assembly import put
-from flytekit_sagemaker.requests.channels import FORMS, URI
-from flytekit_sagemaker.requests.tuning import SCALING_TYPES
+from flytekit_sagemaker.requests.fields import member_at, values_of
+from flytekit_sagemaker.requests.request_members import struct
 from flytekit_sagemaker.requests.tuning_job_rules import range_problems
 from flytekit_sagemaker.requests.validation import check_part
 
@@ -36,18 +35,11 @@ def channel_of(member: Mapping[str, Any]) -> tuple[Channel, str]:
     if len(member["DataSource"]) != 1:
         problem = Problem("DataSource", dict(member["DataSource"]), "must have exactly one source")
         raise InvalidInput("the channel", [problem])
-    values: dict[str, Any] = {"content_type": ""}
-    for form in FORMS:
-        value = _at(form.path, member)
-        if value is None:
-            continue
-        put(values, form.field, _meant(value, form.words) if form.words else value)
-    uri = values.pop(URI, "")
+    uri = str(struct(struct(member, "DataSource"), "S3DataSource").get("S3Uri", ""))
     try:
-        return Channel.from_dict(values), uri
+        return Channel.from_dict({"content_type": "", **values_of(Channel, member)}), uri
     except InvalidInput as error:
-        paths = {form.field: form.path for form in FORMS}
-        problems = [replace(problem, field=paths.get(problem.field, problem.field)) for problem in error.problems]
+        problems = [replace(problem, field=member_at(Channel, problem.field)) for problem in error.problems]
         raise InvalidInput("the channel", problems) from None
 
 
@@ -81,22 +73,14 @@ def ranges_of(
     return ranges
 
 
-def _meant(word: str, words: Mapping[Any, str]) -> Any:
-    """The member of an enum that the API has a word for."""
-    return next(member for member, each in words.items() if each == word)
+def _bounds(item: Mapping[str, Any], number: Callable[[str], float]) -> dict[str, Any]:
+    values = values_of(IntegerParameterRange, item)
+    return {**values, **{name: number(values[name]) for name in ("min_value", "max_value")}}
 
 
-def _scaling(item: Mapping[str, Any]) -> dict[str, Any]:
-    return {"scaling_type": _meant(item["ScalingType"], SCALING_TYPES)} if "ScalingType" in item else {}
-
-
-_RANGES: dict[str, Any] = {
-    "IntegerParameterRanges": lambda item: IntegerParameterRange(
-        min_value=int(item["MinValue"]), max_value=int(item["MaxValue"]), **_scaling(item)
-    ),
-    "ContinuousParameterRanges": lambda item: ContinuousParameterRange(
-        min_value=float(item["MinValue"]), max_value=float(item["MaxValue"]), **_scaling(item)
-    ),
+_RANGES: dict[str, Callable[[Mapping[str, Any]], Any]] = {
+    "IntegerParameterRanges": lambda item: IntegerParameterRange.from_dict(_bounds(item, int)),
+    "ContinuousParameterRanges": lambda item: ContinuousParameterRange.from_dict(_bounds(item, float)),
     "CategoricalParameterRanges": lambda item: CategoricalParameterRange(values=item["Values"]),
 }
 
@@ -118,9 +102,3 @@ def _in_texts(ranges: Any) -> Any:
 
 def _in_text(value: Any) -> Any:
     return text_of(value) if isinstance(value, (int, float)) and math.isfinite(value) else value
-
-
-def _at(path: str, member: Any) -> Any:
-    for name in path.split("."):
-        member = (member or {}).get(name)
-    return member

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,3 +23,17 @@ def put(holder: dict[str, Any], path: str, value: Any) -> None:
     for name in names:
         holder = holder.setdefault(name, {})
     holder[last] = value
+
+
+def merged(members: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """A copy of some members of a request with others in their place; None removes one, dictionaries are merged."""
+    result = dict(members)
+    for name, value in overrides.items():
+        if value is None:
+            result.pop(name, None)
+        elif isinstance(value, Mapping):
+            there = result.get(name)
+            result[name] = merged(there if isinstance(there, Mapping) else {}, value)
+        else:
+            result[name] = copy.deepcopy(value)
+    return result

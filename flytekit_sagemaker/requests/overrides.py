@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 from flytekit_sagemaker.errors import Problem
+from flytekit_sagemaker.requests.assembly import merged
 from flytekit_sagemaker.requests.training import BuiltRequest
 
 _NAME = "The name says whose job it is, so that no attempt makes two: set job_name_prefix in the deployment's settings."
@@ -53,17 +53,3 @@ def definition_overridden(built: BuiltRequest, overrides: Mapping[str, Any] | No
     one = built.parameters.get("TrainingJobDefinition", {})
     changed = {"TrainingJobDefinitions": several} if name else {"TrainingJobDefinition": merged(one, overrides)}
     return replace(built, parameters={**built.parameters, **changed})
-
-
-def merged(members: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
-    """A copy of some members of a request with others in their place."""
-    result = dict(members)
-    for name, value in overrides.items():
-        if value is None:
-            result.pop(name, None)
-        elif isinstance(value, Mapping):
-            there = result.get(name)
-            result[name] = merged(there if isinstance(there, Mapping) else {}, value)
-        else:
-            result[name] = copy.deepcopy(value)
-    return result

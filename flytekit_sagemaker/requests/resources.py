@@ -11,6 +11,7 @@ from typing import Any
 from flytekit_sagemaker.models.training_job import InstanceConfig, TrainingJobConfig
 from flytekit_sagemaker.requests.assembly import present
 from flytekit_sagemaker.requests.deployment import Deployment
+from flytekit_sagemaker.requests.fields import members
 
 
 def of_training_job(config: TrainingJobConfig, place: Deployment) -> dict[str, Any]:
@@ -19,13 +20,11 @@ def of_training_job(config: TrainingJobConfig, place: Deployment) -> dict[str, A
     if config.instance_configs:
         several = _in_order(config)
         machines = {
-            "InstancePreferences": [
-                {"InstanceType": each.instance_type, "InstanceCount": each.instance_count} for each in several
-            ],
+            "InstancePreferences": [members(each, without=("volume_size_in_gb",)) for each in several],
             "VolumeSizeInGB": max(each.volume_size_in_gb for each in several),
         }
     else:
-        machines = _member(_in_order(config)[0])
+        machines = members(_in_order(config)[0])
     kept_alive = present(KeepAlivePeriodInSeconds=config.keep_alive_period_in_seconds)
     return {"ResourceConfig": {**machines, **present(VolumeKmsKeyId=place.volume_kms_key_id), **kept_alive}}
 
@@ -39,7 +38,7 @@ def of_definition(config: TrainingJobConfig, place: Deployment) -> dict[str, Any
         return of_training_job(config, place)
     several = {
         "AllocationStrategy": "Prioritized",
-        "InstanceConfigs": [_member(each) for each in _in_order(config)],
+        "InstanceConfigs": [members(each) for each in _in_order(config)],
     }
     return {"HyperParameterTuningResourceConfig": {**several, **present(VolumeKmsKeyId=place.volume_kms_key_id)}}
 
@@ -51,11 +50,3 @@ def _in_order(config: TrainingJobConfig) -> tuple[InstanceConfig, ...]:
         instance_count=config.instance_count,
     )
     return (first, *config.instance_configs)
-
-
-def _member(machines: InstanceConfig) -> dict[str, Any]:
-    return {
-        "InstanceType": machines.instance_type,
-        "InstanceCount": machines.instance_count,
-        "VolumeSizeInGB": machines.volume_size_in_gb,
-    }

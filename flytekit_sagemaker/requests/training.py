@@ -20,12 +20,19 @@ from flytekit_sagemaker.models.training_job import (
     TrainingJobConfig,
 )
 from flytekit_sagemaker.requests import resources
+from flytekit_sagemaker.requests.api_words import api_word
 from flytekit_sagemaker.requests.assembly import present, without_empty
-from flytekit_sagemaker.requests.channels import INPUT_MODES, channel_member
+from flytekit_sagemaker.requests.channels import channel_member
 from flytekit_sagemaker.requests.deployment import Deployment
+from flytekit_sagemaker.requests.fields import FIELDS, members
 from flytekit_sagemaker.types import AlgorithmName, DistributedProtocol
 
 _REGION_OF_ALL_ALGORITHMS = "us-east-1"
+# Fields of a TrainingJobConfig that become members in ways of their own.
+_APART = {
+    "distributed_protocol",
+    *(field.name for field in FIELDS[TrainingJobConfig] if "ResourceConfig." in field.member),
+}
 
 
 @dataclass(frozen=True)
@@ -80,7 +87,6 @@ def training_request(
         "HyperParameters": hyperparameters,
         "AlgorithmSpecification": specification,
         **job_members(job, inputs, place, resources.of_training_job),
-        "Environment": dict(job.training_job_config.environment or {}),
         "Tags": tag_list(place.tags, tags),
     }
     return BuiltRequest("CreateTrainingJob", without_empty(parameters), problems + without_text, warnings)
@@ -94,7 +100,7 @@ def algorithm_specification(
     member: dict[str, Any] = present(
         TrainingImage=image or None,
         AlgorithmName=specification.algorithm_resource or None,
-        TrainingInputMode=INPUT_MODES[specification.input_mode],
+        TrainingInputMode=api_word(specification.input_mode),
     )
     metrics = list(specification.metric_definitions or ())
     built_in = identify_image(image)
@@ -103,7 +109,7 @@ def algorithm_specification(
         own = f"{built_in[0].name} defines its own metrics"
         return member, (f"metric_definitions ({names}) are left out: {own}.",), problems
     if metrics:
-        member["MetricDefinitions"] = [{"Name": metric.name, "Regex": metric.regex} for metric in metrics]
+        member["MetricDefinitions"] = [members(metric) for metric in metrics]
     return member, (), problems
 
 
@@ -135,30 +141,23 @@ def job_members(
         machines: how it asks for its machines.
     """
     config = job.training_job_config
-    stopping = inputs.stopping_condition
     return {
-        **present(RoleArn=place.role_arn or None),
+        **members(
+            config,
+            without=_APART,
+            role_arn=place.role_arn,
+            output_path=place.output_path,
+            output_kms_key_id=place.output_kms_key_id,
+            subnets=tuple(place.subnets),
+            security_group_ids=tuple(place.security_group_ids) if place.subnets else (),
+        ),
         "InputDataConfig": [
             channel_member(channel, inputs.channels.get(channel.name, ""), job.algorithm_specification)
             for channel in job.channels
             if channel.name in inputs.channels or not channel.is_input
         ],
-        "OutputDataConfig": present(S3OutputPath=place.output_path, KmsKeyId=place.output_kms_key_id),
         **machines(config, place),
-        "StoppingCondition": present(
-            MaxRuntimeInSeconds=stopping.max_runtime_in_seconds,
-            MaxWaitTimeInSeconds=stopping.max_wait_time_in_seconds,
-        ),
-        "VpcConfig": {"SecurityGroupIds": list(place.security_group_ids), "Subnets": list(place.subnets)}
-        if place.subnets
-        else {},
-        "CheckpointConfig": present(S3Uri=config.checkpoint_s3_uri, LocalPath=config.checkpoint_local_path),
-        "RetryStrategy": present(MaximumRetryAttempts=config.max_retry_attempts),
-        **present(
-            EnableNetworkIsolation=config.enable_network_isolation,
-            EnableInterContainerTrafficEncryption=config.enable_inter_container_traffic_encryption,
-            EnableManagedSpotTraining=config.enable_managed_spot_training,
-        ),
+        "StoppingCondition": members(inputs.stopping_condition),
     }
 
 

@@ -13,18 +13,15 @@ from flytekit_sagemaker.errors import Problem, did_you_mean
 from flytekit_sagemaker.models.hpo_job import (
     HyperparameterTuningJob,
     HyperparameterTuningJobConfig,
-    HyperparameterTuningObjective,
     TrainingJobDefinitionConfig,
 )
 from flytekit_sagemaker.models.parameter_ranges import (
-    CategoricalParameterRange,
-    IntegerParameterRange,
     ParameterRangeOneOf,
 )
-from flytekit_sagemaker.models.text import text_of
 from flytekit_sagemaker.models.training_job import TrainingJob
-from flytekit_sagemaker.requests.assembly import present, without_empty
+from flytekit_sagemaker.requests.assembly import merged, without_empty
 from flytekit_sagemaker.requests.deployment import Deployment
+from flytekit_sagemaker.requests.fields import members
 from flytekit_sagemaker.requests.training import (
     BuiltRequest,
     JobInputs,
@@ -34,35 +31,9 @@ from flytekit_sagemaker.requests.training import (
     job_members,
     tag_list,
 )
-from flytekit_sagemaker.types import (
-    HyperparameterScalingType,
-    HyperparameterTuningObjectiveType,
-    HyperparameterTuningStrategy,
-    TrainingJobEarlyStoppingType,
-    WarmStartType,
-)
 
-STRATEGIES = {
-    HyperparameterTuningStrategy.BAYESIAN: "Bayesian",
-    HyperparameterTuningStrategy.RANDOM: "Random",
-    HyperparameterTuningStrategy.GRID: "Grid",
-    HyperparameterTuningStrategy.HYPERBAND: "Hyperband",
-}
-SCALING_TYPES = {
-    HyperparameterScalingType.AUTO: "Auto",
-    HyperparameterScalingType.LINEAR: "Linear",
-    HyperparameterScalingType.LOGARITHMIC: "Logarithmic",
-    HyperparameterScalingType.REVERSELOGARITHMIC: "ReverseLogarithmic",
-}
-OBJECTIVE_TYPES = {
-    HyperparameterTuningObjectiveType.MINIMIZE: "Minimize",
-    HyperparameterTuningObjectiveType.MAXIMIZE: "Maximize",
-}
-EARLY_STOPPING_TYPES = {TrainingJobEarlyStoppingType.OFF: "Off", TrainingJobEarlyStoppingType.AUTO: "Auto"}
-WARM_START_TYPES = {
-    WarmStartType.IDENTICAL_DATA_AND_ALGORITHM: "IdenticalDataAndAlgorithm",
-    WarmStartType.TRANSFER_LEARNING: "TransferLearning",
-}
+# Fields that become members of each definition.
+_SEARCHED = ("tuning_objective", "hyperparameter_ranges")
 
 
 def tuning_request(
@@ -89,7 +60,7 @@ def tuning_request(
         deployment: defaults for what the job leaves open.
         tags: tags that identify the execution; they win over the user's.
     """
-    member = _tuning_config(job, config)
+    member = merged(members(job, without=("tunable_parameters",)), members(config, without=_SEARCHED))
     parameters: dict[str, Any] = {"HyperParameterTuningJobName": name, "HyperParameterTuningJobConfig": member}
     definitions, built = [], []
     for definition, training_job in job.definitions.items():
@@ -101,7 +72,7 @@ def tuning_request(
         definitions.append(
             {
                 "DefinitionName": definition,
-                "TuningObjective": _objective(own.tuning_objective or config.tuning_objective),
+                "TuningObjective": members(own.tuning_objective or config.tuning_objective),
                 "HyperParameterRanges": parameter_ranges(tuned),
                 **each.parameters,
             }
@@ -117,11 +88,7 @@ def tuning_request(
     tags_of_jobs = [deployment.for_job(each.training_job_config).tags for each in job.definitions.values()]
     parameters["Tags"] = tag_list(*tags_of_jobs, tags)
     if config.warm_start_config:
-        parents = config.warm_start_config.parent_hyperparameter_tuning_jobs
-        parameters["WarmStartConfig"] = {
-            "ParentHyperParameterTuningJobs": [{"HyperParameterTuningJobName": parent} for parent in parents],
-            "WarmStartType": WARM_START_TYPES[config.warm_start_config.warm_start_type],
-        }
+        parameters["WarmStartConfig"] = members(config.warm_start_config)
     return BuiltRequest(
         "CreateHyperParameterTuningJob",
         parameters,
@@ -147,7 +114,6 @@ def _definition(
         "StaticHyperParameters": static,
         "AlgorithmSpecification": specification,
         **job_members(job, inputs, place),
-        "Environment": dict(job.training_job_config.environment or {}),
     }
     return BuiltRequest("", without_empty(definition), problems + without_text, warnings)
 
@@ -181,50 +147,6 @@ def parameter_ranges(ranges: Mapping[str, ParameterRangeOneOf]) -> dict[str, lis
     """The ParameterRanges member, its lists in the order of the map."""
     member: dict[str, list[dict[str, Any]]] = {}
     for name, one_of in ranges.items():
-        chosen = one_of.param
-        if isinstance(chosen, CategoricalParameterRange):
-            entry = {"Name": name, "Values": list(chosen.values)}
-            member.setdefault("CategoricalParameterRanges", []).append(entry)
-            continue
-        whole = isinstance(chosen, IntegerParameterRange)
-        entry = {
-            "Name": name,
-            "MinValue": text_of(chosen.min_value),
-            "MaxValue": text_of(chosen.max_value),
-            "ScalingType": SCALING_TYPES[chosen.scaling_type],
-        }
-        member.setdefault("IntegerParameterRanges" if whole else "ContinuousParameterRanges", []).append(entry)
+        kind = f"{type(one_of.param).__name__}s"  # the models have the names that the API has
+        member.setdefault(kind, []).append({"Name": name, **members(one_of.param)})
     return member
-
-
-def _objective(objective: HyperparameterTuningObjective) -> dict[str, str]:
-    return {"Type": OBJECTIVE_TYPES[objective.objective_type], "MetricName": objective.metric_name}
-
-
-def _tuning_config(job: HyperparameterTuningJob, config: HyperparameterTuningJobConfig) -> dict[str, Any]:
-    """HyperParameterTuningJobConfig without the objective and the ranges, which several definitions have each."""
-    hyperband = present(MinResource=config.hyperband_min_resource, MaxResource=config.hyperband_max_resource)
-    members = {
-        "Strategy": STRATEGIES[config.tuning_strategy],
-        "ResourceLimits": present(
-            MaxNumberOfTrainingJobs=job.max_number_of_training_jobs,
-            MaxParallelTrainingJobs=job.max_parallel_training_jobs,
-            MaxRuntimeInSeconds=config.max_runtime_in_seconds,
-        ),
-        "TrainingJobEarlyStoppingType": EARLY_STOPPING_TYPES[config.training_job_early_stopping_type],
-        "StrategyConfig": without_empty({"HyperbandStrategyConfig": hyperband}),
-        "TuningJobCompletionCriteria": _completion_criteria(config),
-        **present(RandomSeed=config.random_seed),
-    }
-    return without_empty(members)
-
-
-def _completion_criteria(config: HyperparameterTuningJobConfig) -> dict[str, Any]:
-    converged = {None: None, True: "Enabled", False: "Disabled"}[config.complete_on_convergence]
-    not_improving = config.max_number_of_training_jobs_not_improving
-    criteria = {
-        **present(TargetObjectiveMetricValue=config.target_objective_metric_value),
-        "BestObjectiveNotImproving": present(MaxNumberOfTrainingJobsNotImproving=not_improving),
-        "ConvergenceDetected": present(CompleteOnConvergence=converged),
-    }
-    return without_empty(criteria)
