@@ -6,90 +6,12 @@ has for SageMaker (components/aws/sagemaker/hyperparameter_tuning), so that its 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from flytekit_sagemaker.kubeflow.specification import ARRAY, BOOLEAN, INTEGER, OBJECT, Argument, Output
 
-STRING = "String"
-INTEGER = "Integer"
-BOOLEAN = "Bool"
-OBJECT = "JsonObject"
-ARRAY = "JsonArray"
-
-MAX_SECONDS = 432_000
+_MAX_SECONDS = 432_000
 
 _DEFINITION = "TrainingJobDefinition"
 _CONFIG = "HyperParameterTuningJobConfig"
-
-
-@dataclass(frozen=True)
-class Argument:
-    """One argument of the component.
-
-    Attributes:
-        name: as in the pipeline and, after two hyphens, on the command line.
-        description: what it is.
-        default: its value where none is given; None for one that is simply absent then.
-        required: whether one has to be given.
-        type: one of the types of component specifications.
-        choices: the values that are accepted, where there are few.
-        more_choices: further values that this component accepts.
-        at_least, at_most: bounds of a number.
-        example: a legal value as it is written on the command line.
-        sets: the field of a model that it becomes, such as ``TrainingJobConfig.role_arn``.
-        member: the member of the CreateHyperParameterTuningJob request in which it arrives.
-        default_in_words: the default, where it is no fixed value.
-        extra: whether it is one that only this component has.
-    """
-
-    name: str
-    description: str
-    default: Any = None
-    required: bool = False
-    type: str = STRING
-    choices: Sequence[str] = ()
-    more_choices: Sequence[str] = ()
-    at_least: int | None = None
-    at_most: int | None = None
-    example: str = ""
-    sets: str = ""
-    member: str = ""
-    default_in_words: str = ""
-    extra: bool = False
-
-    @property
-    def accepted(self) -> str:
-        """The accepted values in words; empty where the type says it all."""
-        if self.choices:
-            return ", ".join((*self.choices, *self.more_choices))
-        if self.type == BOOLEAN:
-            return "False, True"
-        if self.at_least is not None and self.at_most is not None:
-            return f"[{self.at_least}, {self.at_most}]"
-        if self.at_least is not None:
-            return f"≥ {self.at_least}"
-        return "" if self.at_most is None else f"≤ {self.at_most}"
-
-
-@dataclass(frozen=True)
-class Output:
-    """One output of the component.
-
-    Attributes:
-        name: as in the pipeline; ``--<name>_output_path`` on the command line names the file it is written to.
-        description: what it is.
-        type: one of the types of component specifications.
-    """
-
-    name: str
-    description: str
-    type: str = STRING
-
-    @property
-    def option(self) -> str:
-        """The name of the command line's option for its file."""
-        return f"{self.name}_output_path"
-
 
 ARGUMENTS = (
     Argument(
@@ -309,7 +231,7 @@ ARGUMENTS = (
         86_400,
         type=INTEGER,
         at_least=1,
-        at_most=MAX_SECONDS,
+        at_most=_MAX_SECONDS,
         example="3600",
         sets="StoppingCondition.max_runtime_in_seconds",
         member=f"{_DEFINITION}.StoppingCondition.MaxRuntimeInSeconds",
@@ -324,6 +246,7 @@ ARGUMENTS = (
     Argument(
         "vpc_security_group_ids",
         "Security groups of the training jobs in your VPC, separated by commas. Together with vpc_subnets.",
+        several=True,
         example="sg-0a1b2c3d,sg-4e5f6a7b",
         sets="TrainingJobConfig.security_group_ids",
         member=f"{_DEFINITION}.VpcConfig.SecurityGroupIds",
@@ -331,6 +254,7 @@ ARGUMENTS = (
     Argument(
         "vpc_subnets",
         "Subnets of your VPC, separated by commas. Together with vpc_security_group_ids.",
+        several=True,
         example="subnet-0a1b2c3d,subnet-4e5f6a7b",
         sets="TrainingJobConfig.subnets",
         member=f"{_DEFINITION}.VpcConfig.Subnets",
@@ -369,7 +293,7 @@ ARGUMENTS = (
         86_400,
         type=INTEGER,
         at_least=1,
-        at_most=MAX_SECONDS,
+        at_most=_MAX_SECONDS,
         example="7200",
         sets="StoppingCondition.max_wait_time_in_seconds",
         member=f"{_DEFINITION}.StoppingCondition.MaxWaitTimeInSeconds",
@@ -393,6 +317,7 @@ ARGUMENTS = (
     Argument(
         "parent_hpo_jobs",
         "Names of 1 to 5 tuning jobs that ended, to start from, separated by commas. Together with warm_start_type.",
+        several=True,
         example="digits-1,digits-2",
         sets="WarmStartConfig.parent_hyperparameter_tuning_jobs",
         member="WarmStartConfig.ParentHyperParameterTuningJobs",

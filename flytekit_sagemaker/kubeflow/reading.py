@@ -12,16 +12,8 @@ from typing import Any
 import yaml
 
 from flytekit_sagemaker.errors import Problem, did_you_mean
-from flytekit_sagemaker.kubeflow.arguments import (
-    ARGUMENTS,
-    ARRAY,
-    BOOLEAN,
-    INTEGER,
-    OBJECT,
-    OUTPUTS,
-    STRING,
-    Argument,
-)
+from flytekit_sagemaker.kubeflow.arguments import ARGUMENTS, OUTPUTS
+from flytekit_sagemaker.kubeflow.specification import ARRAY, BOOLEAN, INTEGER, OBJECT, STRING, Argument
 
 # What is left of an input that a pipeline leaves unset, where nobody put anything in its place.
 _PLACEHOLDER = re.compile(r"\s*\{\{.*\}\}\s*", re.DOTALL)

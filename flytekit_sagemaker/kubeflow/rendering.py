@@ -12,7 +12,8 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from flytekit_sagemaker.kubeflow.arguments import ARGUMENTS, OUTPUTS, Argument
+from flytekit_sagemaker.kubeflow.arguments import ARGUMENTS, OUTPUTS
+from flytekit_sagemaker.kubeflow.specification import Argument
 
 IMAGE = "flytekit-sagemaker-connector"
 MODULE = "flytekit_sagemaker.kubeflow.hyperparameter_tuning"
