@@ -250,16 +250,17 @@ class JobConnector(AsyncConnectorBase):  # type: ignore[misc]
         return meta, built.parameters
 
     def _check(self, meta: JobMetadata, built: BuiltRequest, placement: Placement, *, runs_function: bool) -> None:
-        findings = Findings(placement.problems + built.problems)
-        on_aws = tuple(placement.deployment.uri_schemes) == AWS_URI_SCHEMES
-        if runs_function:
-            findings += Findings(tuple(function_problems(built, on_aws=on_aws)))
         schemes = placement.deployment.uri_schemes
-        findings += check_request(built.operation, built.parameters, uri_schemes=schemes)
-        if placement.endpoint.is_on_this_machine:  # elsewhere, files of this machine are nobody's data
-            findings += Findings(tuple(data_problems(built.operation, built.parameters)))
+        found = check_request(built.operation, built.parameters, uri_schemes=schemes)
         if not placement.problems:
-            findings = findings.with_others(self.problems_at(placement.endpoint, built.parameters))
+            found = found.with_others(self.problems_at(placement.endpoint, built.parameters))
+        problems = [*placement.problems, *map(built.wording.problem, built.problems)]
+        if runs_function:
+            problems += function_problems(built, on_aws=tuple(schemes) == AWS_URI_SCHEMES)
+        problems += map(built.wording.problem, found.problems)
+        if placement.endpoint.is_on_this_machine:  # elsewhere, files of this machine are nobody's data
+            problems += data_problems(built.operation, built.parameters)
+        findings = Findings(tuple(problems), tuple(map(built.wording.warning, found.warnings)))
         for warning in (*built.warnings, *findings.warnings):
             self._log(meta).warning("%s", warning)
         findings.raise_problems(f"the {self.kind.word} job")

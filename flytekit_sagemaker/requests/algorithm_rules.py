@@ -71,12 +71,19 @@ def _job(job: Request, prefix: str, static_member: str, search: Search) -> Itera
             yield replace(problem, field=f"{search.objective_path}.{_OBJECTIVE_MEMBERS[problem.field]}")
     default_mode = struct(job, "AlgorithmSpecification").get("TrainingInputMode")
     content_types: dict[str, str | None] = {}
-    piped = set()
-    for channel in entries(job, "InputDataConfig"):
+    piped, places = set(), {}
+    for index, channel in enumerate(entries(job, "InputDataConfig")):
         if isinstance(channel, Mapping):
             channel_name, content_type = str(channel.get("ChannelName")), channel.get("ContentType")
             content_types[channel_name] = content_type if isinstance(content_type, str) else None
+            places[channel_name] = f"{prefix}InputDataConfig[{index}]"
             if channel.get("InputMode", default_mode) == "Pipe":
                 piped.add(channel_name)
     for problem in rules.check_channels(content_types, version=version, piped=piped, objective_metric=metric or None):
-        yield problem.under(f"{prefix}InputDataConfig")
+        place = places.get(problem.field, "")
+        if place and problem.value == "Pipe":
+            yield replace(problem, field=f"{place}.InputMode")
+        elif place and "content types" in problem.rule:
+            yield replace(problem, field=f"{place}.ContentType")
+        else:  # the channel itself is what is too much, or missing
+            yield replace(problem, field=f"{prefix}InputDataConfig.{problem.field}", value=None)

@@ -32,6 +32,7 @@ from flytekit_sagemaker.models.training_job import Function
 from flytekit_sagemaker.requests.request_members import struct
 from flytekit_sagemaker.requests.training import BuiltRequest
 from flytekit_sagemaker.requests.tuning_job_rules import MAX_VARIABLES_OF_TRIALS
+from flytekit_sagemaker.requests.wording import Place, Wording
 
 MOST_VARIABLES = {"CreateTrainingJob": 100, "CreateHyperParameterTuningJob": MAX_VARIABLES_OF_TRIALS}
 MOST_HYPERPARAMETERS = 100
@@ -75,6 +76,12 @@ def in_container(
     parameters = dict(built.parameters)
     trials = "TrainingJobDefinition" in parameters
     definition = dict(parameters["TrainingJobDefinition"]) if trials else parameters
+    path = "TrainingJobDefinition." if trials else ""
+    configured = definition.get("Environment", {})
+    asked = container.environment.keys() - configured.keys()
+    places = [Place(f"{path}Environment.{name}", f"environment.{name}") for name in asked]
+    if "TrainingImage" not in definition["AlgorithmSpecification"]:
+        places.append(Place(f"{path}AlgorithmSpecification.TrainingImage", "container_image"))
     specification = {"TrainingImage": container.image, **definition["AlgorithmSpecification"]}
     defined = list(specification.get("MetricDefinitions", ()))
     known = {each["Name"] for each in defined}
@@ -84,7 +91,6 @@ def in_container(
         specification["MetricDefinitions"] = defined
     if not trials:
         specification["ContainerEntrypoint"] = list(ENTRYPOINT)
-    configured = definition.get("Environment", {})
     environment = _environment(container, configured, MOST_VARIABLES[built.operation])
     definition |= {"AlgorithmSpecification": specification, "Environment": environment}
     if checkpoints and definition.get("EnableManagedSpotTraining") and not definition.get("CheckpointConfig"):
@@ -92,7 +98,8 @@ def in_container(
     if trials:
         parameters["TrainingJobDefinition"] = definition
     problems = list(_room_problems(len(environment), MOST_VARIABLES[built.operation], container))
-    return replace(built, parameters=parameters, problems=(*built.problems, *problems))
+    wording = built.wording + Wording(tuple(places))
+    return replace(built, parameters=parameters, problems=(*built.problems, *problems), wording=wording)
 
 
 def _environment(container: Container, configured: Mapping[str, str], most: int) -> dict[str, str]:

@@ -9,6 +9,7 @@ from typing import Any
 from flytekit_sagemaker.errors import Problem
 from flytekit_sagemaker.requests.assembly import merged
 from flytekit_sagemaker.requests.training import BuiltRequest
+from flytekit_sagemaker.requests.wording import Overrides, Wording
 
 _NAME = "The name says whose job it is, so that no attempt makes two: set job_name_prefix in the deployment's settings."
 _TAGS = "Put them into training_job_config.tags, beside those that say whose job it is."
@@ -26,14 +27,20 @@ def overridden(built: BuiltRequest, overrides: Mapping[str, Any] | None) -> Buil
         built: the request in all its other parts.
         overrides: members of the request, as boto3 takes them.
     """
-    given = overrides or {}
+    if not overrides:
+        return built
     problems = tuple(
-        Problem(f"overrides.{name}", given[name], "cannot be overridden", remedy)
+        Problem(f"overrides.{name}", overrides[name], "cannot be overridden", remedy)
         for name, remedy in NOT_TO_OVERRIDE.items()
-        if name in given
+        if name in overrides
     )
-    others = {name: value for name, value in given.items() if name not in NOT_TO_OVERRIDE}
-    return replace(built, parameters=merged(built.parameters, others), problems=(*built.problems, *problems))
+    others = {name: value for name, value in overrides.items() if name not in NOT_TO_OVERRIDE}
+    return replace(
+        built,
+        parameters=merged(built.parameters, others),
+        problems=(*built.problems, *problems),
+        wording=built.wording + Wording(overrides=(Overrides("", "overrides", others),)),
+    )
 
 
 def definition_overridden(built: BuiltRequest, overrides: Mapping[str, Any] | None, name: str = "") -> BuiltRequest:
@@ -46,10 +53,13 @@ def definition_overridden(built: BuiltRequest, overrides: Mapping[str, Any] | No
     """
     if not overrides:
         return built
-    several = [
-        merged(each, overrides) if each.get("DefinitionName") == name else each
-        for each in built.parameters.get("TrainingJobDefinitions", ())
-    ]
+    several = list(built.parameters.get("TrainingJobDefinitions", ()))
+    path, of = "TrainingJobDefinition", "training_job"
+    for index, each in enumerate(several):
+        if each.get("DefinitionName") == name:
+            several[index] = merged(each, overrides)
+            path, of = f"TrainingJobDefinitions[{index}]", f"training_job.{name}"
     one = built.parameters.get("TrainingJobDefinition", {})
     changed = {"TrainingJobDefinitions": several} if name else {"TrainingJobDefinition": merged(one, overrides)}
-    return replace(built, parameters={**built.parameters, **changed})
+    wording = built.wording + Wording(overrides=(Overrides(path, f"{of}.overrides", overrides),))
+    return replace(built, parameters={**built.parameters, **changed}, wording=wording)

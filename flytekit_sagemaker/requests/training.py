@@ -19,12 +19,13 @@ from flytekit_sagemaker.models.training_job import (
     TrainingJob,
     TrainingJobConfig,
 )
-from flytekit_sagemaker.requests import resources
+from flytekit_sagemaker.requests import resources, task_wording
 from flytekit_sagemaker.requests.api_words import api_word
 from flytekit_sagemaker.requests.assembly import present, without_empty
 from flytekit_sagemaker.requests.channels import channel_member
 from flytekit_sagemaker.requests.deployment import Deployment
 from flytekit_sagemaker.requests.fields import FIELDS, members
+from flytekit_sagemaker.requests.wording import Wording
 from flytekit_sagemaker.types import AlgorithmName, DistributedProtocol
 
 _REGION_OF_ALL_ALGORITHMS = "us-east-1"
@@ -59,12 +60,14 @@ class BuiltRequest:
         parameters: its parameters as boto3 takes them.
         problems: what could not be built as asked; the request must not be sent when there are any.
         warnings: sentences for the user about what was left out.
+        wording: what the user calls what is in it.
     """
 
     operation: str
     parameters: dict[str, Any]
     problems: tuple[Problem, ...] = ()
     warnings: tuple[str, ...] = ()
+    wording: Wording = Wording()
 
 
 def training_request(
@@ -89,7 +92,9 @@ def training_request(
         **job_members(job, inputs, place, resources.of_training_job),
         "Tags": tag_list(place.tags, tags),
     }
-    return BuiltRequest("CreateTrainingJob", without_empty(parameters), problems + without_text, warnings)
+    request = without_empty(parameters)
+    wording = task_wording.of_training_job(job, request, inputs.static_hyperparameters)
+    return BuiltRequest("CreateTrainingJob", request, problems + without_text, warnings, wording)
 
 
 def algorithm_specification(

@@ -49,7 +49,7 @@ def _stopping(job: Request, path: str) -> Iterator[Problem]:
         limit = f"must be at most {MAX_RUNTIME_IN_SECONDS} (28 days)"
         yield Problem(f"{path}StoppingCondition.MaxRuntimeInSeconds", runtime, limit)
     if wait is None and spot:
-        remedy = "Give at least MaxRuntimeInSeconds; in a stopping_condition it is max_wait_time_in_seconds."
+        remedy = "Give at least MaxRuntimeInSeconds."
         yield Problem(field, None, "is required with managed spot training", remedy)
     if wait is not None and not spot:
         yield Problem(field, wait, "is for managed spot training only", "Leave it out, or enable spot training.")
@@ -76,7 +76,7 @@ def _resources(job: Request, path: str) -> Iterator[Problem]:
     elif "InstancePreferences" in resources:
         yield from _preferences(resources, field)
         if spot:
-            remedy = "Leave out instance_configs, or the spot instances."
+            remedy = "Leave them out, or the spot instances."
             rule = "cannot be combined with managed spot training"
             yield Problem(f"{field}.InstancePreferences", "...", rule, remedy)
     else:

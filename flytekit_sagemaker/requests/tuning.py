@@ -19,6 +19,7 @@ from flytekit_sagemaker.models.parameter_ranges import (
     ParameterRangeOneOf,
 )
 from flytekit_sagemaker.models.training_job import TrainingJob
+from flytekit_sagemaker.requests import task_wording
 from flytekit_sagemaker.requests.assembly import merged, without_empty
 from flytekit_sagemaker.requests.deployment import Deployment
 from flytekit_sagemaker.requests.fields import members
@@ -34,6 +35,7 @@ from flytekit_sagemaker.requests.training import (
 
 # Fields that become members of each definition.
 _SEARCHED = ("tuning_objective", "hyperparameter_ranges")
+_DEFINITIONS = "hyperparameter_tuning_job_config.training_job_definitions"
 
 
 def tuning_request(
@@ -68,6 +70,9 @@ def tuning_request(
         configured = own.hyperparameter_ranges or config.hyperparameter_ranges
         tuned = {**(configured.parameter_range_map if configured else {}), **ranges}
         each = _definition(training_job, _inputs_of(definition, inputs), tuned, deployment)
+        if definition:
+            told = tuple(map(task_wording.of_building(training_job, definition).problem, each.problems))
+            each = replace(each, problems=told)
         built.append(each)
         definitions.append(
             {
@@ -94,6 +99,7 @@ def tuning_request(
         parameters,
         (*_unknown_definitions(job, config, inputs), *(problem for each in built for problem in each.problems)),
         tuple(warning for each in built for warning in each.warnings),
+        task_wording.of_tuning_job(job, config, parameters, ranges, inputs.static_hyperparameters),
     )
 
 
@@ -133,7 +139,7 @@ def _unknown_definitions(
     known = job.training_jobs or {}
     configured = dict(config.training_job_definitions or {})
     given = dict(inputs.static_hyperparameters) if known else {}
-    for field, by_name in (("training_job_definitions", configured), ("static_hyperparameters", given)):
+    for field, by_name in ((_DEFINITIONS, configured), ("static_hyperparameters", given)):
         for name, value in by_name.items():
             if name not in known:
                 known_in_words = f"They are {', '.join(known)}." if known else "This task has a single training job."

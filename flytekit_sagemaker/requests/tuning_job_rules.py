@@ -128,10 +128,10 @@ def _resource_of_hyperband(config: Request, definition: Request, prefix: str) ->
         field = f"{TUNING_CONFIG}.StrategyConfig.HyperbandStrategyConfig.MaxResource"
         built_in = identify_image(str(struct(definition, "AlgorithmSpecification").get("TrainingImage", "")))
         epochs = "" if built_in else f", or one of the static hyperparameters {', '.join(EPOCHS)}"
-        yield Problem(field, None, rule, f"Set it (hyperband_max_resource){epochs}.")
+        yield Problem(field, None, rule, f"Set it{epochs}.")
     elif not _COUNT.fullmatch(str(static[name])):
         rule = "must be a whole number above 0: Hyperband takes it for the most epochs of a trial"
-        yield Problem(f"{prefix}StaticHyperParameters.{name}", static[name], rule, "Or set hyperband_max_resource.")
+        yield Problem(f"{prefix}StaticHyperParameters.{name}", static[name], rule, "Or set MaxResource.")
 
 
 def range_problems(

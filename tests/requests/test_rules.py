@@ -181,7 +181,7 @@ TRAINING: list[Case] = [
         "InputDataConfig.validaton",
         "Did you mean 'validation'?",
     ),
-    ({"InputDataConfig[0].ContentType": "text/cvs"}, "InputDataConfig.train", "content types"),
+    ({"InputDataConfig[0].ContentType": "text/cvs"}, "InputDataConfig[0].ContentType", "content types"),
 ]
 TUNING: list[Case] = [
     ({"HyperParameterTuningJobName": "a" * 33}, "HyperParameterTuningJobName", "at most 32 characters, has 33"),
@@ -212,12 +212,12 @@ TUNING: list[Case] = [
     (
         {f"{CONFIG}.Strategy": "Hyperband"},
         f"{CONFIG}.StrategyConfig.HyperbandStrategyConfig.MaxResource",
-        "may have. Set it (hyperband_max_resource).",
+        "may have. Set it.",
     ),
     (
         {**CUSTOM_TUNING, f"{CONFIG}.Strategy": "Hyperband"},
         f"{CONFIG}.StrategyConfig.HyperbandStrategyConfig.MaxResource",
-        "Set it (hyperband_max_resource), or one of the static hyperparameters epochs, numepochs",
+        "Set it, or one of the static hyperparameters epochs, numepochs",
     ),
     (
         {**CUSTOM_TUNING, f"{CONFIG}.Strategy": "Hyperband", f"{JOB}.StaticHyperParameters": {"epochs": "ten"}},
@@ -364,7 +364,7 @@ TUNING: list[Case] = [
     ({f"{ETA}.MaxValue": "3"}, f"{RANGES}.eta", "max_value"),
     (
         {f"{JOB}.AlgorithmSpecification.TrainingInputMode": "Pipe", f"{JOB}.InputDataConfig[0].ContentType": "libsvm"},
-        f"{JOB}.InputDataConfig.train",
+        f"{JOB}.InputDataConfig[0].InputMode",
         "Use the input mode File or FastFile",
     ),
     ({f"{JOB}.StaticHyperParameters": {}}, f"{JOB}.StaticHyperParameters.num_round", "is required"),
