@@ -8,6 +8,7 @@ import sys
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from flytekit_sagemaker.errors import SageMakerError
 
@@ -44,14 +45,14 @@ def _demo(options: argparse.Namespace) -> None:
 def _serve(options: argparse.Namespace) -> None:
     from flytekit_sagemaker.local import server
 
-    server.serve(options.port, options.root, images=dict(options.image))
+    server.serve(options.port, options.root, **_stand_ins(options))
 
 
 def _sandbox(options: argparse.Namespace) -> None:
     from flytekit_sagemaker.sandbox import serving
 
     ports = {name: getattr(options, name) for name in ("port", "console_port", "sagemaker_port")}
-    serving.serve(options.root, ports, images=dict(options.image))
+    serving.serve(options.root, ports, **_stand_ins(options))
 
 
 def _interrupt(options: argparse.Namespace) -> None:
@@ -105,7 +106,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="DIR",
         help="folder that keeps the jobs over restarts (default: %(default)s)",
     )
-    _add_images(serve)
+    _add_stand_ins(serve)
 
     sandbox = commands.add_parser(
         "sandbox",
@@ -128,7 +129,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="DIR",
         help="folder that keeps everything over restarts (default: %(default)s)",
     )
-    _add_images(sandbox)
+    _add_stand_ins(sandbox)
 
     interrupt = commands.add_parser(
         "interrupt",
@@ -190,7 +191,7 @@ _IMAGE_OPTIONS = {
 _REPEATABLE = {"packages": "package", "apt_packages": "apt-package"}
 
 
-def _add_images(parser: argparse.ArgumentParser) -> None:
+def _add_stand_ins(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--image",
         type=_image,
@@ -199,6 +200,19 @@ def _add_images(parser: argparse.ArgumentParser) -> None:
         metavar="URI=COMMAND",
         help="command that stands in for a training image, such as 'example/image=python train.py'; repeatable",
     )
+    parser.add_argument(
+        "--file-system",
+        type=_file_system,
+        action="append",
+        default=[],
+        metavar="ID=FOLDER",
+        help="folder that stands in for a file system of Amazon EFS or Amazon FSx for Lustre, such as "
+        "fs-0123456789abcdef0=/data; repeatable",
+    )
+
+
+def _stand_ins(options: argparse.Namespace) -> dict[str, dict[str, Any]]:
+    return {"images": dict(options.image), "file_systems": dict(options.file_system)}
 
 
 def _port(text: str) -> int:
@@ -213,6 +227,15 @@ def _image(text: str) -> tuple[str, list[str]]:
     if not separator or not uri or not command.strip():
         raise argparse.ArgumentTypeError(f"{text!r} is not URI=COMMAND")
     return uri, shlex.split(command)
+
+
+def _file_system(text: str) -> tuple[str, Path]:
+    from flytekit_sagemaker import settings
+
+    try:
+        return settings.file_system(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not ID=FOLDER, such as fs-0123456789abcdef0=/data") from None
 
 
 if __name__ == "__main__":

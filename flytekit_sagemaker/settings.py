@@ -106,6 +106,22 @@ def _commands(text: str) -> dict[str, list[str]]:
     return found
 
 
+def file_system(text: str) -> tuple[str, Path]:
+    """``fs-0123456789abcdef0=/data`` as the id of a file system and the folder that stands for it.
+
+    Raises:
+        ValueError: it is something else.
+    """
+    name, _, folder = (part.strip() for part in text.partition("="))
+    if not re.fullmatch(r"fs-[0-9a-f]{8,}", name) or not folder:
+        raise ValueError("must be pairs such as fs-0123456789abcdef0=/data, separated by commas, or in YAML a map")
+    return name, Path(folder).expanduser().absolute()
+
+
+def _folders(text: str) -> dict[str, Path]:
+    return dict(map(file_system, items(text)))
+
+
 @dataclass(frozen=True)
 class Settings:
     """The settings of a deployment, as they were written; a setting without a default is empty where nobody gave one.
@@ -132,6 +148,8 @@ class Settings:
         log_format: ``text`` or ``json``.
         local_images: commands that stand for training images in the local SageMaker: ``image='command'`` pairs,
             separated by spaces, quoted as in a shell.
+        local_file_systems: folders that stand for file systems in the local SageMaker: ``id=folder`` pairs separated by
+            commas.
         build_images: whether the image of a function is built when its task is registered.
 
     Args:
@@ -160,6 +178,7 @@ class Settings:
     threads: str = _setting("32", _number(1, 512, whole=True))
     log_format: str = _setting("", _word("text", "json"))
     local_images: str = _setting("", _commands, shlex.join)
+    local_file_systems: str = _setting("", _folders)
     build_images: str = _setting("true", _flag)
     misread: InitVar[tuple[Problem, ...]] = ()
 
@@ -191,6 +210,10 @@ class Settings:
 
     def commands(self, name: str) -> Mapping[str, list[str]]:
         """A setting that gives commands to images: their arguments by image URI; empty where it is wrong."""
+        return self._value(name) or {}
+
+    def folders(self, name: str) -> Mapping[str, Path]:
+        """A setting that gives folders to file systems, by their ids; empty where it is wrong."""
         return self._value(name) or {}
 
     def problems(self) -> Iterator[Problem]:

@@ -62,6 +62,8 @@ def test_the_demo_prints_what_its_model_and_report_say(tmp_path: Path) -> None:
         (["serve", "--port", "port"], "is not a port"),
         (["serve", "--port", "70000"], "is not a port"),
         (["serve", "--image", "no-command"], "is not URI=COMMAND"),
+        (["serve", "--file-system", "fs-01234567"], "is not ID=FOLDER"),
+        (["sandbox", "--file-system", "data=/data"], "is not ID=FOLDER"),
         (["sevre"], "invalid choice"),
         ([], "required"),
     ],

@@ -95,6 +95,7 @@ def test_the_pace_can_be_set(nothing_set: pytest.MonkeyPatch, on_this_machine: b
         ("job_name_prefix", ["-a", "a--b", "a_b", "a" * 13]),
         ("tags", ["a,b", "team=ml,b", "=ml"]),
         ("local_images", ["example/image", "a=b c", "='train.py'", "image=", "image='python train.py"]),
+        ("local_file_systems", ["fs-01234567", "fs-01234567=", "=/data", "fs-0123456=/data", "fs-01234567=/a,b"]),
     ],
 )
 def test_a_value_that_makes_no_sense_is_a_problem_that_says_what_would(
@@ -214,6 +215,17 @@ def test_commands_of_images_may_have_spaces_commas_and_quotes(
     assert told(tmp_path / name, content, nothing_set) == []
     commands = settings.current().commands("local_images")
     assert commands == {"one": ["python", "train.py", "--rates", "1,2"], "two:3": ["sh", "-c", "a b"]}
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["{fs-01234567: /data/a, fs-89abcdef: ~/b}", "['fs-01234567=/data/a', fs-89abcdef=~/b]"],
+    ids=["map", "list"],
+)
+def test_folders_of_file_systems_may_be_a_map(tmp_path: Path, nothing_set: pytest.MonkeyPatch, content: str) -> None:
+    assert told(tmp_path / "config.yaml", f"sagemaker: {{local_file_systems: {content}}}", nothing_set) == []
+    folders = settings.current().folders("local_file_systems")
+    assert folders == {"fs-01234567": Path("/data/a"), "fs-89abcdef": Path.home() / "b"}
 
 
 @pytest.mark.parametrize("name", ["REGOIN", "Region", "SUBNET"])

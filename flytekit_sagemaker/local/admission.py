@@ -14,10 +14,11 @@ from typing import Any
 
 from flytekit_sagemaker.algorithms import algorithm
 from flytekit_sagemaker.algorithms.content import channel_problems
-from flytekit_sagemaker.errors import Problem
-from flytekit_sagemaker.local import containers, descriptions, objects
-from flytekit_sagemaker.local.programs import WITHOUT_PIPES
-from flytekit_sagemaker.local.workspace import channels, mode_of
+from flytekit_sagemaker.errors import InvalidInput, Problem
+from flytekit_sagemaker.local import containers, descriptions, file_systems, objects
+from flytekit_sagemaker.local.file_systems import FolderOf
+from flytekit_sagemaker.local.instances import instance_count
+from flytekit_sagemaker.local.workspace import channels, groups_of, mode_of
 from flytekit_sagemaker.requests import warm_start
 from flytekit_sagemaker.requests.validation import LOCAL_URI_SCHEMES, check_service_rules
 
@@ -65,13 +66,14 @@ def _logs_model() -> Any:
 
 
 def check_training(
-    definition: Mapping[str, Any], images: Mapping[str, Sequence[str]], path: str = ""
+    definition: Mapping[str, Any], images: Mapping[str, Sequence[str]], folder_of: FolderOf, path: str = ""
 ) -> containers.Container:
     """Find what runs a training job's definition here, and look at its data; reads from disk.
 
     Args:
         definition: parameters of CreateTrainingJob, or a training job definition of a tuning job.
         images: commands that stand for images, by name.
+        folder_of: folders that stand for file systems, by id.
         path: where the definition is in the request.
 
     Raises:
@@ -93,7 +95,7 @@ def check_training(
         raise Refused("ValidationException", sentence)
     if sentence := containers.missing_libraries_of(runs):
         raise Refused("ValidationException", sentence)
-    problems = [*_local_problems(definition), *_channel_problems(definition, runs)]
+    problems = [*_local_problems(definition), *_channel_problems(definition, runs, folder_of)]
     _refuse([problem.under(path) for problem in problems] if path else problems)
     return runs
 
@@ -156,7 +158,7 @@ def _local_problems(definition: Mapping[str, Any]) -> Iterator[Problem]:
         except (re.error, OverflowError, RecursionError) as fault:
             field = f"AlgorithmSpecification.MetricDefinitions[{index}].Regex"
             yield Problem(field, metric["Regex"], f"is no regular expression in Python: {fault}")
-    if descriptions.instance_count(descriptions.resources(definition)) < 1:
+    if instance_count(descriptions.resources(definition)) < 1:
         rule = "must say how many instances there are, one at least"
         yield Problem("ResourceConfig.InstanceCount", None, rule)
     for member, uri in (("OutputDataConfig", "S3OutputPath"), ("CheckpointConfig", "S3Uri")):
@@ -169,10 +171,6 @@ def _local_problems(definition: Mapping[str, Any]) -> Iterator[Problem]:
 
 # What a channel can name and this machine does not have, and what takes its place.
 _ELSEWHERE = {
-    "FileSystemDataSource": (
-        "the local SageMaker mounts no file systems",
-        "Give an S3DataSource: the folder as a file:// URI, or a copy of it as an s3:// URI.",
-    ),
     "DatasetSource": (
         "the local SageMaker reads no data sets of hubs",
         "Download it and give an S3DataSource with its file:// or s3:// URI.",
@@ -184,7 +182,10 @@ _ELSEWHERE = {
 }
 
 
-def _channel_problems(definition: Mapping[str, Any], runs: containers.Container) -> Iterator[Problem]:
+def _channel_problems(
+    definition: Mapping[str, Any], runs: containers.Container, folder_of: FolderOf
+) -> Iterator[Problem]:
+    groups = [group["InstanceGroupName"] for group in descriptions.resources(definition).get("InstanceGroups", ())]
     for index, channel in enumerate(channels(definition)):
         field = f"InputDataConfig[{index}]"
         name, source = channel["ChannelName"], channel["DataSource"].get("S3DataSource")
@@ -193,11 +194,33 @@ def _channel_problems(definition: Mapping[str, Any], runs: containers.Container)
             yield Problem(f"{field}.ChannelName", name, "names no folder of its own")
         elif kind in _ELSEWHERE:
             yield Problem(f"{field}.DataSource", kind, *_ELSEWHERE[kind])
-        else:
+        elif source:
             yield from _data_problems(field, channel, source, runs)
-        if runs.algorithm in WITHOUT_PIPES and mode_of(channel, definition) == "Pipe":
-            rule = f"is no input mode of the local SageMaker's {runs.algorithm.name}"
-            yield Problem(f"{field}.InputMode", "Pipe", rule, "Use File or FastFile.")
+        else:
+            for problem in _file_system_problems(channel, mode_of(channel, definition), runs, folder_of):
+                yield problem.under(field)
+        for name in groups_of(channel):
+            if name not in groups:
+                rule = f"must be one of the job's instance groups ({', '.join(groups) or 'there are none'})"
+                yield Problem(f"{field}.DataSource.S3DataSource.InstanceGroupNames", name, rule)
+
+
+def _file_system_problems(
+    channel: Mapping[str, Any], mode: str, runs: containers.Container, folder_of: FolderOf
+) -> Iterator[Problem]:
+    if mode == "Pipe":
+        yield Problem("InputMode", mode, "must be File: a file system is mounted, not streamed")
+    try:
+        directory = file_systems.mounted(channel["DataSource"]["FileSystemDataSource"], folder_of)
+    except InvalidInput as fault:
+        yield from fault.problems
+    else:
+        yield from _content_problems(directory, channel, runs)
+
+
+def _content_problems(where: Any, channel: Mapping[str, Any], runs: containers.Container) -> Iterator[Problem]:
+    if runs.algorithm:
+        yield from channel_problems(where, channel, algorithm(runs.algorithm))
 
 
 def _data_problems(
@@ -219,10 +242,10 @@ def _data_problems(
         rule = f'no objects found under the prefix "{uri}"'
         remedy = "Please ensure that the path exists and holds at least one file."
         yield Problem(f"{field}.DataSource.S3DataSource.S3Uri", uri, rule, remedy)
-    elif runs.algorithm:
+    else:
         whole = source["S3DataType"] == "S3Prefix" and path.exists()
         checked = path if whole else [item.source for item in found if "://" not in item.source]
-        for problem in channel_problems(checked, channel, algorithm(runs.algorithm)):
+        for problem in _content_problems(checked, channel, runs):
             yield problem.under(field)
 
 

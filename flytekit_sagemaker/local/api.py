@@ -12,6 +12,7 @@ from typing import Any
 
 from flytekit_sagemaker.local import admission, descriptions, interruption, paging, warm_start
 from flytekit_sagemaker.local.admission import Refused
+from flytekit_sagemaker.local.containers import Container
 from flytekit_sagemaker.local.definitions import definitions_of
 from flytekit_sagemaker.local.engine import Engine
 from flytekit_sagemaker.local.log_events import LogEvents
@@ -64,7 +65,7 @@ class Api:
 
     async def _create_training_job(self, request: Mapping[str, Any], region: str) -> Answer:
         self._refuse_duplicate(Kind.TRAINING, request["TrainingJobName"])
-        runs = await asyncio.to_thread(admission.check_training, request, self._engine.images)
+        runs = await asyncio.to_thread(self._check_training, request)
         # Other requests were served meanwhile.
         self._refuse_duplicate(Kind.TRAINING, request["TrainingJobName"])
         job = descriptions.new_training_job(request, region, self._engine.clock.time(), runs.metric_definitions)
@@ -79,7 +80,7 @@ class Api:
         for (path, member), definition in zip(
             request_members.definitions(request), definitions_of(request), strict=True
         ):
-            runs = await asyncio.to_thread(admission.check_training, member, self._engine.images, path)
+            runs = await asyncio.to_thread(self._check_training, member, path)
             admission.check_objective(definition.objective["MetricName"], member, runs)
             metrics.append(runs.metric_definitions)
         self._refuse_duplicate(Kind.TUNING, request["HyperParameterTuningJobName"])
@@ -89,6 +90,9 @@ class Api:
         self._keep(job, request)
         self._engine.start_tuning(job)
         return {"HyperParameterTuningJobArn": job.arn}
+
+    def _check_training(self, definition: Mapping[str, Any], path: str = "") -> Container:
+        return admission.check_training(definition, self._engine.images, self._engine.folder_of, path)
 
     def _parents(self, request: Mapping[str, Any]) -> dict[str, Answer | None]:
         """What Describe answers for the parents of a warm start, None for one that does not exist."""

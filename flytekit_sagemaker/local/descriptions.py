@@ -18,6 +18,7 @@ from flytekit_sagemaker.local.definitions import (
     scores,
     with_members,
 )
+from flytekit_sagemaker.local.instances import selected
 from flytekit_sagemaker.local.store import Job, Kind
 from flytekit_sagemaker.local.workspace import model_uri
 
@@ -68,7 +69,7 @@ def new_training_job(
             **_metrics_of_image(metric_definitions),
             **request["AlgorithmSpecification"],
         },
-        "ResourceConfig": {**request["ResourceConfig"], **_selected(request["ResourceConfig"])},
+        "ResourceConfig": {**request["ResourceConfig"], **selected(request["ResourceConfig"])},
         "StoppingCondition": {"MaxRuntimeInSeconds": _A_DAY, **request.get("StoppingCondition", {})},
         "TrainingJobArn": arn(Kind.TRAINING, name, region),
         "ModelArtifacts": {"S3ModelArtifacts": model_uri(request)},
@@ -145,26 +146,6 @@ def trial_members(definition: Mapping[str, Any]) -> dict[str, Any]:
     """The members of a training job definition that its trials have too, with their ``ResourceConfig``."""
     shared = {member: value for member, value in definition.items() if member not in _OF_THE_DEFINITION_ALONE}
     return {**shared, "ResourceConfig": resources(definition)}
-
-
-def instance_count(resource_config: Mapping[str, Any]) -> int:
-    """How many instances a ``ResourceConfig`` has: those of its first preference, or of all its groups together."""
-    wanted = {**resource_config, **_first_preference(resource_config)}
-    groups = resource_config.get("InstanceGroups", ())
-    return int(wanted.get("InstanceCount", 0)) or sum(each["InstanceCount"] for each in groups)
-
-
-def _first_preference(resource_config: Mapping[str, Any]) -> Mapping[str, Any]:
-    return next(iter(resource_config.get("InstancePreferences", ())), {})
-
-
-def _selected(resource_config: Mapping[str, Any]) -> dict[str, Any]:
-    """Which of the preferred instances a training job gets: the first, which are to be had here as well as others."""
-    preferred = _first_preference(resource_config)
-    if not preferred:
-        return {}
-    count = instance_count(resource_config)
-    return {"SelectedInstanceType": preferred["InstanceType"], "SelectedInstanceCount": count}
 
 
 def new_trial(tuning_job: Job, number: int, place: int, tuned: Mapping[str, str], now: float) -> Job:

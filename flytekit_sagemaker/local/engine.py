@@ -10,6 +10,7 @@ from typing import Any
 
 from flytekit_sagemaker.clock import Clock
 from flytekit_sagemaker.local.containers import Container, container, image_of
+from flytekit_sagemaker.local.file_systems import FolderOf
 from flytekit_sagemaker.local.lifecycle import STOPPED, Outcome, end, failed, is_waiting
 from flytekit_sagemaker.local.processes import Launcher
 from flytekit_sagemaker.local.scraping import Scraper
@@ -30,14 +31,17 @@ def has_failed_jobs(root: Path) -> bool:
 class Engine:
     """Runs the jobs of a store. Everything happens in the loop that it is opened in; nothing needs a lock."""
 
-    def __init__(self, root: Path, clock: Clock, images: Mapping[str, Sequence[str]]) -> None:
+    def __init__(self, root: Path, clock: Clock, images: Mapping[str, Sequence[str]], folder_of: FolderOf) -> None:
         self.images = images
+        self.folder_of = folder_of
         self.store = Store(root / _STATE)
         self.clock = clock
         self.launcher = Launcher(root)
         self._scraper = Scraper()
         self.folder = root / "training-jobs"
-        self._surroundings = Surroundings(self.store, clock, self.launcher, self._scraper, self.folder, Path.cwd())
+        self._surroundings = Surroundings(
+            self.store, clock, self.launcher, self._scraper, self.folder, Path.cwd(), folder_of
+        )
         self._training: dict[str, TrainingRun] = {}
         self._tuning: dict[str, TuningRun] = {}
         self._tasks: set[asyncio.Task[None]] = set()

@@ -24,7 +24,7 @@ import signal
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 from urllib.parse import urlsplit
@@ -39,11 +39,12 @@ from flytekit_sagemaker.local import interruption
 from flytekit_sagemaker.local.admission import Refused
 from flytekit_sagemaker.local.api import Api
 from flytekit_sagemaker.local.engine import Engine, has_failed_jobs
+from flytekit_sagemaker.local.file_systems import FolderOf
+from flytekit_sagemaker.settings import Settings
 
 ROOT_VARIABLE = "FLYTEKIT_SAGEMAKER_LOCAL_ROOT"
 DEFAULT_REGION = "us-east-1"
 MAX_REQUEST_BYTES = 4 << 20
-_IMAGES_SETTING = "local_images"
 _CONTENT_TYPE = "application/x-amz-json-1.1"
 _OWN_HOSTS = ("127.0.0.1", "localhost")
 _SHARED_LOCK = threading.Lock()
@@ -65,6 +66,7 @@ class LocalSageMaker(BackgroundServer):
         root: folder for the state and the jobs' workspaces; a fresh temporary one by default.
         port: port to listen on; 0 lets the system choose.
         images: commands that stand for container images, by image URI; they run in the server's directory.
+        file_systems: folders that stand for file systems of Amazon EFS and Amazon FSx for Lustre, by file system id.
         clock: the time that runtime limits and timestamps follow; the system's by default.
         resume: take up unfinished jobs; with False they end Failed.
         access_key: the access key id that requests must be signed with; whoever can make a job runs code as the user
@@ -77,6 +79,7 @@ class LocalSageMaker(BackgroundServer):
         *,
         port: int = 0,
         images: Mapping[str, Sequence[str]] | None = None,
+        file_systems: FolderOf | None = None,
         clock: Clock | None = None,
         resume: bool = True,
         access_key: str | None = None,
@@ -87,6 +90,7 @@ class LocalSageMaker(BackgroundServer):
         self.access_key = access_key
         self._port = port
         self._images = {} if images is None else images
+        self._folder_of = {} if file_systems is None else file_systems
         self._clock = clock or SystemClock()
         self._resume = resume
         self._abandon = False
@@ -115,7 +119,7 @@ class LocalSageMaker(BackgroundServer):
 
     async def _serve(self, started: concurrent.futures.Future[None], over: asyncio.Event) -> None:
         with _lock(self.root):
-            engine = self._engine = Engine(self.root, self._clock, self._images)
+            engine = self._engine = Engine(self.root, self._clock, self._images, self._folder_of)
             runner = web.AppRunner(_application(Api(engine), self.access_key), access_log=None, shutdown_timeout=1)
             try:
                 await runner.setup()
@@ -223,8 +227,8 @@ def shared() -> LocalSageMaker:
 
     Its root is the folder that FLYTEKIT_SAGEMAKER_LOCAL_ROOT names, else a fresh temporary one, which is removed in the
     end unless the log of a failed job is in it. What an earlier process has left unfinished in the root is not taken
-    up. The setting ``local_images`` says what runs in place of an image. It serves those only who sign with its
-    ``access_key``.
+    up. The settings ``local_images`` and ``local_file_systems`` say what stands for images and file systems. It serves
+    those only who sign with its ``access_key``.
 
     Raises:
         CannotStart: another server uses the root.
@@ -236,27 +240,26 @@ def shared() -> LocalSageMaker:
 @functools.cache
 def _start_shared() -> LocalSageMaker:
     root = os.environ.get(ROOT_VARIABLE)
-    images = _ImagesOfSettings()
-    server = LocalSageMaker(root, images=images, resume=False, access_key=secrets.token_hex(16)).start()
+    current: dict[str, Any] = {member: _Current(read) for member, read in _STAND_INS.items()}
+    server = LocalSageMaker(root, resume=False, access_key=secrets.token_hex(16), **current).start()
     atexit.register(_end_shared, server, os.getpid(), temporary=not root)
     return server
 
 
-class _ImagesOfSettings(Mapping[str, Sequence[str]]):
-    """The commands that are set now: who sets one after a job was refused need not begin a new process."""
+class _Current(Mapping[str, Any]):
+    """What is set now: who sets something after a job was refused need not begin a new process."""
 
-    def __getitem__(self, image: str) -> Sequence[str]:
-        return self._commands()[image]
+    def __init__(self, read: Callable[[Settings], Mapping[str, Any]]) -> None:
+        self._read = read
+
+    def __getitem__(self, name: str) -> Any:
+        return self._read(settings.current())[name]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._commands())
+        return iter(self._read(settings.current()))
 
     def __len__(self) -> int:
-        return len(self._commands())
-
-    @staticmethod
-    def _commands() -> Mapping[str, Sequence[str]]:
-        return settings.current().commands(_IMAGES_SETTING)
+        return len(self._read(settings.current()))
 
 
 def _end_shared(server: LocalSageMaker, owner: int, *, temporary: bool) -> None:
@@ -267,20 +270,22 @@ def _end_shared(server: LocalSageMaker, owner: int, *, temporary: bool) -> None:
         shutil.rmtree(server.root, ignore_errors=True)
 
 
-def serve(port: int, root: Path, images: Mapping[str, Sequence[str]] | None = None) -> None:
+def serve(
+    port: int, root: Path, images: Mapping[str, Sequence[str]] | None = None, file_systems: FolderOf | None = None
+) -> None:
     """Serve until Ctrl-C or SIGTERM. A server that cannot start says why and exits with code 1.
 
     Args:
         port: port to listen on.
         root: folder for the state and the jobs' workspaces.
-        images: commands that stand for images, beside those of the setting ``local_images``, which they win over.
+        images, file_systems: as of :class:`LocalSageMaker`, beside those of the settings, which they win over.
     """
     signals: queue.SimpleQueue[int] = queue.SimpleQueue()  # unlike an event, it may be set while it is waited for
     try:
-        commands = {**images_of_settings(), **(images or {})}  # imports flytekit, which handles signals, too
+        found = stand_ins(images, file_systems)  # imports flytekit, which handles signals, too
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda received, _: signals.put(received))
-        server = LocalSageMaker(root, port=port, images=commands).start()
+        server = LocalSageMaker(root, port=port, **found).start()
     except CannotStart as fault:
         print(fault, file=sys.stderr)
         raise SystemExit(1) from None
@@ -290,17 +295,28 @@ def serve(port: int, root: Path, images: Mapping[str, Sequence[str]] | None = No
     print("The local SageMaker has ended. Unfinished jobs are taken up when it is started on the same folder.")
 
 
-def images_of_settings() -> Mapping[str, Sequence[str]]:
-    """The commands of the setting ``local_images``.
+def stand_ins(images: Mapping[str, Sequence[str]] | None, file_systems: FolderOf | None) -> dict[str, Any]:
+    """What stands for images and file systems: arguments of :class:`LocalSageMaker`.
+
+    Args:
+        images, file_systems: those that win over the settings ``local_images`` and ``local_file_systems``.
 
     Raises:
-        CannotStart: the setting cannot be read.
+        CannotStart: a setting cannot be read.
     """
     found = settings.current()
     for problem in found.problems():
-        if problem.field == _IMAGES_SETTING:
+        if problem.field.removeprefix("local_") in _STAND_INS:
             raise CannotStart(str(problem))
-    return found.commands(_IMAGES_SETTING)
+    given = {"images": images, "file_systems": file_systems}
+    return {member: {**read(found), **(given[member] or {})} for member, read in _STAND_INS.items()}
+
+
+# What each setting, which is named ``local_`` and this, gives to the argument of that name.
+_STAND_INS: Mapping[str, Callable[[Settings], Mapping[str, Any]]] = {
+    "images": lambda found: found.commands("local_images"),
+    "file_systems": lambda found: found.folders("local_file_systems"),
+}
 
 
 _WELCOME = """\

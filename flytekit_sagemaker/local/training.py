@@ -22,7 +22,9 @@ from typing import Any
 from flytekit_sagemaker.clock import Clock
 from flytekit_sagemaker.local import objects, pipes
 from flytekit_sagemaker.local.containers import Container
-from flytekit_sagemaker.local.descriptions import instance_count, region_of
+from flytekit_sagemaker.local.descriptions import region_of
+from flytekit_sagemaker.local.file_systems import FolderOf
+from flytekit_sagemaker.local.instances import instance_count
 from flytekit_sagemaker.local.lifecycle import (
     COMPLETED,
     INTERRUPTED,
@@ -54,6 +56,7 @@ class Surroundings:
         folder: where the jobs' workspaces are.
         directory: where commands run and the modules of users' functions are looked for, so that ``python train.py``
             means the file that its author means.
+        folder_of: folders that stand for file systems, by id.
     """
 
     store: Store
@@ -62,6 +65,7 @@ class Surroundings:
     scraper: Scraper
     folder: Path
     directory: Path
+    folder_of: FolderOf
 
 
 class TrainingRun:
@@ -166,7 +170,7 @@ class TrainingRun:
             self._begin("InProgress", "Downloading")
             try:
                 for workspace in self._workspaces:
-                    await asyncio.to_thread(workspace.prepare, job)
+                    await asyncio.to_thread(workspace.prepare, job, self._at.folder_of)
             except Exception as fault:
                 objects.forget_connections()
                 return failed(f"ClientError: Data download failed: {fault}")

@@ -15,7 +15,9 @@ from typing import Any
 
 from flytekit_sagemaker.container import toolkit_variables
 from flytekit_sagemaker.container.contract import Contract
-from flytekit_sagemaker.local import objects, pipes
+from flytekit_sagemaker.local import file_systems, objects, pipes
+from flytekit_sagemaker.local.file_systems import FolderOf
+from flytekit_sagemaker.local.instances import instance_groups
 
 _FAST_COMPRESSION = 1
 _LAST_CHARACTERS_OF_FAILURE = 1024
@@ -37,8 +39,13 @@ class Workspace:
         self.checkpoints = base / "checkpoints"
         self.log = base / "log"
 
-    def prepare(self, job: Mapping[str, Any]) -> None:
-        """Make the tree for a training job (its Describe answer); of an earlier attempt, the log alone is kept."""
+    def prepare(self, job: Mapping[str, Any], folder_of: FolderOf) -> None:
+        """Make the tree for a training job; of an earlier attempt, the log alone is kept.
+
+        Args:
+            job: the training job, as Describe answers.
+            folder_of: folders that stand for file systems, by id.
+        """
         for left in self.base.glob("*"):
             if left.is_dir() and not left.is_symlink():
                 shutil.rmtree(left, ignore_errors=True)
@@ -46,13 +53,20 @@ class Workspace:
                 left.unlink()
         for folder in (self.config, self.data, self.model, self.output_data, self.code):
             folder.mkdir(parents=True)
-        piped = [channel for channel in channels(job) if mode_of(channel, job) == "Pipe"]
-        for channel in channels(job):
-            if channel not in piped:
-                self._stage(channel)
-        if piped:
-            place, count = self.hosts.index(self.host), len(self.hosts)
-            pipes.leave_orders([pipes.stream_of(channel, self.data, place, count) for channel in piped], self.base)
+        streams = []
+        for channel in self._own_channels(job):
+            if "FileSystemDataSource" in channel["DataSource"]:
+                mounted = file_systems.mounted(channel["DataSource"]["FileSystemDataSource"], folder_of)
+                (self.data / channel["ChannelName"]).symlink_to(mounted)
+                continue
+            hosts = self._hosts_of(channel, job)
+            place, count = hosts.index(self.host), len(hosts)
+            if mode_of(channel, job) == "Pipe":
+                streams.append(pipes.stream_of(channel, self.data, place, count))
+            else:
+                self._stage(channel, place, count)
+        if streams:
+            pipes.leave_orders(streams, self.base)
         checkpoints = job.get("CheckpointConfig")
         if checkpoints:
             self._restore_checkpoints(checkpoints["S3Uri"])
@@ -66,13 +80,23 @@ class Workspace:
     def _write(self, name: str, content: object) -> None:
         (self.config / name).write_text(json.dumps(content), encoding="utf-8")
 
-    def _stage(self, channel: Mapping[str, Any]) -> None:
+    def _own_channels(self, job: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+        return [channel for channel in channels(job) if self.host in self._hosts_of(channel, job)]
+
+    def _hosts_of(self, channel: Mapping[str, Any], job: Mapping[str, Any]) -> list[str]:
+        """The hosts that get a channel, in the order of their numbers: those of the groups that it names, or all."""
+        names = groups_of(channel)
+        groups = instance_groups(job["ResourceConfig"])
+        group_of = {host: group["instance_group_name"] for group in groups for host in group["hosts"]}
+        return [host for host in self.hosts if not names or group_of[host] in names]
+
+    def _stage(self, channel: Mapping[str, Any], place: int, count: int) -> None:
         source = channel["DataSource"]["S3DataSource"]
         found = objects.channel_objects(source)
         if not found:
             raise FileNotFoundError(f"no objects found under the prefix {source['S3Uri']}")
         if source.get("S3DataDistributionType") == "ShardedByS3Key":
-            found = found[self.hosts.index(self.host) :: len(self.hosts)]
+            found = found[place::count]
         folder = self.data / channel["ChannelName"]
         folder.mkdir()
         for item in found:
@@ -90,17 +114,14 @@ class Workspace:
 
     def resource_config(self, job: Mapping[str, Any]) -> dict[str, Any]:
         """Content of resourceconfig.json."""
-        resources = job["ResourceConfig"]
-        instance_type = resources.get("InstanceType") or resources.get("SelectedInstanceType", "local")
-        group = "homogeneousCluster"
+        groups = instance_groups(job["ResourceConfig"])
+        own = next(group for group in groups if self.host in group["hosts"])
         return {
             "current_host": self.host,
-            "current_instance_type": instance_type,
-            "current_group_name": group,
+            "current_instance_type": own["instance_type"],
+            "current_group_name": own["instance_group_name"],
             "hosts": sorted(self.hosts),
-            "instance_groups": [
-                {"instance_group_name": group, "instance_type": instance_type, "hosts": sorted(self.hosts)}
-            ],
+            "instance_groups": groups,
             "network_interface_name": "lo",
         }
 
@@ -109,13 +130,11 @@ class Workspace:
         return {
             channel["ChannelName"]: {
                 "TrainingInputMode": mode_of(channel, job),
-                "S3DistributionType": channel["DataSource"]["S3DataSource"].get(
-                    "S3DataDistributionType", "FullyReplicated"
-                ),
+                "S3DistributionType": _s3(channel).get("S3DataDistributionType", "FullyReplicated"),
                 "RecordWrapperType": channel.get("RecordWrapperType", "None"),
                 **({"ContentType": channel["ContentType"]} if channel.get("ContentType") else {}),
             }
-            for channel in channels(job)
+            for channel in self._own_channels(job)
         }
 
     def environment(self, job: Mapping[str, Any], region: str, threads: int, own: Mapping[str, str]) -> dict[str, str]:
@@ -162,6 +181,17 @@ class Workspace:
 def channels(job: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
     """The channels of a training job, or of a definition."""
     found: Sequence[Mapping[str, Any]] = job.get("InputDataConfig", ())
+    return found
+
+
+def _s3(channel: Mapping[str, Any]) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = channel["DataSource"].get("S3DataSource", {})
+    return found
+
+
+def groups_of(channel: Mapping[str, Any]) -> Sequence[str]:
+    """The instance groups that a channel is for; none when it is for all."""
+    found: Sequence[str] = _s3(channel).get("InstanceGroupNames", ())
     return found
 
 

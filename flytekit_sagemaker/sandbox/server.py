@@ -6,6 +6,7 @@ import asyncio
 import concurrent.futures
 import contextlib
 import fcntl
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO
@@ -57,6 +58,7 @@ class Sandbox(BackgroundServer):
         console_port: port of its console, likewise.
         sagemaker_port: port of the local SageMaker, likewise.
         images: commands that stand for container images, by image URI, as the local SageMaker takes them.
+        file_systems: folders that stand for file systems, by file system id, as it takes them, too.
 
     Attributes:
         endpoint: host and port of the Flyte Admin, once it has started.
@@ -74,6 +76,7 @@ class Sandbox(BackgroundServer):
         console_port: int = 0,
         sagemaker_port: int = 0,
         images: Mapping[str, Sequence[str]] | None = None,
+        file_systems: Mapping[str, str | os.PathLike[str]] | None = None,
     ) -> None:
         super().__init__("flyte-sandbox")
         self.root = Path(root).resolve()
@@ -82,7 +85,7 @@ class Sandbox(BackgroundServer):
         self.resumed = 0
         self._places = Places(self.root)
         self._ports = {"flyte": port, "console": console_port, "sagemaker": sagemaker_port}
-        self._images = images
+        self._stand_ins: dict[str, Any] = {"images": images, "file_systems": file_systems}
 
     @property
     def config_file(self) -> Path:
@@ -102,7 +105,7 @@ class Sandbox(BackgroundServer):
             parts.callback(store.close)
             chosen = ports.choose(self._ports, self._places.ports, sagemaker_is_known=bool(store.unfinished()))
 
-            sagemaker = LocalSageMaker(self._places.sagemaker, port=chosen["sagemaker"], images=self._images)
+            sagemaker = LocalSageMaker(self._places.sagemaker, port=chosen["sagemaker"], **self._stand_ins)
             await asyncio.to_thread(sagemaker.start)
             parts.push_async_callback(asyncio.to_thread, sagemaker.stop)
             connector = ConnectorProcess(

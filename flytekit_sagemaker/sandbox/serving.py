@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import queue
 import signal
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from flytekit_sagemaker.local.server import CannotStart, images_of_settings
+from flytekit_sagemaker.local.server import CannotStart, stand_ins
 from flytekit_sagemaker.sandbox.server import Sandbox
 
 _WELCOME = """\
@@ -28,20 +29,25 @@ which says:
 {resumed}Ctrl-C ends it; what is running then is followed further when it is started on the same root."""
 
 
-def serve(root: Path, ports: Mapping[str, int], images: Mapping[str, Sequence[str]] | None = None) -> None:
+def serve(
+    root: Path,
+    ports: Mapping[str, int],
+    images: Mapping[str, Sequence[str]] | None = None,
+    file_systems: Mapping[str, str | os.PathLike[str]] | None = None,
+) -> None:
     """Serve until Ctrl-C or SIGTERM. A sandbox that cannot start says why and exits with code 1.
 
     Args:
         root: folder for everything that it keeps.
         ports: ``port``, ``console_port`` and ``sagemaker_port`` of :class:`Sandbox`.
-        images: commands that stand for images, beside those of the setting ``local_images``, which they win over.
+        images, file_systems: as of :class:`Sandbox`, beside those of the settings, which they win over.
     """
     signals: queue.SimpleQueue[int] = queue.SimpleQueue()  # unlike an event, it may be set while it is waited for
     try:
-        commands = {**images_of_settings(), **(images or {})}  # imports flytekit, which handles signals, too
+        found = stand_ins(images, file_systems)  # imports flytekit, which handles signals, too
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda received, _: signals.put(received))
-        sandbox = Sandbox(root, **ports, images=commands).start()
+        sandbox = Sandbox(root, **{**found, **ports}).start()
     except CannotStart as fault:
         print(fault, file=sys.stderr)
         raise SystemExit(1) from None

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 
 from flytekit_sagemaker.algorithms import image_uri
 from flytekit_sagemaker.local.server import LocalSageMaker
@@ -55,14 +54,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalSageMaker]
 @pytest.fixture
 def jobs(server: LocalSageMaker, tmp_path: Path) -> Jobs:
     return Jobs(server, tmp_path)
-
-
-def test_a_program_without_pipes_is_known_before_the_job(jobs: Jobs, tmp_path: Path) -> None:
-    (tmp_path / "a.csv").write_text("1,2\n0,3\n")
-    image = image_uri(AlgorithmName.XGBOOST, "1.7-1", "us-east-1")
-    data = [channel("train", tmp_path / "a.csv", ContentType="text/csv", InputMode="Pipe")]
-    with pytest.raises(ClientError, match=r"InputMode = 'Pipe': is no input mode of the local SageMaker's XGBOOST"):
-        jobs.train("piped-xgboost", {"num_round": "1"}, image=image, InputDataConfig=data)
 
 
 def read(jobs: Jobs, name: str, *channels: dict[str, Any], epochs: int = 1, **members: Any) -> dict[str, bytes]:
@@ -206,3 +197,24 @@ def test_what_cannot_be_streamed_fails_the_job_with_the_reason(jobs: Jobs, tmp_p
     job = jobs.ended("damaged")
     assert job["TrainingJobStatus"] == "Failed"
     assert job["FailureReason"].startswith("ClientError: Data download failed: BadGzipFile: ")
+
+
+def test_trials_of_xgboost_learn_from_pipes(jobs: Jobs, tmp_path: Path) -> None:
+    rows = [f"{number % 7 > 2:d},{number % 7},{number % 3}" for number in range(210)]
+    parts = [gzip.compress("".join(f"{row}\n" for row in part).encode()) for part in (rows[:99], rows[99:])]
+    packed = {"ContentType": "text/csv", "CompressionType": "Gzip", "InputMode": "Pipe"}
+    data = files(tmp_path / "data", a=parts[0], b=parts[1])
+    jobs.tune(
+        "piped-xgboost",
+        {"IntegerParameterRanges": [{"Name": "max_depth", "MinValue": "1", "MaxValue": "4"}]},
+        {"num_round": "4", "objective": "binary:logistic"},
+        jobs=2,
+        objective=("Maximize", "validation:auc"),
+        image=image_uri(AlgorithmName.XGBOOST, "1.7-1", "us-east-1"),
+        InputDataConfig=[channel("train", data, **packed), channel("validation", data / "b", **packed)],
+    )
+    best = jobs.tuning_ended("piped-xgboost")["BestTrainingJob"]
+    assert best["FinalHyperParameterTuningJobObjectiveMetric"]["Value"] == 1
+    log = jobs.log(best["TrainingJobName"])
+    assert "Train matrix has 210 rows and 2 columns" in log
+    assert "Validation matrix has 111 rows and 2 columns" in log

@@ -252,17 +252,6 @@ def test_the_hosts_of_instance_groups_are_counted(jobs: Jobs) -> None:
     [
         (
             {
-                "FileSystemDataSource": {
-                    "FileSystemId": "fs-0123456789a",
-                    "FileSystemAccessMode": "ro",
-                    "FileSystemType": "EFS",
-                    "DirectoryPath": "/data",
-                }
-            },
-            "mounts no file systems. Give an S3DataSource",
-        ),
-        (
-            {
                 "DatasetSource": {
                     "DatasetArn": "arn:aws:sagemaker:us-east-1:123456789012:hub-content/hub/DataSet/rows/1.0.0"
                 }
@@ -279,9 +268,8 @@ def test_the_hosts_of_instance_groups_are_counted(jobs: Jobs) -> None:
 def test_data_that_is_not_to_be_had_here_is_refused_with_what_to_use_instead(
     jobs: Jobs, source: dict[str, Any], instead: str
 ) -> None:
-    network = {"Subnets": ["subnet-1"], "SecurityGroupIds": ["sg-1"]}
     with pytest.raises(ClientError, match=instead):
-        jobs.train("elsewhere", InputDataConfig=[{"ChannelName": "train", "DataSource": source}], VpcConfig=network)
+        jobs.train("elsewhere", InputDataConfig=[{"ChannelName": "train", "DataSource": source}])
 
 
 def test_an_image_that_cannot_be_run_here_is_refused_with_a_remedy(jobs: Jobs) -> None:

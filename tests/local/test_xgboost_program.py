@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import signal
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas
 import pytest
 import xgboost
 from sklearn.datasets import load_breast_cancer, load_wine
@@ -245,6 +247,56 @@ def test_records_train_the_same_model_as_csv(job: Job, tmp_path: Path) -> None:
         assert run.code == 0, run.log
         models.append(model_of(run).predict(xgboost.DMatrix(CANCER)))
     assert np.array_equal(*models)
+
+
+def parquet(*parts: np.ndarray[Any, Any]) -> bytes:
+    """Files of Parquet, one after the other."""
+    file = io.BytesIO()
+    for part in parts:
+        pandas.DataFrame(part).rename(columns=str).to_parquet(written := io.BytesIO())
+        file.write(written.getvalue())
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("content_type", ["text/csv", "application/x-parquet", "application/x-recordio-protobuf"])
+def test_pipes_train_the_same_model_as_files(job: Job, tmp_path: Path, content_type: str) -> None:
+    if content_type == "application/x-parquet":
+        pytest.importorskip("pyarrow")
+    rows = np.column_stack([MALIGNANT, CANCER]).astype(np.float32)
+    train, more, validation = rows[:200], rows[200:400], rows[400:]
+
+    def content(*parts: np.ndarray[Any, Any]) -> bytes:
+        if content_type == "text/csv":
+            return "".join(",".join(map(repr, row)) + "\n" for part in parts for row in part.tolist()).encode()
+        if content_type == "application/x-parquet":
+            return parquet(*parts)
+        return b"".join(records(tmp_path, part[:, 1:], part[:, 0]) for part in parts)
+
+    filed = Job(tmp_path / "files", PROGRAM, job.warm_parent)
+    filed.channel("train", content_type, a=content(train), b=content(more))
+    filed.channel("validation", content_type, a=content(validation))
+    job.pipe("train", content_type, content(train, more)).pipe("validation", content_type, content(validation))
+    hyperparameters = {**BINARY, "eval_metric": "auc"}
+    runs = [each.run(hyperparameters, version="1.7-1") for each in (filed, job)]
+    assert [run.code for run in runs] == [0, 0], runs[1].log
+    assert rounds_of(runs[1]) == rounds_of(runs[0])
+    assert "Train matrix has 400 rows and 30 columns" in runs[1].log
+    assert np.array_equal(*(model_of(run).predict(xgboost.DMatrix(CANCER)) for run in runs))
+    assert not [path for path in (job.base / "input" / "data").iterdir() if path.is_dir()]
+
+
+def test_what_is_wrong_in_a_pipe_is_located(job: Job) -> None:
+    run = job.pipe("train", "text/csv", (TRAIN + "x" + TRAIN.splitlines()[0][1:]).encode()).run(BINARY, version="1.7-1")
+    assert re.search(r"'x': must be a number: \S*train_0, line 401", run.failure), run.log
+
+
+@pytest.mark.parametrize(
+    ("content_type", "version"), [("text/csv", "3.0-5"), ("text/csv", ""), ("text/libsvm", "1.7-1")]
+)
+def test_pipes_that_the_container_does_not_take_are_refused(job: Job, content_type: str, version: str) -> None:
+    run = job.pipe("train", content_type, TRAIN.encode()).run(BINARY, version=version)
+    assert run.code == 1
+    assert "Channel train: Pipe mode is not supported" in run.failure
 
 
 def test_records_without_labels_are_refused(job: Job, tmp_path: Path) -> None:

@@ -14,6 +14,3 @@ PROGRAMS: Mapping[AlgorithmName, str] = {
     AlgorithmName.LINEAR_LEARNER: f"{__name__}.linear_learner",
 }
 """Module path of the local training program of each algorithm that has one."""
-
-WITHOUT_PIPES = frozenset({AlgorithmName.XGBOOST})
-"""Algorithms whose program reads files alone, whatever the container of theirs takes."""

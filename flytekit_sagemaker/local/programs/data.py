@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
+import itertools
 import re
-from collections.abc import Iterable
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +18,7 @@ import pandas as pd
 import scipy.sparse
 
 from flytekit_sagemaker.algorithms.content import EVERYTHING, csv_problems, data_files, delimiter_of, hidden_files
-from flytekit_sagemaker.local.programs.container import TrainingError, log
+from flytekit_sagemaker.local.programs.container import Container, TrainingError, log
 from flytekit_sagemaker.recordio import joined, read_files
 
 Matrix = Any
@@ -21,6 +26,10 @@ Matrix = Any
 
 Files = tuple[tuple[Path, int], ...]
 """Every file with its number of rows, in the order of the rows."""
+
+
+_PARQUET_MAGIC = b"PAR1"
+"""What a Parquet file begins and ends with."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +58,19 @@ def place(files: Iterable[tuple[Path, int]], row: int) -> str:
             return f"{file}, row {row + 1}"
         row -= rows
     raise IndexError(row)
+
+
+@contextlib.contextmanager
+def files(container: Container, channel: str) -> Iterator[Path]:
+    """The folder with a channel's files; what a pipe brings is kept in a file for as long as it is read."""
+    if channel not in container.piped_channels:
+        yield container.data_dir / channel
+        return
+    with tempfile.TemporaryDirectory(dir=container.data_dir, prefix=f"{channel}-") as folder:
+        first_epoch = container.data_dir / f"{channel}_0"
+        with first_epoch.open("rb") as pipe, Path(folder, first_epoch.name).open("wb") as file:
+            shutil.copyfileobj(pipe, file)
+        yield Path(folder)
 
 
 def find(root: Path, channel: str) -> list[Path]:
@@ -218,14 +240,21 @@ def _read_libsvm(files: list[Path], channel: str) -> Table:
 
 def _read_parquet(files: list[Path], channel: str) -> Table:
     try:
-        frames = [pd.read_parquet(file) for file in files]
-        array = np.vstack([frame.to_numpy(dtype=np.float32) for frame in frames])
+        arrays = [_parquet_array(file) for file in files]
+        array = np.vstack(arrays)
     except ImportError:
         raise TrainingError(
             f"Reading Parquet (channel {channel}) takes pyarrow: pip install pyarrow, or use text/csv."
         ) from None
     except Exception as error:
         raise TrainingError(f"Failed to load parquet data with exception:\n{error} (channel {channel})") from None
-    return Table(
-        array[:, 1:], array[:, 0], tuple((file, len(frame)) for file, frame in zip(files, frames, strict=True))
-    )
+    return Table(array[:, 1:], array[:, 0], tuple((file, len(rows)) for file, rows in zip(files, arrays, strict=True)))
+
+
+def _parquet_array(file: Path) -> np.ndarray[Any, Any]:
+    """The rows of a file, which has several tables, one after the other, where a pipe has brought several objects."""
+    content = file.read_bytes()
+    joints = (joint.start() + len(_PARQUET_MAGIC) for joint in re.finditer(_PARQUET_MAGIC * 2, content))
+    parts = itertools.pairwise([0, *joints, len(content)])
+    frames = [pd.read_parquet(io.BytesIO(content[start:end])) for start, end in parts]
+    return np.vstack([frame.to_numpy(dtype=np.float32) for frame in frames])

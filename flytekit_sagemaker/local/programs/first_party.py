@@ -7,10 +7,6 @@ Source: https://docs.aws.amazon.com/sagemaker/latest/dg/cdf-training.html
 
 from __future__ import annotations
 
-import contextlib
-import shutil
-import tempfile
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -79,27 +75,13 @@ def read_channels(container: Container, name: AlgorithmName, feature_dim: int | 
     """
     channels: dict[str, Examples] = {}
     for channel in sorted(container.channel_configs, key=lambda channel: channel != "train"):
-        config = container.channel_configs[channel]
-        content_type = config.get("ContentType") or algorithm(name).default_content_type
-        with _files(container, channel, config) as root:
+        content_type = container.content_types[channel] or algorithm(name).default_content_type
+        with data.files(container, channel) as root:
             channels[channel] = examples = _read(root, content_type, channel)
         if feature_dim is None:
             feature_dim = examples.features.shape[1]
         _check_features(examples, channel, feature_dim, content_type)
     return channels
-
-
-@contextlib.contextmanager
-def _files(container: Container, channel: str, config: Mapping[str, Any]) -> Iterator[Path]:
-    """The folder with a channel's files; what a pipe brings is kept in a file for as long as it is read."""
-    if config.get("TrainingInputMode") != "Pipe":
-        yield container.data_dir / channel
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        first_epoch = container.data_dir / f"{channel}_0"
-        with first_epoch.open("rb") as pipe, Path(folder, first_epoch.name).open("wb") as file:
-            shutil.copyfileobj(pipe, file)
-        yield Path(folder)
 
 
 def _read(root: Path, content_type: str, channel: str) -> Examples:

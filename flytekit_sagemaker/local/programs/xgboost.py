@@ -59,9 +59,8 @@ def _tables(container: Container, training: Training) -> dict[str, data.Table]:
     tables = {}
     for channel in _DATA_CHANNELS:
         if channel in container.channel_configs:
-            if channel in container.piped_channels:
-                raise TrainingError(f"Pipe mode is not supported (channel {channel}). Use File or FastFile.")
-            tables[channel] = data.read(container.data_dir / channel, content_type, channel, weights=weights)
+            with data.files(container, channel) as root:
+                tables[channel] = data.read(root, content_type, channel, weights=weights)
             _check_labels(training, tables[channel], channel)
     _align(tables)
     return tables
