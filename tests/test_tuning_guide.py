@@ -14,6 +14,8 @@ from flytekit_sagemaker.connector.base import Submission
 from flytekit_sagemaker.connector.tuning import TuningJobConnector
 from flytekit_sagemaker.models.codec import all_models, to_wire
 from flytekit_sagemaker.models.hpo_job import HyperparameterTuningJobConfig
+from flytekit_sagemaker.models.parameter_ranges import ContinuousParameterRange, IntegerParameterRange
+from flytekit_sagemaker.requests.fields import FIELDS
 from flytekit_sagemaker.requests.validation import _input_shape, check_request
 from flytekit_sagemaker.testing import builders as make
 
@@ -35,7 +37,7 @@ PAIRS = [
     *(("tune", search) for search in SEARCHES if search not in OWN_SEARCHES),
 ]
 # Written into the template by the tasks themselves, or a map of models that have tables of their own.
-NOT_TOLD = {"Function", "TrainingJob", "ParameterRanges", "ParameterRangeOneOf", "MetricDefinition"}
+NOT_TOLD = {"Function", "TrainingJob", "ParameterRanges", "ParameterRangeOneOf"}
 
 
 def request_of(task: SdkSimpleHPOJobTask, search: HyperparameterTuningJobConfig) -> Any:
@@ -91,11 +93,29 @@ def test_every_field_has_a_row(model: type) -> None:
     assert told == {field.name for field in dataclasses.fields(model)} - elsewhere
 
 
+def rows(model: str) -> tuple[str, list[tuple[str, str]]]:
+    """Below which member a table's members are, and its fields with what they become, if they become a member."""
+    table = tables()[model]
+    found = re.findall(r"^\| (`[^|]*`) \| (?:`([\w.]+)`)? ?\|", table, re.M)
+    return re.findall(r"Members below `([\w.]+)`", table)[0], [(names.strip("`"), member) for names, member in found]
+
+
+@pytest.mark.parametrize("model", [model for model in FIELDS if model is not IntegerParameterRange])
+def test_every_row_is_what_makes_the_requests(model: type) -> None:
+    _, told = rows(model.__name__)
+    made = [(field.name, ".".join(filter(None, (field.member, field.item)))) for field in FIELDS[model]]
+    assert [(name, member) for name, member in told if member] == made
+
+
+def test_the_two_numeric_ranges_share_a_table() -> None:
+    assert FIELDS[IntegerParameterRange] == FIELDS[ContinuousParameterRange]
+
+
 def test_every_member_of_a_table_is_one_of_the_api() -> None:
     found = 0
-    for table in tables().values():
-        below = re.findall(r"Members below `([\w.]+)`", table)[0]
-        for member in re.findall(r"^\| `[^|]*\| `([\w.]+)` \|", table, re.M):
+    for model in FIELDS.keys() - {IntegerParameterRange}:
+        below, told = rows(model.__name__)
+        for member in filter(None, (member for _, member in told)):
             shape = _input_shape("CreateHyperParameterTuningJob")
             for name in f"{below}.{member}".split("."):
                 shape = getattr(shape, "member", shape)

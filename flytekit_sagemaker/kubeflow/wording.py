@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 from flytekit_sagemaker.errors import Problem
 from flytekit_sagemaker.kubeflow.arguments import ARGUMENTS, BY_NAME
+from flytekit_sagemaker.requests import wording
+from flytekit_sagemaker.requests.api_words import API_WORDS
 
 # The words that models and the service have for what is an argument here, where no other thing has the same word.
 _NAMES = (
@@ -16,25 +17,18 @@ _NAMES = (
         word: argument.name
         for argument in ARGUMENTS
         for word in (argument.sets.rpartition(".")[2], argument.member.rpartition(".")[2])
-        if "_" in word or re.fullmatch(r"([A-Z][a-z]+){2,}.*", word)
+        if "_" in word or wording.is_name(word)
     }
     | dict.fromkeys(("hyperband_min_resource", "hyperband_max_resource"), "overrides")
     | {"static_hyperparameters": "static_parameters"}
 )
-_CHOICES = {
-    spelling: choice
-    for argument in ARGUMENTS
-    for choice in (*argument.choices, *argument.more_choices)
-    for spelling in (choice.upper(), re.sub(r"(?<=[a-z])(?=[A-Z])", "_", choice).upper())
-}
-_SCALINGS = {"LINEAR": "Linear", "LOGARITHMIC": "Logarithmic", "REVERSE_LOGARITHMIC": "ReverseLogarithmic"}
-_WORDS = _NAMES | _CHOICES | _SCALINGS
+_WORDS = _NAMES | API_WORDS
 _BOUNDS = (".MinValue", ".MaxValue")
 
 
 def sentence(text: str) -> str:
     """A sentence about a request in the words of the arguments."""
-    return re.sub(r"\w+", lambda found: _WORDS.get(found[0], found[0]), text)
+    return wording.sentence(text, _WORDS)
 
 
 def in_words(problem: Problem, field: str, given: Mapping[str, Any]) -> Problem:
@@ -50,13 +44,13 @@ def in_words(problem: Problem, field: str, given: Mapping[str, Any]) -> Problem:
         name = field.removeprefix("overrides.")
         remedy = problem.remedy or (f"Use the argument {name}." if name in BY_NAME else "")
         return replace(problem, field=field, remedy=remedy)
-    rule = sentence(problem.rule).replace("is not a TrainingInstanceType", "is no instance type")
+    rule = sentence(problem.rule)
     if rule == "must be a text" and field.endswith(_BOUNDS):
         rule = "must be a number"
     remedy = sentence(problem.remedy)
     if argument := BY_NAME.get(field):
         if isinstance(value, str):
-            value = _CHOICES.get(value, value) if argument.choices else value
+            value = API_WORDS.get(value, value) if argument.choices else value
         elif isinstance(value, (list, tuple)):
             value = given.get(field, value)
         if not value and value == argument.default:  # an empty dictionary says nothing

@@ -125,13 +125,14 @@ def _compiled(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern, re.UNICODE if unicode else re.ASCII)
 
 
-# What the patterns that users meet most mean, by the name of the shape or by the pattern itself.
+# What the patterns and long enums that users meet most mean, by the name of the shape or by the pattern itself.
 _IN_WORDS = {
     "TrainingJobName": "must consist of letters, digits and inner hyphens",
     "HyperParameterTuningJobName": "must consist of letters, digits and inner hyphens",
     "ChannelName": "must consist of letters, digits and . - _",
     "RoleArn": "must be the ARN of an IAM role, such as arn:aws:iam::123456789012:role/SageMaker",
     "S3Uri": "must be an s3:// URI",
+    "TrainingInstanceType": "is no instance type",
     r"([\p{L}\p{Z}\p{N}_.:/=+\-@]*)": "must consist of letters, digits, spaces and _ . : / = + - @",
     "[a-zA-Z_][a-zA-Z0-9_]*": "must be a name of letters, digits and _ that does not start with a digit",
     ".*": "must not contain a line break",
@@ -219,7 +220,8 @@ class _Walk:
                 self.warnings.append(f"{path} = {value!r} is unknown to the installed botocore. {hint}".rstrip())
                 return
             constraint = f"Member must satisfy enum value set: [{', '.join(shape.enum)}]"
-            few = f"must be one of {', '.join(shape.enum)}" if len(shape.enum) <= 12 else f"is not a {shape.name}"
+            several = _IN_WORDS.get(shape.name, f"is not a {shape.name}")
+            few = f"must be one of {', '.join(shape.enum)}" if len(shape.enum) <= 12 else several
             yield Problem(path, value, few, did_you_mean(value, shape.enum), constraint)
             return
         sizes = list(self._size(shape, value, path))

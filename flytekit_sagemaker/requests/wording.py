@@ -14,17 +14,20 @@ from flytekit_sagemaker.requests.fields import FIELDS, field_at
 
 # Whole words, and not those of quotations, paths, URIs and names of metrics.
 _WORD = re.compile(r"(?<!\w)'[^']*'(?!\w)|(?<![\w/.:@-])\w+(?![\w/@-]|[.:]\w)")
-_SEVERAL_HUMPS = re.compile(r"([A-Z][a-z0-9]+){2,}[A-Z]*")
 # The range that a rule is about, which the field in the user's words names already.
 _OF_A_RANGE = re.compile(r" \(range of [^()]*\)$")
 
-MEMBERS = {
-    word: each.name
-    for fields in FIELDS.values()
-    for each in fields
-    if _SEVERAL_HUMPS.fullmatch(word := each.member.rpartition(".")[2])
+
+def is_name(word: str) -> bool:
+    """Whether a word is one of the API's names, and could be no word of a sentence: it has several humps."""
+    return bool(re.fullmatch(r"([A-Z][a-z0-9]+){2,}[A-Z]*", word))
+
+
+# The API's names of members, where they are unmistakably such in a sentence, and the fields that become them.
+_MEMBERS = {
+    word: each.name for fields in FIELDS.values() for each in fields if is_name(word := each.member.rpartition(".")[2])
 } | {"StaticHyperParameters": "static_hyperparameters", "InstancePreferences": "instance_configs"}
-"""The API's names of members that are unmistakably such in a sentence, and the fields that become them."""
+
 
 _MEMBERS_OF_ENUMS = {
     each.member.rpartition(".")[2]
@@ -33,7 +36,7 @@ _MEMBERS_OF_ENUMS = {
     if model.MESSAGE.DESCRIPTOR.fields_by_name[each.name].enum_type
 }
 _ENUMS = {word: name for name, word in API_WORDS.items()}
-_WORDS = MEMBERS | {word: name for word, name in _ENUMS.items() if word != "None" and not word.islower()}
+_WORDS = _MEMBERS | {word: name for word, name in _ENUMS.items() if word != "None" and not word.islower()}
 
 
 def sentence(text: str, words: Mapping[str, str] = _WORDS) -> str:
