@@ -24,7 +24,7 @@ def mounted(source: Mapping[str, Any], folder_of: FolderOf) -> Path:
     Raises:
         InvalidInput: no folder stands for the file system, or it has no such directory.
     """
-    file_system, path = source["FileSystemId"], PurePosixPath(source["DirectoryPath"])
+    file_system, path = source["FileSystemId"], PurePosixPath("/", source["DirectoryPath"])
     if file_system not in folder_of:
         raise _invalid(
             "FileSystemId",
@@ -35,10 +35,14 @@ def mounted(source: Mapping[str, Any], folder_of: FolderOf) -> Path:
         )
     folder = Path(folder_of[file_system])
     is_lustre = source["FileSystemType"] == "FSxLustre"
-    directory = folder.joinpath(*path.parts[2 if is_lustre else 1 :]).resolve()
+    try:
+        directory = folder.joinpath(*path.parts[2 if is_lustre else 1 :]).resolve()
+        exists = directory.is_dir()
+    except (OSError, RuntimeError, ValueError) as fault:
+        raise _invalid("DirectoryPath", path, f"cannot be read: {fault}") from None
     if not directory.is_relative_to(folder.resolve()):
         raise _invalid("DirectoryPath", path, f"must not lead out of {folder}, which stands for {file_system}")
-    if not directory.is_dir():
+    if not exists:
         rule = f"must be a directory of {file_system}, and there is no {directory}"
         remedy = f"Its first part is the mount name, which {folder} stands for." if is_lustre else ""
         raise _invalid("DirectoryPath", path, rule, remedy)

@@ -152,6 +152,8 @@ def test_a_script_finds_the_directories_in_place_of_its_channels(jobs: Jobs, fol
         ("missing", on_efs("train", "/tabels"), {}, r"DirectoryPath = '/tabels'.*there is no \S+/tabels"),
         ("file", on_efs("train", "/tables/train/part.csv"), {}, "must be a directory of fs-01234567"),
         ("no-mount-name", on_lustre("train", "/tables/train"), {}, "Its first part is the mount name, which"),
+        ("endless", on_efs("train", "/" + "a" * 300), {}, "File name too long"),
+        ("nothing", on_efs("train", "/\0"), {}, "cannot be read"),
         ("upwards", on_efs("train", "/tables/../.."), {}, "must not lead out of"),
         ("link", on_efs("train", "/outside"), {}, "must not lead out of"),
         ("stream", on_efs("train", "/tables/train", InputMode="Pipe"), {}, "InputMode = 'Pipe': must be File"),
