@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import random
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
 from flytekit_sagemaker import aws
@@ -16,13 +14,12 @@ from flytekit_sagemaker.connector.explanation import explain
 from flytekit_sagemaker.connector.kinds import TUNING
 from flytekit_sagemaker.connector.links import job_links
 from flytekit_sagemaker.connector.submission import ADOPTED, NameIsTaken, Submission, belongs_to
-from flytekit_sagemaker.container.contract import OBJECTIVE_METRIC_HYPERPARAMETER
 from flytekit_sagemaker.errors import JobFailed, SageMakerError, TransientError, UserError
 from flytekit_sagemaker.kubeflow.interruption import Interruption
+from flytekit_sagemaker.kubeflow.results import best_outputs
 from flytekit_sagemaker.kubeflow.tuning_job import TuningJob
 from flytekit_sagemaker.masking import masked, secrets_in
 from flytekit_sagemaker.reporting.progress import progress_line, progress_of
-from flytekit_sagemaker.reporting.records import TuningRecord, tuning_record
 from flytekit_sagemaker.status import JobState, job_state
 
 T = TypeVar("T")
@@ -137,6 +134,7 @@ class TuningRun:
             Interrupted: when asked to end meanwhile.
             UserError: when the service says, and goes on saying, that there is no such job or that it may not tell.
         """
+        self._pause(0)
         for pause in self._lengths():
             description = self._patiently(self._describe)
             self._tell_once(progress_line(progress_of(description)))
@@ -149,18 +147,22 @@ class TuningRun:
     def leave(self, write: Write) -> None:
         """Stop the job where there is, or may be, one that has not ended, and write what there is of its outputs.
 
-        Waits for the end of the job as far as time allows; a further signal ends the waiting.
+        The job is told to stop before anything else, and what there is then is written at once. Waits for the end of
+        the job as far as time allows; a further signal ends the waiting.
         """
         if self._has_ended or not (self._is_there or self._submission.may_exist):
             return
-        if description := self._stopped():
-            with suppress(SageMakerError, Interrupted):  # there may be nothing yet
-                write({"hpo_job_name": self.name})
-                write(self.outputs(description))
+        first = last = None
+        for last in self._stopping():
+            if first is None:  # some launchers leave a step a second
+                first = last
+                self._write_what_there_is(first, write)
+        if last and last is not first:
+            self._write_what_there_is(last, write)
 
-    def _stopped(self) -> Mapping[str, Any] | None:
-        """The last description of the job, which was told to stop; None where nothing is known of it."""
-        deadline, told, description = time.monotonic() + _STOP_FOR_SECONDS, False, None
+    def _stopping(self) -> Iterator[Mapping[str, Any]]:
+        """Descriptions of the job, which was told to stop, until it has ended or time is up."""
+        deadline, told, is_over = time.monotonic() + _STOP_FOR_SECONDS, False, False
         signals = self._interruption.signals
         for pause in self._lengths():
             try:
@@ -169,50 +171,23 @@ class TuningRun:
                     told = told or TUNING.stop(self._endpoint, self.name, self.name)
                     description = self._describe()
                     self._tell_once(progress_line(progress_of(description)))
+                    is_over = _state(description).is_terminal
+                    yield description
             except NameIsTaken:
-                return None
+                return
             except SageMakerError as error:
                 self._tell_once(f"not stopped yet: {error}")
             left = deadline - time.monotonic()
-            if left <= 0 or self._interruption.signals > signals or (description and _state(description).is_terminal):
+            if is_over or left <= 0 or self._interruption.signals > signals:
                 break
             self._interruption.pause(min(pause, left, _LONGEST_PAUSE_WHILE_STOPPING))
         if not told:
             self._tell(f"tuning job {self.name} could not be told to stop, if there is one")
-        return description
 
-    def outputs(self, description: Mapping[str, Any]) -> dict[str, str]:
-        """What the best training job of a tuning job that ended has left.
-
-        Raises:
-            ServiceError: when none has left anything.
-            Interrupted: when asked to end meanwhile.
-        """
-        # These load flytekit, for which nobody should wait who only gave wrong arguments.
-        from flytekit_sagemaker.connector.best_trial import best_result
-        from flytekit_sagemaker.connector.metadata import JobMetadata
-        from flytekit_sagemaker.connector.outputs import exists
-
-        def may_be_there(uri: str) -> bool:
-            try:
-                return exists(uri)
-            except Exception:  # a step that may not look there believes SageMaker
-                return True
-
-        endpoint = self._endpoint
-        meta = JobMetadata(
-            self.name, region=endpoint.region, endpoint_url=endpoint.url, assume_role_arn=endpoint.assume_role_arn
-        )
-        record = self._patiently(partial(self._record, description))
-        best = self._patiently(lambda: best_result(meta, record, may_be_there)).description
-        hyperparameters = dict(best.get("HyperParameters", {}))
-        hyperparameters.pop(OBJECTIVE_METRIC_HYPERPARAMETER, None)
-        return {
-            "model_artifact_url": best["ModelArtifacts"]["S3ModelArtifacts"],
-            "best_job_name": best["TrainingJobName"],
-            "best_hyperparameters": json.dumps(hyperparameters),
-            "training_image": self._image(best["AlgorithmSpecification"]),
-        }
+    def _write_what_there_is(self, description: Mapping[str, Any], write: Write) -> None:
+        with suppress(SageMakerError, Interrupted):
+            write({"hpo_job_name": self.name})
+            write(self._outputs(description))
 
     def conclude(self, description: Mapping[str, Any], write: Write) -> None:
         """Write the outputs of a job that ended.
@@ -223,7 +198,7 @@ class TuningRun:
         """
         self._has_results = succeeded = _state(description) is JobState.SUCCEEDED
         with suppress(*(() if succeeded else (SageMakerError,))):  # why it did not is what has to be told
-            outputs = self.outputs(description)
+            outputs = self._outputs(description)
             write(outputs)
             self._tell(f"best training job {outputs['best_job_name']}: {outputs['best_hyperparameters']}")
             self._tell(f"model: {outputs['model_artifact_url']}")
@@ -234,29 +209,8 @@ class TuningRun:
     def _describe(self) -> Mapping[str, Any]:
         return TUNING.describe(self._endpoint, self.name)
 
-    def _record(self, description: Mapping[str, Any]) -> TuningRecord:
-        trials = aws.pages(
-            self._endpoint,
-            "list_training_jobs_for_hyper_parameter_tuning_job",
-            "TrainingJobSummaries",
-            HyperParameterTuningJobName=self.name,
-            SortBy="CreationTime",
-            SortOrder="Ascending",
-        )
-        return tuning_record(description, list(trials))
-
-    def _image(self, specification: Mapping[str, Any]) -> str:
-        """The URI of the image, also of an algorithm resource; the resource's name where that may not be known."""
-        if "TrainingImage" in specification:
-            return str(specification["TrainingImage"])
-        return self._patiently(partial(self._image_of, str(specification["AlgorithmName"])))
-
-    def _image_of(self, resource: str) -> str:
-        try:
-            found = aws.call(self._endpoint, "describe_algorithm", AlgorithmName=resource)
-        except (aws.RefusedByUserFault, aws.RefusedByService):
-            return resource
-        return str(found["TrainingSpecification"]["TrainingImage"])
+    def _outputs(self, description: Mapping[str, Any]) -> dict[str, str]:
+        return best_outputs(self._endpoint, description, self._patiently)
 
     def _patiently(self, ask: Callable[[], T]) -> T:
         """The answer to a question about the job, however long it takes: no answer says nothing about the job."""

@@ -46,6 +46,8 @@ JOB: dict[str, Any] = {
 }
 IN_S3 = {"channels": [channel("train", "s3://bucket/train")], "output_location": "s3://bucket/out"}
 CREATE = "CreateHyperParameterTuningJob"
+DESCRIBE = "DescribeHyperParameterTuningJob"
+STOP = "StopHyperParameterTuningJob"
 
 
 def run_at(run: Callable[..., Step], faults: Faults, life: Life | None = None) -> tuple[Step, SimulatedSageMaker]:
@@ -154,18 +156,18 @@ def test_told_to_end_while_nobody_knows_whether_there_is_a_job_it_is_stopped(
             if operation == CREATE:
                 os.kill(os.getpid(), signal.SIGTERM)
                 return Fault.DROPPED
-            if operation == "DescribeHyperParameterTuningJob" and self.denied:
+            if operation == DESCRIBE and self.denied:
                 self.denied -= 1
                 return Fault.UNAVAILABLE
             return None
 
     step, account = run_at(run, Lost(), Life(stopping_seconds=0))
     assert step.code == 143
-    assert account.calls.operations["StopHyperParameterTuningJob"] == 1
+    assert account.calls.operations[STOP] == 1
     assert set(step.outputs) == {"hpo_job_name"}
 
 
-@pytest.mark.parametrize("denied", [(CREATE,), (CREATE, "DescribeHyperParameterTuningJob")], ids=len)
+@pytest.mark.parametrize("denied", [(CREATE,), (CREATE, DESCRIBE)], ids=len)
 def test_a_request_that_is_refused_is_not_repeated(denied: tuple[str, ...], run: Callable[..., Step]) -> None:
     class Denied(Faults):
         def next(self, operation: str) -> Fault | None:
@@ -333,10 +335,11 @@ def test_credentials_that_ran_out_for_good_end_the_step(
             return Fault.EXPIRED_TOKEN if operation.startswith("Describe") else None
 
     monkeypatch.setattr(running, "_REFUSALS_ARE_BELIEVED_AFTER_SECONDS", 0.0)
+    monkeypatch.setattr(running, "_STOP_FOR_SECONDS", 0.0)
     step, account = run_at(run, Expired())
     assert step.code == 1
     assert "expired" in step.errors
-    assert account.calls.operations["StopHyperParameterTuningJob"] == 1, "nobody looks after the job any more"
+    assert account.calls.operations[STOP] == 1, "nobody looks after the job any more"
 
 
 @pytest.mark.parametrize(("fault", "code"), [(Fault.RESOURCE_LIMIT, 0), (Fault.THROTTLED, 1)])
@@ -363,7 +366,57 @@ def test_a_second_signal_ends_the_waiting_for_the_end_of_the_job(run: Callable[.
 
     step, account = run_at(run, Impatient(), Life())
     assert step.code == 143
-    assert account.calls.operations["DescribeHyperParameterTuningJob"] == 2
+    assert account.calls.operations[DESCRIBE] == 2
+    assert set(step.outputs) == {"hpo_job_name"}
+
+
+@pytest.mark.parametrize("moment", [(CREATE, 1), (DESCRIBE, 2)], ids=["being created", "being followed"])
+def test_told_to_end_the_job_is_stopped_first_and_what_there_is_written_at_once(
+    moment: tuple[str, int], run: Callable[..., Step]
+) -> None:
+    """Some launchers of Kubeflow leave a step a second."""
+    calls: list[str] = []
+
+    class Ending(Faults):
+        def next(self, operation: str) -> Fault | None:
+            calls.append(operation)
+            if (operation, calls.count(operation)) == moment:
+                os.kill(os.getpid(), signal.SIGTERM)
+            return None
+
+    life = Life(stopping_seconds=0.2)
+    lives = iter([life.lasting(0.01)])  # of the first training job; the other ones go on
+    account = SimulatedSageMaker(SystemClock(), faults=Ending(), lives=lambda _: next(lives, life))
+    with SimulatedServer(account) as server:
+        step = run({**JOB, **IN_S3, "endpoint_url": server.url})
+    assert step.code == 143
+    stopped = calls.index(STOP)
+    assert calls[stopped - 1] == moment[0]
+    assert calls[stopped + 1 : stopped + 3] == [DESCRIBE, "ListTrainingJobsForHyperParameterTuningJob"]
+    assert "hpo_job_name" in step.outputs
+    assert "best_job_name" in step.outputs or moment[0] == CREATE
+
+
+def test_what_cannot_be_had_at_once_is_not_waited_for_once_told_to_end(run: Callable[..., Step]) -> None:
+    class Throttled(Faults):
+        """Told to end once the job is seen; then nothing tells of its training jobs until that is asked often."""
+
+        told, asked = False, 0
+
+        def next(self, operation: str) -> Fault | None:
+            if operation.startswith("ListTrainingJobs"):
+                self.asked += 1
+                return Fault.THROTTLED if self.asked < 10 else None
+            if operation == DESCRIBE and not self.told:
+                self.told = True
+                os.kill(os.getpid(), signal.SIGTERM)
+            return None
+
+    faults = Throttled()
+    step, account = run_at(run, faults, Life(stopping_seconds=0.2))
+    assert step.code == 143
+    assert account.calls.operations[STOP] == 1
+    assert faults.asked == 2, "once as the job is told to stop, and once when it has"
     assert set(step.outputs) == {"hpo_job_name"}
 
 
