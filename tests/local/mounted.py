@@ -28,7 +28,7 @@ FILE_SYSTEM = "fs-0123456789abcdef0"
     ],
 )
 def join_words(separator: str) -> str:
-    words = Path(os.environ["SM_CHANNEL_WORDS"])
+    words = Path(os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml"), "input/data/words")
     text = separator.join(file.read_text() for file in sorted(words.glob("[ab].txt")))
     (words / "joined.txt").write_text(text)
     return text
