@@ -6,10 +6,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias, TypeVar
 
 from flytekit_sagemaker.errors import InvalidInput, Problem
+from flytekit_sagemaker.masking import masked, secrets_of
 from flytekit_sagemaker.models.codec import Model, from_wire
 from flytekit_sagemaker.models.hpo_job import HyperparameterTuningJob, HyperparameterTuningJobConfig
 from flytekit_sagemaker.models.parameter_ranges import ParameterRangeOneOf
-from flytekit_sagemaker.models.training_job import Channel, StoppingCondition, TrainingJob
+from flytekit_sagemaker.models.training_job import Channel, Function, StoppingCondition, TrainingJob
 from flytekit_sagemaker.requests.functions import range_problems, shown_hyperparameters
 from flytekit_sagemaker.requests.training import JobInputs
 from flytekit_sagemaker.uris import file_uri
@@ -28,6 +29,7 @@ class Inputs:
     def __init__(self, values: Mapping[str, Any]) -> None:
         self._values = values
         self._problems: list[Problem] = []
+        self._tuned: set[str] = set()
         self.warnings: tuple[str, ...] = ()
 
     def ranges(self, job: HyperparameterTuningJob, config: HyperparameterTuningJobConfig | None) -> Ranges:
@@ -37,6 +39,7 @@ class Inputs:
         if job.function:
             configured = config and config.hyperparameter_ranges
             every = {**(configured.parameter_range_map if configured else {}), **ranges}
+            self._tuned = set(every)
             self._problems.extend(range_problems(job.function, every))
         return ranges
 
@@ -68,9 +71,22 @@ class Inputs:
         stopping_condition = self.model("stopping_condition", StoppingCondition)
         if self._problems or stopping_condition is None:
             raise InvalidInput("the input of the task", self._problems)
+        static = static or {}
         if job.function:
-            static, self.warnings = shown_hyperparameters(static or {})
-        return JobInputs(static or {}, channels, stopping_condition)
+            fixed = self._fixed(job.function, static) if isinstance(job, HyperparameterTuningJob) else {}
+            static, self.warnings = shown_hyperparameters(static)
+            static = shown_hyperparameters({**static, **fixed})[0]
+        return JobInputs(static, channels, stopping_condition)
+
+    def _fixed(self, function: Function, static: Mapping[str, Any]) -> dict[str, Any]:
+        """The inputs of a function that could be tuned and are not, in this tuning job: static hyperparameters for the
+        service, which lets a warm start tune what was static, but nothing that it has not seen. Secrets stay unseen."""
+        given = {
+            name: self._values[name]
+            for name in function.tunable_inputs or {}
+            if self._values.get(name) is not None and name not in self._tuned and name not in static
+        }
+        return {name: value for name, value in given.items() if not _is_secret(name, str(value))}
 
     def _channels(self, channels: Iterable[Channel]) -> dict[str, str]:
         """The URI of each channel that is given; a path of this machine becomes a ``file://`` URI."""
@@ -84,3 +100,7 @@ class Inputs:
             elif channel.required and channel.is_input:
                 self._problems.append(Problem(channel.name, None, "is required"))
         return uris
+
+
+def _is_secret(name: str, value: str) -> bool:
+    return bool(secrets_of({name: value})) or masked(value) != value

@@ -133,6 +133,8 @@ def _job(job: TrainingJob, made: Request, path: str, static: str, name: str = ""
     yield Place(below(path, "AlgorithmSpecification"), f"{of}algorithm_specification", AlgorithmSpecification)
     yield Place(below(path, "StoppingCondition"), "stopping_condition", StoppingCondition)
     yield Place(below(path, static), _hyperparameters(job, name))
+    for own in (job.function and job.function.tunable_inputs) or ():
+        yield Place(below(path, f"{static}.{own}"), own)
     for member in _SEVERAL_MACHINES:
         yield Place(below(path, member), f"{of}training_job_config.instance_configs")
         yield Place(below(path, f"{member}[0]"), f"{of}training_job_config", InstanceConfig)

@@ -86,31 +86,24 @@ class SdkSimpleHPOJobTask(SageMakerTask):
         cache_version: str = "",
         interruptible: bool = False,
     ) -> None:
-        several = training_job if isinstance(training_job, Mapping) else {}
-        single = None if isinstance(training_job, Mapping) else training_job
-        _check_tasks({f"training_job.{key}": task for key, task in several.items()} or {"training_job": single})
+        tasks: dict[Any, Any] = dict(training_job) if isinstance(training_job, Mapping) else {None: training_job}
+        _check_tasks(tasks)
+        jobs = {name: task.training_job for name, task in tasks.items()}
         tuned = HyperparameterTuningJob(
-            training_job=None if single is None else single.training_job,
-            training_jobs={key: task.training_job for key, task in several.items()},
+            training_job=jobs.pop(None, None),
+            training_jobs=jobs,
             max_number_of_training_jobs=max_number_of_training_jobs,
             max_parallel_training_jobs=max_parallel_training_jobs,
             tunable_parameters=tunable_parameters or (),
             overrides=overrides,
         )
         self.tunable_parameters = tuple(tuned.tunable_parameters)
-        self._tuned_task = single
-        outputs: dict[str, Any] = dict(OUTPUTS)
-        if single is None:
-            inputs = simple_inputs(tuned.channels, next(iter(tuned.definitions.values())).training_job_config)
+        self._function_task = training_job if isinstance(training_job, CustomTrainingJobTask) else None
+        if self._function_task is None:
+            first = next(iter(tuned.definitions.values()))
+            inputs, outputs = simple_inputs(tuned.channels, first.training_job_config), OUTPUTS
         else:
-            inputs = single.python_interface.inputs_with_defaults
-        if single is not None and tuned.function is not None:
-            _check_tunable(tuned.tunable_parameters, tuned.function)
-            replaced = set(tuned.tunable_parameters) & set(tuned.function.tunable_inputs or {})
-            inputs = {name: each for name, each in inputs.items() if name not in replaced}
-            of_function = single.python_interface.outputs
-            _check_outputs(of_function)
-            outputs = {**of_function, **{name: kind for name, kind in OUTPUTS.items() if name != MODEL}}
+            inputs, outputs = _inputs_and_outputs(self._function_task, tuned)
         algorithms = [job.algorithm_specification.algorithm_name.name for job in tuned.definitions.values()]
         super().__init__(
             self.TASK_TYPE,
@@ -129,7 +122,7 @@ class SdkSimpleHPOJobTask(SageMakerTask):
     @property
     def function_task(self) -> CustomTrainingJobTask | None:
         """The task whose function each trial runs; None for a built-in algorithm."""
-        return self._tuned_task if isinstance(self._tuned_task, CustomTrainingJobTask) else None
+        return self._function_task
 
     def get_container(self, settings: Any) -> Any:
         """The container of the function that is tuned, as Flyte would start it; None for a built-in algorithm."""
@@ -138,12 +131,28 @@ class SdkSimpleHPOJobTask(SageMakerTask):
         return get_serializable(OrderedDict(), settings, self.function_task).template.container
 
 
-def _check_tasks(tasks: Mapping[str, Any]) -> None:
+def _check_tasks(tasks: Mapping[str | None, Any]) -> None:
     rule = "must be a training job task"
     kinds = (SdkSimpleTrainingJobTask, CustomTrainingJobTask)
-    problems = [Problem(field, task, rule) for field, task in tasks.items() if not isinstance(task, kinds)]
+    problems = [
+        Problem("training_job" if name is None else f"training_job.{name}", task, rule)
+        for name, task in tasks.items()
+        if not isinstance(task, kinds)
+    ]
     if problems:
         raise InvalidInput("SdkSimpleHPOJobTask", problems)
+
+
+def _inputs_and_outputs(
+    task: CustomTrainingJobTask, tuned: HyperparameterTuningJob
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Those of a task whose trials run a function, without the inputs whose ranges take their place."""
+    function, interface = task.training_job.function or Function(), task.python_interface
+    _check_tunable(tuned.tunable_parameters, function)
+    _check_outputs(interface.outputs)
+    replaced = set(tuned.tunable_parameters) & set(function.tunable_inputs or {})
+    inputs = {name: each for name, each in interface.inputs_with_defaults.items() if name not in replaced}
+    return inputs, {**interface.outputs, **{name: kind for name, kind in OUTPUTS.items() if name != MODEL}}
 
 
 def _check_tunable(names: Sequence[str], function: Function) -> None:

@@ -189,7 +189,7 @@ async def test_what_cannot_succeed_fails_at_the_first_look_with_every_problem(
     resource = await flyte.get(TRAIN, meta)
 
     assert resource.phase == TaskExecution.FAILED
-    for fragment in ("'num_round'?", "eta = '3'", "num_round is required", "line 1 is a header"):
+    for fragment in ("'num_round'?", "static_hyperparameters.eta = 3", "num_round is required", "line 1 is a header"):
         assert fragment in resource.message
     assert not boto.list_training_jobs(NameContains=json.loads(meta)["name"])["TrainingJobSummaries"]
 

@@ -277,7 +277,7 @@ def test_a_setting_that_makes_no_sense_is_named_with_the_rest(
     monkeypatch.setenv("FLYTEKIT_SAGEMAKER_ENDPOINT_URL", endpoint)
     with pytest.raises(JobNotCreated) as caught:
         train_model(static_hyperparameters={"max_dept": 3}, **data)
-    for fragment in (f"endpoint_url = {endpoint!r}", "region", "RoleArn", "max_depth"):
+    for fragment in (f"endpoint_url = {endpoint!r}", "region", "training_job_config.role_arn", "max_depth"):
         assert fragment in str(caught.value)
 
 
