@@ -56,7 +56,7 @@ def of_training_job(job: TrainingJob, request: Request, static: Mapping[str, Any
         static: its hyperparameters as they were given.
     """
     given = _given(static, "HyperParameters")
-    places = (*_tags(job, request, ""), *_job(job, request, "", "HyperParameters"))
+    places = (*_tags(request, ""), *_job(job, request, "", "HyperParameters"))
     return of_building(job) + Wording(places, given=given)
 
 
@@ -102,7 +102,7 @@ def of_tuning_job(
     ]
     given: dict[str, Any] = {}
     for (path, definition), (name, training_job) in zip(definitions(request), job.definitions.items(), strict=True):
-        places += _tags(training_job, request, _of(name))
+        places += _tags(request, _of(name))
         places += _job(training_job, definition, path, "StaticHyperParameters", name)
         given |= _given(static.get(name) if name else static, f"{path}.StaticHyperParameters")
         own = (config.training_job_definitions or {}).get(name) or TrainingJobDefinitionConfig()
@@ -161,12 +161,11 @@ def below(path: str, member: str) -> str:
     return f"{path}.{member}" if path else member
 
 
-def _tags(job: TrainingJob, request: Request, of: str) -> Iterator[Place]:
+def _tags(request: Request, of: str) -> Iterator[Place]:
     yield Place("Tags", f"{of}training_job_config.tags")
     for index, tag in enumerate(entries(request, "Tags")):
-        if tag["Key"] in (job.training_job_config.tags or {}):
-            for member in ("", ".Key", ".Value"):
-                yield Place(f"Tags[{index}]{member}", f"{of}training_job_config.tags.{tag['Key']}")
+        for member in ("", ".Key", ".Value"):
+            yield Place(f"Tags[{index}]{member}", f"{of}training_job_config.tags.{tag['Key']}")
 
 
 def _hyperparameters(job: TrainingJob, name: str) -> str:
