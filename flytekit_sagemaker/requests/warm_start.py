@@ -113,6 +113,6 @@ def _too_many(request: Request, launched: int) -> Iterator[Problem]:
     config = struct(request, TUNING_CONFIG)
     quota = most_trials(config)
     most = struct(config, "ResourceLimits").get("MaxNumberOfTrainingJobs")
-    if launched and isinstance(most, int) and most <= quota < most + launched:
+    if isinstance(most, int) and most <= quota < most + launched:
         rule = f"must be at most {max(0, quota - launched)}: the {launched} trials of the parents count too"
         yield Problem(f"{TUNING_CONFIG}.ResourceLimits.MaxNumberOfTrainingJobs", most, rule)

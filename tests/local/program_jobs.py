@@ -59,6 +59,13 @@ class Run:
     def failure(self) -> str:
         return (self.base / "output" / "failure").read_text()
 
+    @property
+    def refusal(self) -> str:
+        """What a program that cannot do what it is told says, in a sentence instead of a stack."""
+        assert self.code == 1, self.log
+        assert "Traceback" not in self.log
+        return self.failure
+
 
 def records(folder: Path, features: Any, labels: Any = None) -> bytes:
     """The content of a record-protobuf file."""

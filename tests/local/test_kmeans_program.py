@@ -98,7 +98,4 @@ def test_examples_that_are_all_alike_have_one_center(job: Job) -> None:
 def test_what_is_wrong_is_said_in_a_sentence(
     job: Job, hyperparameters: dict[str, str], text: str, content_type: str | None, said: str
 ) -> None:
-    run = job.channel("train", content_type, part_csv=text).run(hyperparameters)
-    assert run.code == 1
-    assert said in run.failure
-    assert "Traceback" not in run.log
+    assert said in job.channel("train", content_type, part_csv=text).run(hyperparameters).refusal

@@ -127,13 +127,15 @@ def test_hyperparameters_that_autotune_chose_are_not_counted() -> None:
     assert told(child(), parent=other) == []
 
 
-def test_the_trials_of_the_parents_count_against_the_limit() -> None:
+@pytest.mark.parametrize(("wanted", "launched", "most"), [(747, 3, None), (747, 4, 746), (750, 1, 749), (750, 0, None)])
+def test_the_trials_of_the_parents_count_against_the_limit(wanted: int, launched: int, most: int | None) -> None:
     request = child()
     request["HyperParameterTuningJobConfig"]["Strategy"] = "Bayesian"
-    request["HyperParameterTuningJobConfig"]["ResourceLimits"]["MaxNumberOfTrainingJobs"] = 747
-    assert told(request, parent=parent(TrainingJobStatusCounters={"Completed": 2, "Stopped": 1})) == []
-    (sentence,) = told(request, parent=parent(TrainingJobStatusCounters={"Completed": 2, "Stopped": 2}))
-    assert "must be at most 746: the 4 trials of the parents count too" in sentence
+    request["HyperParameterTuningJobConfig"]["ResourceLimits"]["MaxNumberOfTrainingJobs"] = wanted
+    counters = {"Completed": launched // 2, "Stopped": launched - launched // 2}
+    sentences = told(request, parent=parent(TrainingJobStatusCounters=counters))
+    expected = f"must be at most {most}: the {launched} trials of the parents count too"
+    assert [expected in sentence for sentence in sentences] == [True] * (most is not None)
 
 
 def test_a_parent_with_several_definitions_cannot_be_one() -> None:
