@@ -262,3 +262,13 @@ def read_cached(table: FlyteFile) -> str:
 @custom_training_job_task(training_job_config=CONFIG, environment={"HOME": "/home/" + "x" * 600, "LANG": "mine"})
 def show_variables() -> list[str]:
     return [os.environ["HOME"], os.environ["LANG"]]
+
+
+@custom_training_job_task(training_job_config=CONFIG)
+def remember(depth: int, rate: float, sharp: bool, label: str, api_token: str) -> dict:
+    report_metric("loss", depth * rate)
+    return {"depth": depth, "rate": rate, "sharp": sharp, "label": label, "api_token": api_token}
+
+
+tune_rate = SdkSimpleHPOJobTask(remember, 1, 1, tunable_parameters=["rate"])
+tune_rate_and_depth = SdkSimpleHPOJobTask(remember, 1, 1, tunable_parameters=["rate", "depth"])
