@@ -56,7 +56,7 @@ def of_training_job(job: TrainingJob, request: Request, static: Mapping[str, Any
         static: its hyperparameters as they were given.
     """
     given = _given(static, "HyperParameters")
-    places = (*_tags(request, ""), *_job(job, request, "", "HyperParameters"))
+    places = (*_tags(request), *_job(job, request, "", "HyperParameters"))
     return of_building(job) + Wording(places, given=given)
 
 
@@ -96,13 +96,13 @@ def of_tuning_job(
     places = [
         Place(TUNING_CONFIG, _CONFIG, HyperparameterTuningJobConfig),
         Place(TUNING_CONFIG, "", HyperparameterTuningJob),
+        *_tags(request),
         Place("WarmStartConfig", f"{_CONFIG}.warm_start_config", WarmStartConfig),
         Place("TrainingJobDefinitions", "training_job"),
         Place("TrainingJobDefinitions.Environment", "training_job_config.environment"),
     ]
     given: dict[str, Any] = {}
     for (path, definition), (name, training_job) in zip(definitions(request), job.definitions.items(), strict=True):
-        places += _tags(request, _of(name))
         places += _job(training_job, definition, path, "StaticHyperParameters", name)
         given |= _given(static.get(name) if name else static, f"{path}.StaticHyperParameters")
         own = (config.training_job_definitions or {}).get(name) or TrainingJobDefinitionConfig()
@@ -161,11 +161,11 @@ def below(path: str, member: str) -> str:
     return f"{path}.{member}" if path else member
 
 
-def _tags(request: Request, of: str) -> Iterator[Place]:
-    yield Place("Tags", f"{of}training_job_config.tags")
+def _tags(request: Request) -> Iterator[Place]:
+    yield Place("Tags", "training_job_config.tags")
     for index, tag in enumerate(entries(request, "Tags")):
         for member in ("", ".Key", ".Value"):
-            yield Place(f"Tags[{index}]{member}", f"{of}training_job_config.tags.{tag['Key']}")
+            yield Place(f"Tags[{index}]{member}", f"training_job_config.tags.{tag['Key']}")
 
 
 def _hyperparameters(job: TrainingJob, name: str) -> str:

@@ -27,8 +27,6 @@ def is_name(word: str) -> bool:
 _MEMBERS = {
     word: each.name for fields in FIELDS.values() for each in fields if is_name(word := each.member.rpartition(".")[2])
 } | {"StaticHyperParameters": "static_hyperparameters", "InstancePreferences": "instance_configs"}
-
-
 _MEMBERS_OF_ENUMS = {
     each.member.rpartition(".")[2]
     for model, fields in FIELDS.items()

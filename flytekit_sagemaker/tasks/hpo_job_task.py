@@ -49,8 +49,9 @@ class SdkSimpleHPOJobTask(SageMakerTask):
     are ranges and objectives, in ``training_job_definitions`` of the config. Tasks of functions are tuned alone.
 
     Over a custom training job task, what is tuned may be keys of ``hyperparameters`` and inputs of the function that
-    are an int, a float, a str or a bool; the range of such an input takes the place of the input. What the function
-    returned in the best trial becomes outputs too; ``model`` is the function's own, and left out when it returns none.
+    are an int, a float, a str or a bool; the range of such an input takes the place of the input. While such an input
+    is not tuned it is a static hyperparameter, unless it looks like a secret. What the function returned in the best
+    trial becomes outputs too; ``model`` is the function's own, and left out when it returns none.
 
     Args:
         training_job: the task to tune, or up to 10 tasks by name.
