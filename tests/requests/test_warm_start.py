@@ -143,3 +143,44 @@ def test_a_parent_with_several_definitions_cannot_be_one() -> None:
     del other["TrainingJobDefinition"]
     (sentence,) = told(child(), parent=other)
     assert "several training job definitions" in sentence
+
+
+def test_ten_hyperparameters_may_become_static() -> None:
+    names = [f"weight_{number}" for number in range(10)]
+    fixes, tunes = child(), child()
+    fixes["TrainingJobDefinition"]["StaticHyperParameters"] |= dict.fromkeys(names, "0.5")
+    ranges = tunes["HyperParameterTuningJobConfig"]["ParameterRanges"]["ContinuousParameterRanges"]
+    ranges += [{"Name": name, "MinValue": "0", "MaxValue": "1"} for name in names]
+    assert told(fixes, parent={**tunes, "HyperParameterTuningJobStatus": "Completed"}) == []
+
+
+def test_only_the_number_of_hyperparameters_has_to_be_that_of_the_parent() -> None:
+    other = parent()
+    static = other["TrainingJobDefinition"]["StaticHyperParameters"]
+    static["gamma"] = static.pop("num_round")
+    assert told(child(), parent=other) == []
+
+
+def test_another_algorithm_resource_is_for_transfer_learning_only() -> None:
+    request, other = child(), parent()
+    for job, name in ((request, "ours"), (other, "theirs")):
+        specification = job["TrainingJobDefinition"]["AlgorithmSpecification"]
+        del specification["TrainingImage"]
+        specification["AlgorithmName"] = name
+    (sentence,) = told(request, parent=other)
+    assert "runs theirs, which IdenticalDataAndAlgorithm asks for, not ours" in sentence
+
+
+def test_the_trials_of_all_parents_count_together() -> None:
+    request = child("TRANSFER_LEARNING", "one", "two")
+    request["HyperParameterTuningJobConfig"]["Strategy"] = "Bayesian"
+    request["HyperParameterTuningJobConfig"]["ResourceLimits"]["MaxNumberOfTrainingJobs"] = 747
+    two = parent(HyperParameterTuningJobStatus="Failed", TrainingJobStatusCounters={"Failed": 2})
+    (sentence,) = told(request, one=two, two=two)
+    assert "the 4 trials of the parents count too" in sentence
+
+
+def test_several_definitions_have_no_parents_to_be_compared_with() -> None:
+    several = child()
+    several["TrainingJobDefinitions"] = [several.pop("TrainingJobDefinition")]
+    assert told(several, parent=None) == []

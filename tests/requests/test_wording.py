@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import copy
+import dataclasses
 import re
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from flytekit_sagemaker import types
 from flytekit_sagemaker.errors import Problem
 from flytekit_sagemaker.models.codec import Model
+from flytekit_sagemaker.models.hpo_job import WarmStartConfig
 from flytekit_sagemaker.models.training_job import AlgorithmSpecification
+from flytekit_sagemaker.requests import warm_start as warm_start_rules
 from flytekit_sagemaker.requests.fields import FIELDS, field_at, member_at
+from flytekit_sagemaker.requests.validation import check_request
 from flytekit_sagemaker.requests.wording import sentence
+from flytekit_sagemaker.testing import builders as make
 from tests.requests import samples
 
 # What the connector adds, and no user can be wrong about.
@@ -66,3 +73,45 @@ def test_fields_and_members_lead_to_each_other(model: type[Model], field: str) -
 )
 def test_what_the_api_says_of_members_and_choices_is_told_in_ours(text: str, told: str) -> None:
     assert sentence(text) == told
+
+
+def test_what_the_deployment_leaves_out_or_gives_is_named_where_a_task_could_say_it() -> None:
+    deployment = dataclasses.replace(make.deployment(), role_arn="", output_path="file:///out")
+    channels = {"train": "file:///data/train", "validation": "s3://bucket/validation"}
+    built = samples.training(inputs=make.job_inputs(channels=channels), deployment=deployment)
+    findings = check_request(built.operation, built.parameters)
+    assert [str(built.wording.problem(problem)) for problem in findings.problems] == [
+        "training_job_config.role_arn is required. Set role_arn in the sagemaker section of the Flyte config, "
+        "FLYTEKIT_SAGEMAKER_ROLE_ARN, or training_job_config.",
+        "training_job_config.output_path = 'file:///out': cannot be read by AWS. Give an s3:// URI, or use the local "
+        "SageMaker.",
+        "train = 'file:///data/train': cannot be read by AWS. Give an s3:// URI, or use the local SageMaker.",
+    ]
+
+
+def test_what_a_parent_differs_in() -> None:
+    warm_start = WarmStartConfig(
+        warm_start_type=types.WarmStartType.IDENTICAL_DATA_AND_ALGORITHM,
+        parent_hyperparameter_tuning_jobs=("parent",),
+    )
+    built = samples.tuning(config=make.tuning_config(warm_start_config=warm_start))
+    parent = copy.deepcopy({**built.parameters, "HyperParameterTuningJobStatus": "Completed"})
+    objective = {"Type": "Maximize", "MetricName": "validation:auc"}
+    parent["HyperParameterTuningJobConfig"]["HyperParameterTuningJobObjective"] = objective
+    parent["TrainingJobDefinition"]["AlgorithmSpecification"]["TrainingImage"] = "own/image:1"
+    found = warm_start_rules.problems(built.parameters, {"parent": parent})
+    of = "hyperparameter_tuning_job_config.warm_start_config.parent_hyperparameter_tuning_jobs[0] = 'parent'"
+    assert [str(built.wording.problem(problem)) for problem in found] == [
+        f"{of}: has another objective: MAXIMIZE validation:auc, not MINIMIZE validation:rmse. Use the objective "
+        "MAXIMIZE validation:auc, or another parent.",
+        f"{of}: runs own/image, which IDENTICAL_DATA_AND_ALGORITHM asks for, not "
+        "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost. Use the same image, or TRANSFER_LEARNING.",
+    ]
+
+
+def test_a_warning_is_told_likewise() -> None:
+    config = make.training_job_config(instance_type="ml.m99.xlarge")
+    built = samples.tuning(job=make.tuning_job(training_job=make.training_job(training_job_config=config)))
+    (warning,) = check_request(built.operation, built.parameters).warnings
+    told = built.wording.warning(warning)
+    assert told.startswith("training_job_config.instance_type = 'ml.m99.xlarge' is unknown to the installed botocore.")
