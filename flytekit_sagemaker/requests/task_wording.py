@@ -146,7 +146,7 @@ def _job(job: TrainingJob, made: Request, path: str, static: str, name: str = ""
     yield Place(below(path, "InputDataConfig"), f"{of}channels")
     channels = {channel.name: channel for channel in job.channels}
     for index, entry in enumerate(entries(made, "InputDataConfig")):
-        channel = channels[entry["ChannelName"]]
+        channel = channels.pop(entry["ChannelName"])
         member, called = below(path, f"InputDataConfig[{index}]"), f"{of}channels.{channel.name}"
         yield Place(member, called, Channel)
         yield Place(f"{member}.{URI}", channel.name)
@@ -154,6 +154,8 @@ def _job(job: TrainingJob, made: Request, path: str, static: str, name: str = ""
             yield Place(f"{member}.ContentType", f"{of}algorithm_specification.input_content_type")
         if channel.input_mode is None:
             yield Place(f"{member}.InputMode", f"{of}algorithm_specification.input_mode")
+    for not_given in channels:
+        yield Place(below(path, f"InputDataConfig.{not_given}"), not_given)
 
 
 def below(path: str, member: str) -> str:

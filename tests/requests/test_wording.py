@@ -12,6 +12,7 @@ import pytest
 
 from flytekit_sagemaker import types
 from flytekit_sagemaker.errors import Problem
+from flytekit_sagemaker.models.channels import Channel
 from flytekit_sagemaker.models.codec import Model
 from flytekit_sagemaker.models.hpo_job import WarmStartConfig
 from flytekit_sagemaker.models.training_job import AlgorithmSpecification
@@ -115,3 +116,17 @@ def test_a_warning_is_told_likewise() -> None:
     (warning,) = check_request(built.operation, built.parameters).warnings
     told = built.wording.warning(warning)
     assert told.startswith("training_job_config.instance_type = 'ml.m99.xlarge' is unknown to the installed botocore.")
+
+
+@pytest.mark.parametrize(
+    ("channels", "told"),
+    [
+        (("validation",), "channels.train is a required channel. Add a channel 'train'."),
+        (("train", "validation"), "train is a required channel. Add a channel 'train'."),
+    ],
+)
+def test_a_channel_that_is_missing_is_declared_or_given(channels: tuple[str, ...], told: str) -> None:
+    job = make.training_job(channels=tuple(Channel(name=name, required=False) for name in channels))
+    built = samples.training(job=job, inputs=make.job_inputs(channels={"validation": "s3://bucket/validation"}))
+    (problem,) = check_request(built.operation, built.parameters).problems
+    assert str(built.wording.problem(problem)) == told
