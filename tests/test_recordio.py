@@ -106,6 +106,9 @@ def example(tensor: Float32Tensor | Float64Tensor) -> Record:
     return Record(features={"values": Value(**{name: tensor})})
 
 
+NUMBERS = Value(float32_tensor=Float32Tensor(values=[1, 2]))
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [
@@ -126,10 +129,14 @@ def example(tensor: Float32Tensor | Float64Tensor) -> Record:
             "record 1 = 'bytes': must have",
         ),
         (framed(example(Float32Tensor(values=[1], keys=[2]))), "record 1 must say the shape of its sparse features"),
-        (framed(example(Float32Tensor(values=[1], keys=[9], shape=[3]))), "record 1 = 9: must have keys below 3"),
+        (framed(example(Float32Tensor(values=[1], keys=[3], shape=[3]))), "record 1 = 3: must have keys below 3"),
         (framed(example(Float32Tensor(values=[1], keys=[0, 1], shape=[3]))), "as many values in its features as"),
         (framed(example(Float32Tensor(values=[1, 2], shape=[2, 2]))), "record 1 = 2: must have as many values"),
         (framed(example(Float32Tensor(values=[1], keys=[0], shape=[2**63]))), "must have 1 to 2147483647 values"),
+        (
+            framed(Record(features={"values": NUMBERS}, label={"values": NUMBERS})),
+            "record 1 = 2: must have one number for its label",
+        ),
     ],
 )
 def test_what_is_wrong_with_a_file_is_said_with_its_record(tmp_path: Path, content: bytes, said: str) -> None:

@@ -48,7 +48,6 @@ def training_job_config(given: Given) -> TrainingJobConfig:
     url = given["endpoint_url"] or ""
     if meant := with_scheme(url):
         given.refuse("endpoint_url", url, "must be the URL of a SageMaker endpoint", f"Did you mean {meant}?")
-        given["endpoint_url"] = meant
     return given.model(TrainingJobConfig, **_checkpoints(given))
 
 
@@ -112,14 +111,12 @@ def ranges(given: Given) -> dict[str, ParameterRangeOneOf]:
     """The ranges to search, by the name of the hyperparameter."""
     with given.noting(RANGES_MEMBER):
         return ranges_of(*(given[name] for name in RANGES))
-    given.give_up(*RANGES)
     return {}
 
 
 def stopping_condition(given: Given) -> StoppingCondition:
     """How long one training job may take."""
     if not given["spot_instance"]:
-        given.give_up("max_wait_time")
         given["max_wait_time"] = None
     return given.model(StoppingCondition)
 

@@ -186,7 +186,10 @@ WRONG: dict[str, tuple[dict[str, Any], list[str]]] = {
         {"spot_instance": "True", "max_run_time": 7200, "max_wait_time": 3600},
         ["max_wait_time = 3600: must be at least max_run_time (7200)"],
     ),
-    "a run that cannot be read": ({"spot_instance": "True", "max_run_time": "x"}, ["max_run_time = 'x'"]),
+    "a run that cannot be read": (
+        {"spot_instance": "True", "max_run_time": "x", "max_wait_time": 100},
+        ["max_run_time = 'x'"],
+    ),
     "more at a time than in all": (
         {"max_num_jobs": 2, "max_parallel_jobs": 3},
         ["max_parallel_jobs = 3: must not exceed max_num_jobs (2)"],
@@ -310,6 +313,36 @@ WRONG: dict[str, tuple[dict[str, Any], list[str]]] = {
         },
         ["Did you mean 'InstanceType'?", "overrides.strategy = 'Grid': is not", "Use the argument strategy."],
     ),
+    "a part of what is overridden": (
+        {"overrides": {"TrainingJobDefinition": {"AlgorithmSpecification": {"MetricDefinitions": [{"Name": "loss"}]}}}},
+        [
+            "overrides.TrainingJobDefinition.AlgorithmSpecification.MetricDefinitions[0].Regex is required",
+            "overrides.TrainingJobDefinition.AlgorithmSpecification.MetricDefinitions = ['loss']: cannot override",
+        ],
+    ),
+    "a range that the algorithm does not take": (
+        {"integer_parameters": [{"Name": "mini_batch_size", "MinValue": -5, "MaxValue": 3}]},
+        ["integer_parameters (mini_batch_size) = -5 to 3"],
+    ),
+    "no place for checkpoints": ({"checkpoint_config": {"S3Uri": "nope"}}, ["checkpoint_config = 'nope': must look"]),
+    "checkpoints without a place": (
+        {"checkpoint_config": {"LocalPath": "/x"}},
+        ["checkpoint_config.S3Uri is required"],
+    ),
+    "too many metrics": (
+        {"algorithm_name": "", "image": "image:1", "metric_definitions": {f"loss-{index}": "." for index in range(41)}},
+        ["metric_definitions", "must have at most 40 entries, has 41"],
+    ),
+    "too many channels": (
+        {
+            "algorithm_name": "",
+            "image": "image:1",
+            "metric_definitions": {"test:msd": "."},
+            "channels": [channel(f"channel-{number}", "s3://bucket/c") for number in range(21)],
+        },
+        ["channels must have at most 20 entries, has 21"],
+    ),
+    "half an address": ({"endpoint_url": "http://[::1"}, ["endpoint_url = 'http://[::1': must be the URL"]),
     "an endpoint": ({"endpoint_url": "local"}, ["endpoint_url = 'local': must be the URL of a SageMaker endpoint"]),
 }
 

@@ -37,3 +37,25 @@ def test_a_tuning_job_has_converged_when_all_its_definitions_have() -> None:
     assert not is_complete(ENABLED, [one, two], found[:-2])
     assert is_complete(ENABLED, [one, two], found)
     assert converged_at([one, two], found) == 10
+    assert converged_at([one, two], [*scores(one, *[1] * 11), *scores(two, 2, *[1] * 11)]) == 11
+
+
+def test_a_target_is_met_by_its_very_value() -> None:
+    one = definition("one", 1)
+    criteria = {"TuningJobCompletionCriteria": {"TargetObjectiveMetricValue": 0.5}}
+    assert is_complete(criteria, [one], scores(one, 0.5))
+    assert not is_complete(criteria, [one], scores(one, 0.51))
+
+
+def test_an_objective_below_zero_converges_like_any_other() -> None:
+    one = definition("one", 1)
+    assert converged_at([one], scores(one, *[-1] * 11)) == 10
+    assert converged_at([one], scores(one, *[-1] * 9, -1.02, -1.02)) is None
+
+
+def test_what_counts_is_the_order_of_the_ends() -> None:
+    one = definition("one", 1)
+    *others, last = scores(one, *[1] * 11, 0.5)
+    assert converged_at([one], others) == 10
+    overtaking = Score(last.trial, one, last.value, ended=4.5)
+    assert converged_at([one], [*others, overtaking]) is None
