@@ -140,12 +140,10 @@ class Given:
 
     def _refuse_nulls(self) -> None:
         for argument in ARGUMENTS:
-            value = self[argument.name]
-            if argument.name != "overrides" and (found := list(nulls(argument, value))):  # there None removes a member
+            found = [] if argument.name == "overrides" else list(nulls(argument, self[argument.name]))
+            if found:  # in the overrides, None removes a member
                 self.problems += found
                 self.give_up(argument.name)
-                if isinstance(value, dict):
-                    self[argument.name] = {key: each for key, each in value.items() if each is not None}
 
 
 def _stand_in(name: str) -> Any:

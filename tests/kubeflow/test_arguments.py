@@ -342,6 +342,10 @@ WRONG: dict[str, tuple[dict[str, Any], list[str]]] = {
         },
         ["channels must have at most 20 entries, has 21"],
     ),
+    "one metric without its expression": (
+        {"algorithm_name": "", "image": "image:1", "metric_definitions": {"test:msd": ".", "test:ssd": None}},
+        ["metric_definitions['test:ssd'] has no value. In YAML"],
+    ),
     "half an address": ({"endpoint_url": "http://[::1"}, ["endpoint_url = 'http://[::1': must be the URL"]),
     "an endpoint": ({"endpoint_url": "local"}, ["endpoint_url = 'local': must be the URL of a SageMaker endpoint"]),
 }
@@ -366,6 +370,22 @@ def test_a_parent_is_looked_at_before_the_job_is_created(
     assert step.outputs == {}
     jobs = boto3_client(own_sagemaker.url).list_hyper_parameter_tuning_jobs(NameContains="the-heir")
     assert jobs["HyperParameterTuningJobSummaries"] == []
+
+
+def test_parents_are_not_looked_for_where_nobody_meant_them_to_be(
+    own_sagemaker: LocalSageMaker, run: Callable[..., Step]
+) -> None:
+    parents = {"warm_start_type": "TransferLearning", "parent_hpo_jobs": "nobody"}
+    step = run(AT_AWS, **parents, endpoint_url=own_sagemaker.url, region="None")
+    assert "region = 'None': must not be the text None" in step.errors
+    assert "nobody" not in step.errors
+
+
+def test_this_machine_has_no_roles_to_assume() -> None:
+    role = {"assume_role": "arn:aws:iam::111122223333:role/tuning"}
+    at_aws = described(values(parse(command_line({**AT_AWS, **role}))[0])[0])
+    here = described(values(parse(command_line({**AT_AWS, **role, "endpoint_url": "http://127.0.0.1:1"}))[0])[0])
+    assert (at_aws.endpoint.assume_role_arn, here.endpoint.assume_role_arn) == (role["assume_role"], "")
 
 
 @pytest.mark.parametrize(
