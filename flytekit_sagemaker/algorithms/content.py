@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from flytekit_sagemaker.algorithms.catalogue import Algorithm
+from flytekit_sagemaker.algorithms.compression import GZIP_START, compression_problems
 from flytekit_sagemaker.errors import Problem
 from flytekit_sagemaker.uris import local_path
 
@@ -47,7 +48,7 @@ _CSV_TYPES = ("text/csv", "csv")
 _RECORDS_TYPES = ("application/x-recordio-protobuf", "recordio-protobuf")
 _WRITE_RECORDS = "Set the content type that it has, or write it with flytekit_sagemaker.recordio.write_records."
 _BINARY_FORMATS = {
-    b"\x1f\x8b": ("a gzip file", ""),
+    GZIP_START: ("a gzip file", ""),
     b"PAR1": ("a Parquet file", ""),
     b"PK\x03\x04": ("a zip file", ""),
     _RECORDS_START: ("a record-protobuf one", _RECORDS),
@@ -84,29 +85,34 @@ def csv_problems(
 
 
 def channel_problems(
-    path_or_paths: PathLike | Sequence[PathLike], channel: Mapping[str, Any], algorithm: Algorithm
+    path_or_paths: PathLike | Sequence[PathLike], channel: Mapping[str, Any], algorithm: Algorithm | None
 ) -> list[Problem]:
-    """What is wrong with the files of a channel of a built-in algorithm; empty where this package knows no better.
+    """What is wrong with the files of a channel; empty where this package knows no better.
 
-    CSV is looked at as ``csv_problems`` does, of record-protobuf how each file begins. Data that is compressed, or is
-    wrapped into records on its way, and data of other formats is not looked at.
+    All files are compressed where the channel says so, and what a built-in algorithm reads is not where it does not.
+    For those algorithms, CSV is looked at as ``csv_problems`` does, of record-protobuf how each file begins. What is in
+    compressed files, or is wrapped into records on its way, and data of other formats is not looked at.
 
     Args:
         path_or_paths: as for ``csv_problems``.
         channel: an entry of ``InputDataConfig``.
-        algorithm: what reads the channel.
+        algorithm: what reads the channel, None for an image of one's own.
     """
-    wrapped = any(channel.get(member) not in (None, "None") for member in ("CompressionType", "RecordWrapperType"))
-    if wrapped or not algorithm.has_rules:
-        return []
+    paths = _paths(path_or_paths)
     name, content_type = str(channel.get("ChannelName")), str(channel.get("ContentType") or "")
+    wrapped = any(channel.get(member) not in (None, "None") for member in ("CompressionType", "RecordWrapperType"))
+    if algorithm is None or wrapped or not algorithm.has_rules:
+        return list(compression_problems(paths, channel))
+    is_data = content_type or algorithm.default_content_type in _RECORDS_TYPES  # else it may be XGBoost's code
     content_type = content_type or algorithm.default_content_type
     kind = content_type.partition(";")[0]
+    if is_data and (found := list(compression_problems(paths, channel, may_read_gzip=False))):
+        return found
     if kind in _CSV_TYPES:
-        return csv_problems(path_or_paths, channel=name, label_first=label_first(content_type))
+        return csv_problems(paths, channel=name, label_first=label_first(content_type))
     if kind in _RECORDS_TYPES:
-        found = _records_problems(_paths(path_or_paths), name, algorithm.csv_content_type)
-        return list(itertools.islice(found, PROBLEMS_PER_CHANNEL))
+        other = _records_problems(paths, name, algorithm.csv_content_type)
+        return list(itertools.islice(other, PROBLEMS_PER_CHANNEL))
     return []
 
 

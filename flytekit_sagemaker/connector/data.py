@@ -24,8 +24,8 @@ def data_problems(operation: str, request: Mapping[str, Any]) -> Iterator[Proble
                 continue
             name = str(channel.get("ChannelName"))
             found: list[Problem] = []
-            if identity and source.get("S3DataType") == "S3Prefix":
-                found = channel_problems(path, channel, algorithm(identity[0]))
+            if source.get("S3DataType") == "S3Prefix":
+                found = channel_problems(path, channel, algorithm(identity[0]) if identity else None)
             yield from found
             if found:
                 continue

@@ -219,8 +219,7 @@ def _file_system_problems(
 
 
 def _content_problems(where: Any, channel: Mapping[str, Any], runs: containers.Container) -> Iterator[Problem]:
-    if runs.algorithm:
-        yield from channel_problems(where, channel, algorithm(runs.algorithm))
+    yield from channel_problems(where, channel, algorithm(runs.algorithm) if runs.algorithm else None)
 
 
 def _data_problems(

@@ -11,6 +11,9 @@ from typing import Any
 
 from flytekit_sagemaker.local.definitions import Definition, Score
 
+KEPT = "TuningJobCompletionDetails"
+"""The member of a tuning job's description that keeps what its criteria saw when one of them was met."""
+
 _IMPROVEMENT = 0.01
 _LEAST_PATIENCE = 10
 _PATIENCE_PER_RANGE = 3
@@ -30,7 +33,7 @@ def is_complete(config: Mapping[str, Any], definitions: Sequence[Definition], sc
 
 
 def details(definitions: Sequence[Definition], scores: Sequence[Score]) -> dict[str, Any]:
-    """The ``TuningJobCompletionDetails`` of Describe, whatever the criteria are; empty before the first objective."""
+    """The ``TuningJobCompletionDetails`` of these objectives, whatever the criteria are; empty before the first."""
     if not scores:
         return {}
     moment = converged_at(definitions, scores)

@@ -229,8 +229,8 @@ def tuning_job_answer(job: Job, trials: list[Job], inherited: list[Job], now: fl
     best = best_of(definitions, trials)
     if best:
         answer["BestTrainingJob"] = trial_summary(job, best)
-    if details := completion.details(definitions, scores(definitions, trials)):
-        answer["TuningJobCompletionDetails"] = details
+    if details := answer.get(completion.KEPT) or completion.details(definitions, scores(definitions, trials)):
+        answer[completion.KEPT] = details
     if job.description.get("WarmStartConfig", {}).get("WarmStartType") == "IdenticalDataAndAlgorithm":
         overall = best_of(definitions, [*inherited, *trials])
         if overall:

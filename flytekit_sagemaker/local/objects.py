@@ -5,6 +5,7 @@ Source: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_S3DataSour
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -15,6 +16,47 @@ from typing import IO, Any, cast
 from urllib.parse import urlsplit
 
 from flytekit_sagemaker import uris
+from flytekit_sagemaker.errors import UserError
+
+_WAY_OUT = (
+    "The local SageMaker uses {} with the credentials and the network of its own process (AWS_PROFILE, "
+    "AWS_ACCESS_KEY_ID): give it some that may, or give a folder of this machine, file:///FOLDER."
+)
+_REACHED = (FileNotFoundError, ValueError, LookupError)
+"""What is raised where a store did answer: nobody is kept from anything by credentials."""
+
+
+class TransferFailed(UserError):
+    """Something was not brought from a URI, or to it; the message says what, which URI, why, and the way out."""
+
+    def __init__(self, what: str, uri: str, fault: Exception) -> None:
+        reason = str(fault) or type(fault).__name__
+        remote = "://" in uri and not uri.startswith(uris.SCHEME)
+        if remote and not isinstance(fault, _REACHED):
+            reason = f"{reason.rstrip('.')}. {_WAY_OUT.format(uri.partition('://')[0].upper())}"
+        super().__init__(f"{what}, {uri}: {reason}")
+
+
+def download_of(channel: str) -> str:
+    """What has failed when the data of a channel cannot be had."""
+    return f"Data download failed: channel {channel}"
+
+
+@contextlib.contextmanager
+def transfer(what: str, uri: str) -> Iterator[None]:
+    """Within this context something is brought from a URI, or to it.
+
+    Args:
+        what: the failure that it would be, such as ``Artifact upload failed: model``.
+
+    Raises:
+        TransferFailed: whatever is raised inside.
+    """
+    try:
+        yield
+    except Exception as fault:
+        forget_connections()
+        raise TransferFailed(what, uri, fault) from fault
 
 
 @dataclass(frozen=True)
@@ -33,6 +75,9 @@ class DataObject:
             return
         filesystem, path = _remote(self.source)
         filesystem.get_file(path, str(target))
+
+
+NOTHING_FOUND = "no objects found under this prefix"
 
 
 def local_path(uri: str) -> Path | None:
@@ -82,7 +127,7 @@ def channel_entries(source: Mapping[str, Any]) -> list[list[dict[str, str]]]:
         lines = enumerate(read_text(source["S3Uri"]).splitlines(), start=1)
         entries = [list(_attributes(line, number, source)) for number, line in lines if line.strip()]
     if not entries:
-        raise FileNotFoundError(f"no objects found under the prefix {source['S3Uri']}")
+        raise FileNotFoundError(NOTHING_FOUND)
     return entries
 
 

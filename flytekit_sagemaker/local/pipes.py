@@ -15,19 +15,21 @@ import gzip
 import json
 import os
 import random
-import shutil
 import threading
-from collections.abc import Mapping, Sequence
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any, NoReturn
 
 from flytekit_sagemaker.local import objects
+from flytekit_sagemaker.local.objects import TransferFailed
 from flytekit_sagemaker.recordio import framed
 
 MODULE = __name__
 _ORDERS = "pipes.json"
 _FAILURE = "pipes.failure"
+_PIECE_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ class Stream:
                         self._write(part, pipe)
             except BrokenPipeError:  # the reader has had enough of this epoch
                 pass
-            except Exception as fault:
+            except TransferFailed as fault:
                 _fail(fault)
 
     def _order(self, epoch: int) -> Sequence[Sequence[Mapping[str, str]]]:
@@ -77,16 +79,19 @@ class Stream:
         return order[self.host :: self.hosts]
 
     def _write(self, part: Mapping[str, str], pipe: IO[bytes]) -> None:
-        if "text" in part:
-            content = part["text"].encode()
-            pipe.write(framed(content) if self.records else content)
-            return
-        with objects.opened(part["source"]) as stored:
-            source = gzip.GzipFile(fileobj=stored) if self.gunzip else stored
-            if self.records:
-                pipe.write(framed(source.read()))
-            else:
-                shutil.copyfileobj(source, pipe)
+        pieces = iter([part["text"].encode()]) if "text" in part else self._pieces(part["source"])
+        if self.records:
+            pipe.write(framed(b"".join(pieces)))
+        else:
+            pipe.writelines(pieces)
+
+    def _pieces(self, source: str) -> Iterator[bytes]:
+        with objects.transfer(objects.download_of(Path(self.pipe).name), source), objects.opened(source) as stored:
+            content = gzip.GzipFile(fileobj=stored) if self.gunzip else stored
+            try:
+                yield from iter(lambda: content.read(_PIECE_BYTES), b"")
+            except (gzip.BadGzipFile, EOFError, zlib.error) as fault:
+                raise ValueError(f"it is no whole gzip file, as its channel's CompressionType says ({fault})") from None
 
 
 def stream_of(channel: Mapping[str, Any], folder: Path, host: int, hosts: int) -> Stream:
@@ -137,7 +142,7 @@ def failure(folder: Path) -> str:
 
 def _fail(fault: Exception) -> NoReturn:
     unfinished = Path(f"{_FAILURE}.unfinished")
-    unfinished.write_text(f"{type(fault).__name__}: {fault}", encoding="utf-8")
+    unfinished.write_text(str(fault), encoding="utf-8")
     unfinished.replace(_FAILURE)
     os._exit(1)
 

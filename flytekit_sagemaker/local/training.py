@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from flytekit_sagemaker.clock import Clock
-from flytekit_sagemaker.local import objects, pipes
+from flytekit_sagemaker.local import pipes
 from flytekit_sagemaker.local.containers import Container
 from flytekit_sagemaker.local.descriptions import region_of
 from flytekit_sagemaker.local.file_systems import FolderOf
@@ -37,6 +37,7 @@ from flytekit_sagemaker.local.lifecycle import (
 )
 from flytekit_sagemaker.local.logs import LogReader
 from flytekit_sagemaker.local.metrics import JobMetrics
+from flytekit_sagemaker.local.objects import TransferFailed
 from flytekit_sagemaker.local.processes import Command, Launcher, LauncherDied, Process
 from flytekit_sagemaker.local.scraping import Scraper
 from flytekit_sagemaker.local.store import Job, Store
@@ -171,9 +172,8 @@ class TrainingRun:
             try:
                 for workspace in self._workspaces:
                     await asyncio.to_thread(workspace.prepare, job, self._at.folder_of)
-            except Exception as fault:
-                objects.forget_connections()
-                return failed(f"ClientError: Data download failed: {fault}")
+            except TransferFailed as fault:
+                return failed(f"ClientError: {fault}")
         if self._stop.is_set():
             return STOPPED
         outcome = await self._train()
@@ -183,9 +183,8 @@ class TrainingRun:
             await asyncio.to_thread(upload_checkpoints, self._workspaces, job)
             if outcome.status in ("Completed", "Stopped"):
                 await asyncio.to_thread(upload_artifacts, self._workspaces, job)
-        except Exception as fault:
-            objects.forget_connections()
-            return outcome if outcome.reason else failed(f"ClientError: Artifact upload failed: {fault}")
+        except TransferFailed as fault:
+            return outcome if outcome.reason else failed(f"ClientError: {fault}")
         if outcome is COMPLETED:
             for workspace in self._workspaces:
                 await asyncio.to_thread(workspace.clear)
@@ -329,7 +328,7 @@ class TrainingRun:
         """The outcome that the processes' exits make; a host that failed by itself gives the reason."""
         codes = [process.exit.result() for process in processes]
         if broken := self._input_failure():
-            return failed(f"ClientError: Data download failed: {broken}")
+            return failed(f"ClientError: {broken}")
         if not any(codes):
             return COMPLETED
         failures = [workspace.failure() for workspace in self._workspaces]

@@ -179,7 +179,16 @@ class TuningRun:
     def _has_enough(self) -> bool:
         if self._hopeless() or (len(self._trials) >= self._limit and not self._runs):
             return True
-        return completion.is_complete(self._config, self._definitions, scores(self._definitions, self._trials))
+        return self._is_complete()
+
+    def _is_complete(self) -> bool:
+        """Whether a completion criterion is met, or was met at any time: a trial that ends later changes nothing."""
+        found = scores(self._definitions, self._trials)
+        if completion.KEPT not in self.job.description and completion.is_complete(
+            self._config, self._definitions, found
+        ):
+            self._save(**{completion.KEPT: completion.details(self._definitions, found)})
+        return completion.KEPT in self.job.description
 
     def _hopeless(self) -> str:
         """Why it makes no sense to go on, or an empty string."""

@@ -45,6 +45,10 @@ class Workspace:
         Args:
             job: the training job, as Describe answers.
             folder_of: folders that stand for file systems, by id.
+
+        Raises:
+            TransferFailed: a channel, or the checkpoints, cannot be brought here.
+            OSError: the tree cannot be made.
         """
         for left in self.base.glob("*"):
             if left.is_dir() and not left.is_symlink():
@@ -55,21 +59,21 @@ class Workspace:
             folder.mkdir(parents=True)
         streams = []
         for channel in self._own_channels(job):
-            if "FileSystemDataSource" in channel["DataSource"]:
-                mounted = file_systems.mounted(channel["DataSource"]["FileSystemDataSource"], folder_of)
-                (self.data / channel["ChannelName"]).symlink_to(mounted)
-                continue
             hosts = self._hosts_of(channel, job)
             place, count = hosts.index(self.host), len(hosts)
-            if mode_of(channel, job) == "Pipe":
-                streams.append(pipes.stream_of(channel, self.data, place, count))
-            else:
-                self._stage(channel, place, count)
+            with objects.transfer(objects.download_of(channel["ChannelName"]), _location(channel)):
+                if mounted := channel["DataSource"].get("FileSystemDataSource"):
+                    (self.data / channel["ChannelName"]).symlink_to(file_systems.mounted(mounted, folder_of))
+                elif mode_of(channel, job) == "Pipe":
+                    streams.append(pipes.stream_of(channel, self.data, place, count))
+                else:
+                    self._stage(channel, place, count)
         if streams:
             pipes.leave_orders(streams, self.base)
         checkpoints = job.get("CheckpointConfig")
         if checkpoints:
-            self._restore_checkpoints(checkpoints["S3Uri"])
+            with objects.transfer("Checkpoint download failed: CheckpointConfig", checkpoints["S3Uri"]):
+                self._restore_checkpoints(checkpoints["S3Uri"])
             self._write("checkpointconfig.json", {"S3Uri": checkpoints["S3Uri"], "LocalPath": str(self.checkpoints)})
         else:
             self.checkpoints.mkdir()
@@ -94,7 +98,7 @@ class Workspace:
         source = channel["DataSource"]["S3DataSource"]
         found = objects.channel_objects(source)
         if not found:
-            raise FileNotFoundError(f"no objects found under the prefix {source['S3Uri']}")
+            raise FileNotFoundError(objects.NOTHING_FOUND)
         if source.get("S3DataDistributionType") == "ShardedByS3Key":
             found = found[place::count]
         folder = self.data / channel["ChannelName"]
@@ -189,6 +193,13 @@ def _s3(channel: Mapping[str, Any]) -> Mapping[str, Any]:
     return found
 
 
+def _location(channel: Mapping[str, Any]) -> str:
+    """Where the data of a channel is, for a sentence."""
+    if mounted := channel["DataSource"].get("FileSystemDataSource"):
+        return f"{mounted['FileSystemId']}:{mounted['DirectoryPath']}"
+    return str(_s3(channel)["S3Uri"])
+
+
 def groups_of(channel: Mapping[str, Any]) -> Sequence[str]:
     """The instance groups that a channel is for; none when it is for all."""
     found: Sequence[str] = _s3(channel).get("InstanceGroupNames", ())
@@ -204,7 +215,7 @@ def upload_artifacts(workspaces: Sequence[Workspace], job: Mapping[str, Any]) ->
     """Put what all hosts wrote to ``model`` and ``output/data`` under the job's output path.
 
     Raises:
-        OSError: an artifact cannot be read, or the output path cannot be written.
+        TransferFailed: an artifact cannot be read, or the output path cannot be written.
     """
     config = job["OutputDataConfig"]
     target = output_prefix(job)
@@ -213,36 +224,38 @@ def upload_artifacts(workspaces: Sequence[Workspace], job: Mapping[str, Any]) ->
         ([workspace.model for workspace in workspaces], "model"),
         ([workspace.output_data for workspace in workspaces], "output"),
     ):
-        files = {
-            str(path.relative_to(folder)): path
-            for folder in folders
-            for path in sorted(folder.rglob("*"))
-            if not path.is_dir() or path.is_symlink()
-        }
-        if files and packed:
-            archive = workspaces[0].base / f"{name}.tar.gz"
-            with tarfile.open(archive, "w:gz", compresslevel=_FAST_COMPRESSION) as tar:
+        with objects.transfer(f"Artifact upload failed: {name}", target):
+            files = {
+                str(path.relative_to(folder)): path
+                for folder in folders
+                for path in sorted(folder.rglob("*"))
+                if not path.is_dir() or path.is_symlink()
+            }
+            if files and packed:
+                archive = workspaces[0].base / f"{name}.tar.gz"
+                with tarfile.open(archive, "w:gz", compresslevel=_FAST_COMPRESSION) as tar:
+                    for inner, path in files.items():
+                        tar.add(path, inner, recursive=False)
+                objects.upload(archive, target, f"{name}.tar.gz")
+            elif files:
                 for inner, path in files.items():
-                    tar.add(path, inner, recursive=False)
-            objects.upload(archive, target, f"{name}.tar.gz")
-        elif files:
-            for inner, path in files.items():
-                objects.upload(path, target, f"{name}/{inner}")
+                    objects.upload(path, target, f"{name}/{inner}")
 
 
 def upload_checkpoints(workspaces: Sequence[Workspace], job: Mapping[str, Any]) -> None:
     """Put the hosts' checkpoints where the next attempt finds them; those in a local folder are there already.
 
     Raises:
-        OSError: a checkpoint cannot be read, or the checkpoint URI cannot be written.
+        TransferFailed: a checkpoint cannot be read, or the checkpoint URI cannot be written.
     """
     config = job.get("CheckpointConfig")
     if not config or objects.local_path(config["S3Uri"]) is not None:
         return
-    for workspace in reversed(workspaces):  # of two files with one name, the first host's counts
-        for path in sorted(workspace.checkpoints.rglob("*")):
-            if path.is_file():
-                objects.upload(path, config["S3Uri"].rstrip("/"), str(path.relative_to(workspace.checkpoints)))
+    with objects.transfer("Checkpoint upload failed: CheckpointConfig", config["S3Uri"]):
+        for workspace in reversed(workspaces):  # of two files with one name, the first host's counts
+            for path in sorted(workspace.checkpoints.rglob("*")):
+                if path.is_file():
+                    objects.upload(path, config["S3Uri"].rstrip("/"), str(path.relative_to(workspace.checkpoints)))
 
 
 def output_prefix(job: Mapping[str, Any]) -> str:

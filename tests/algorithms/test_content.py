@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 
 import pytest
 
-from flytekit_sagemaker.algorithms import algorithm
+from flytekit_sagemaker.algorithms import Algorithm, algorithm
 from flytekit_sagemaker.algorithms.content import (
     PER_CHANNEL,
     PER_FILE,
@@ -126,7 +127,49 @@ def test_csv_and_record_protobuf_are_told_apart(tmp_path: Path, name: AlgorithmN
     assert f"Set the content type {records} (input_content_type RECORDIO_PROTOBUF)." in said("data.pbr", csv)
     for content_type in (None, records):
         assert f"Set the content type {csv} (input_content_type TEXT_CSV)." in said("data.csv", content_type)
-    assert said("data.csv", None, RecordWrapperType="RecordIO") == said("data.pbr", csv, CompressionType="Gzip") == ""
+    assert said("data.csv", None, RecordWrapperType="RecordIO") == ""
+
+
+KMEANS, XGBOOST = algorithm(AlgorithmName.KMEANS), algorithm(AlgorithmName.XGBOOST)
+
+
+def test_files_of_a_gzip_channel_are_gzip_files_whatever_reads_them(tmp_path: Path) -> None:
+    write_records(tmp_path / "plain.pbr", [[1, 2]])
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "packed.gz").write_bytes(gzip.compress((tmp_path / "plain.pbr").read_bytes()))
+    (tmp_path / "empty").touch()
+    channel = {"ChannelName": "train", "InputMode": "Pipe", "CompressionType": "Gzip"}
+    for reader in (KMEANS, XGBOOST, None):
+        (problem,) = channel_problems(tmp_path, channel, reader)
+        assert str(problem) == (
+            "train = 'plain.pbr': must be a gzip file, as the channel's compression type says "
+            f"({tmp_path / 'plain.pbr'}). Compress it, or leave the compression type out."
+        )
+        assert channel_problems(tmp_path / "sub", channel, reader) == []
+    write(tmp_path, "plain.txt", "1")
+    (problem,) = channel_problems(tmp_path, channel, None)
+    assert f"{tmp_path / 'plain.pbr'}, and 1 more" in problem.rule
+
+
+@pytest.mark.parametrize(
+    ("reader", "content_type"),
+    [(KMEANS, None), (KMEANS, "text/csv;label_size=0"), (XGBOOST, "text/csv"), (XGBOOST, "text/libsvm")],
+)
+def test_gzip_files_in_a_channel_that_does_not_say_so_are_no_data(
+    tmp_path: Path, reader: Algorithm, content_type: str | None
+) -> None:
+    (tmp_path / "d.gz").write_bytes(gzip.compress(b"1,2\n"))
+    channel = {"ChannelName": "train", "CompressionType": "None", "ContentType": content_type}
+    (problem,) = channel_problems(tmp_path, channel, reader)
+    assert (problem.field, problem.value) == ("train", "d.gz")
+    assert "must not be a gzip file: the channel has no compression type" in problem.rule
+    assert "Decompress it, or set the compression type Gzip" in problem.remedy
+
+
+def test_programs_of_ones_own_may_read_gzip_files_and_xgboost_its_code(tmp_path: Path) -> None:
+    (tmp_path / "sourcedir.tar.gz").write_bytes(gzip.compress(b"code"))
+    assert channel_problems(tmp_path, {"ChannelName": "train", "ContentType": "text/csv"}, None) == []
+    assert channel_problems(tmp_path, {"ChannelName": "code"}, XGBOOST) == []
 
 
 def test_missing_path_and_missing_data(tmp_path: Path) -> None:

@@ -192,11 +192,20 @@ def test_a_job_whose_channels_are_no_longer_streamed_fails_as_one_of_the_machine
 
 
 def test_what_cannot_be_streamed_fails_the_job_with_the_reason(jobs: Jobs, tmp_path: Path) -> None:
-    data = files(tmp_path / "data", a=LARGE, b=b"no gzip")
+    data = files(tmp_path / "data", a=gzip.compress(LARGE), b=gzip.compress(LARGE)[:-8])
     jobs.train("damaged", {"epochs": "9"}, **piped(jobs, channel("train", data, CompressionType="Gzip")))
     job = jobs.ended("damaged")
     assert job["TrainingJobStatus"] == "Failed"
-    assert job["FailureReason"].startswith("ClientError: Data download failed: BadGzipFile: ")
+    assert job["FailureReason"].startswith(
+        f"ClientError: Data download failed: channel train, {data}/b: it is no whole gzip file"
+    )
+
+
+def test_files_that_are_not_compressed_as_the_channel_says_are_refused(jobs: Jobs, tmp_path: Path) -> None:
+    data = files(tmp_path / "data", a=b"no gzip")
+    packed = channel("train", data, CompressionType="Gzip")
+    with pytest.raises(jobs.client.exceptions.ClientError, match=r"train = 'a': must be a gzip file, .*data/a\)"):
+        jobs.train("refused", {"epochs": "1"}, **piped(jobs, packed))
 
 
 def test_trials_of_xgboost_learn_from_pipes(jobs: Jobs, tmp_path: Path) -> None:

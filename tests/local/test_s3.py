@@ -71,7 +71,8 @@ def test_a_prefix_without_objects_is_a_client_error(
     jobs = Jobs(new_server(), tmp_path)
     jobs.train("nothing-there", InputDataConfig=[channel("train", "s3://bucket/empty")])
     reason = jobs.ended("nothing-there")["FailureReason"]
-    assert reason == "ClientError: Data download failed: no objects found under the prefix s3://bucket/empty"
+    where = "channel train, s3://bucket/empty"
+    assert reason == f"ClientError: Data download failed: {where}: no objects found under this prefix"
 
 
 def test_checkpoints_go_to_s3_and_come_back_when_a_job_is_interrupted(bucket: Any, tmp_path: Path) -> None:
@@ -101,18 +102,63 @@ def test_checkpoints_of_a_job_that_fails_are_on_s3(
     assert bucket.Object("failing/epoch").get()["Body"].read() == b"7"
 
 
+@pytest.fixture
+def without_credentials(bucket: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
+    """S3 as it is for whoever has no credentials."""
+    s3fs.S3FileSystem.clear_instance_cache()
+    with monkeypatch.context() as environment:
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+            environment.delenv(name)
+        environment.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        yield environment
+    s3fs.S3FileSystem.clear_instance_cache()
+
+
+@pytest.mark.parametrize(
+    ("members", "said"),
+    [
+        (
+            {"InputDataConfig": [channel("train", "s3://bucket/d")]},
+            "Data download failed: channel train, s3://bucket/d",
+        ),
+        (
+            {"InputDataConfig": [channel("train", "s3://bucket/d", InputMode="Pipe")]},
+            "Data download failed: channel train, s3://bucket/d",
+        ),
+        (
+            {"CheckpointConfig": {"S3Uri": "s3://bucket/kept"}},
+            "Checkpoint download failed: CheckpointConfig, s3://bucket/kept",
+        ),
+        (
+            {"OutputDataConfig": {"S3OutputPath": "s3://bucket/out"}},
+            "Artifact upload failed: model, s3://bucket/out/denied/output",
+        ),
+    ],
+    ids=["data", "pipe", "checkpoints", "model"],
+)
+def test_who_has_no_credentials_learns_what_needs_them_and_how_to_do_without(
+    without_credentials: pytest.MonkeyPatch,
+    new_server: Callable[..., LocalSageMaker],
+    tmp_path: Path,
+    members: dict[str, Any],
+    said: str,
+) -> None:
+    jobs = Jobs(new_server(), tmp_path)
+    jobs.train("denied", {"write": "model/weights=1"}, **members)
+    reason = jobs.ended("denied")["FailureReason"]
+    assert reason.startswith(f"ClientError: {said}: Unable to locate credentials. ")
+    assert "The local SageMaker uses S3 with the credentials and the network of its own process" in reason
+    assert "file:///" in reason
+
+
 def test_credentials_that_were_missing_are_looked_for_again(
-    bucket: Any, new_server: Callable[..., LocalSageMaker], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    without_credentials: pytest.MonkeyPatch, bucket: Any, new_server: Callable[..., LocalSageMaker], tmp_path: Path
 ) -> None:
     bucket.put_object(Key="late/data.csv", Body=b"1,2")
-    s3fs.S3FileSystem.clear_instance_cache()
     jobs = Jobs(new_server(), tmp_path)
     data = {"InputDataConfig": [channel("train", "s3://bucket/late")]}
-    with monkeypatch.context() as without:
-        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-            without.delenv(name)
-        without.setenv("AWS_EC2_METADATA_DISABLED", "true")
-        jobs.train("early", **data)
-        assert "Unable to locate credentials" in jobs.ended("early")["FailureReason"]
+    jobs.train("early", **data)
+    assert "Unable to locate credentials" in jobs.ended("early")["FailureReason"]
+    without_credentials.undo()
     jobs.train("late", **data)
     assert jobs.ended("late")["TrainingJobStatus"] == "Completed"
