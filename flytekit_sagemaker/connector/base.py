@@ -7,7 +7,7 @@ import random
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from flyteidl.core.execution_pb2 import TaskExecution
@@ -30,11 +30,12 @@ from flytekit_sagemaker.connector.literals import plain_values
 from flytekit_sagemaker.connector.log_follower import LogFollower
 from flytekit_sagemaker.connector.metadata import JobMetadata
 from flytekit_sagemaker.connector.outputs import write_deck, write_outputs
-from flytekit_sagemaker.connector.watch import NOT_FOUND_IS_BELIEVED_AFTER_SECONDS, JobWatch
-from flytekit_sagemaker.errors import Problem, SageMakerError, TransientError, UserError
+from flytekit_sagemaker.connector.watch import NOT_FOUND_IS_BELIEVED_AFTER_SECONDS, Conclusion, JobWatch
+from flytekit_sagemaker.errors import Problem, SageMakerError, ServiceError, TransientError, UserError
 from flytekit_sagemaker.masking import masked, secrets_in
 from flytekit_sagemaker.models.training_job import TrainingJob
 from flytekit_sagemaker.placement import ExecutionContext, Placement, allowed, place
+from flytekit_sagemaker.reporting.progress import progress_of
 from flytekit_sagemaker.requests.deployment import Deployment
 from flytekit_sagemaker.requests.functions import Container, function_problems
 from flytekit_sagemaker.requests.names import JobIdentity
@@ -112,8 +113,12 @@ class JobConnector(AsyncConnectorBase):  # type: ignore[misc]
         """What is known of a job that ended, as ``reporting`` has it."""
 
     @abstractmethod
-    def outputs(self, meta: JobMetadata, record: Any) -> dict[str, Any]:
-        """The outputs of the task as literals; raises ServiceError when the job has no result after all."""
+    def outputs(self, meta: JobMetadata, record: Any) -> tuple[dict[str, Any], Any]:
+        """The outputs of the task as literals, and the record with what is known of the job now that they are.
+
+        Raises:
+            ServiceError: when the job has no result after all.
+        """
 
     def may_be_retried(self, meta: JobMetadata, description: Mapping[str, Any], record: Any) -> bool:
         """Whether what ran in a job that failed says itself that it may succeed when it is run again."""
@@ -328,22 +333,29 @@ class JobConnector(AsyncConnectorBase):  # type: ignore[misc]
             now=self._runtime.clock.time,
         )
 
-    def _conclude(self, meta: JobMetadata, description: Mapping[str, Any]) -> tuple[int, str]:
-        """Write the results of a job that ended; the phase and the message that it ended with."""
+    def _conclude(self, meta: JobMetadata, description: Mapping[str, Any]) -> Conclusion:
+        """Write the results of a job that ended."""
         status = description[f"{self.kind.shape}Status"]
         state, words = job_state(status, description.get("SecondaryStatus", ""))
         if state is JobState.SUCCEEDED:
             record = self.record(meta, description)
-            write_outputs(meta.output_prefix, self.outputs(meta, record))
+            try:
+                outputs, record = self.outputs(meta, record)
+            except ServiceError as error:
+                why = masked(str(error), secrets_in(description))
+                self._report(meta, replace(record, notes=(*record.notes, f"There are no outputs: {why}")))
+                raise
+            write_outputs(meta.output_prefix, outputs)
             self._report(meta, record)
-            return TaskExecution.SUCCEEDED, words
+            return Conclusion(TaskExecution.SUCCEEDED, words, progress_of(record))
         links = job_links(meta.endpoint, self.kind.word, meta.name)
         explanation = explain(meta.endpoint, self.kind.word, description, links)
         record = self.record(meta, description, explanation)
         self._report(meta, record)
         passes = explanation.move is Move.NOBODY or self.may_be_retried(meta, description, record)
         retryable = passes and settings.current().flag("retryable_failures")
-        return TaskExecution.RETRYABLE_FAILED if retryable else TaskExecution.FAILED, explanation.message
+        phase = TaskExecution.RETRYABLE_FAILED if retryable else TaskExecution.FAILED
+        return Conclusion(phase, explanation.message, progress_of(record))
 
     def _report(self, meta: JobMetadata, record: Any) -> None:
         try:

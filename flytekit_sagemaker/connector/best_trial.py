@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ from flytekit_sagemaker.connector.outputs import exists
 from flytekit_sagemaker.container.command import TRAINING_MODULE, TRAINING_MODULE_VARIABLE
 from flytekit_sagemaker.errors import ServiceError
 from flytekit_sagemaker.reporting.records import Trial, TuningRecord
+from flytekit_sagemaker.reporting.wording import number
 
 
 @dataclass(frozen=True)
@@ -24,11 +25,13 @@ class Result:
         trial: the trial.
         description: the service's description of its training job.
         outputs: what its function returned, as literals; None where it ran a built-in algorithm.
+        note: a sentence about the trials that did better and left none; empty where it is the best of all.
     """
 
     trial: Trial
     description: Mapping[str, Any]
     outputs: Mapping[str, Any] | None
+    note: str = ""
 
 
 def best_result(meta: JobMetadata, record: TuningRecord, there_is: Callable[[str], bool] = exists) -> Result:
@@ -56,14 +59,16 @@ def best_result(meta: JobMetadata, record: TuningRecord, there_is: Callable[[str
     if not scored:
         raise ServiceError(f"tuning job {meta.name} ended without a trial that reported {record.objective_metric}")
     description: Mapping[str, Any] = {}
+    better: list[Trial] = []
     for *_, trial in sorted(scored, key=lambda entry: entry[:3]):
         description = aws.call(meta.endpoint, "describe_training_job", TrainingJobName=trial.training_job_name)
         if _runs_a_function(description):
             outputs = outputs_left(trial_prefix(meta.output_prefix, trial.training_job_name))
             if outputs is not None:
-                return Result(trial, description, outputs)
+                return Result(trial, description, outputs, _note(record, trial, better, "result"))
         elif trial.status == "Completed" or there_is(description["ModelArtifacts"]["S3ModelArtifacts"]):
-            return Result(trial, description, None)
+            return Result(trial, description, None, _note(record, trial, better, "model"))
+        better.append(trial)
     if _runs_a_function(description):
         why = "every trial was stopped, or ended by itself, before its function returned"
         remedy = "let the function look at checkpoint.stop_requested, and return what it has"
@@ -71,6 +76,18 @@ def best_result(meta: JobMetadata, record: TuningRecord, there_is: Callable[[str
         why = "every trial was stopped before it left a model"
         remedy = "let trials save what they have when they are stopped (XGBoost: save_model_on_termination=true)"
     raise ServiceError(f"tuning job {meta.name}: {why}; {remedy}")
+
+
+def _note(record: TuningRecord, trial: Trial, better: Sequence[Trial], left: str) -> str:
+    if not better:
+        return ""
+    best, others = better[0], len(better) - 1
+    also = f", nor did {others} other{'s' * (others > 1)} that did better" if others else ""
+    own, bests = (f"{record.objective_metric} {number(each.objective)}" for each in (trial, best))
+    return (
+        f"The outputs are those of trial {trial.index}, {own}: "
+        f"the best one, trial {best.index} with {bests}, was stopped before it left a {left}{also}."
+    )
 
 
 def _runs_a_function(description: Mapping[str, Any]) -> bool:

@@ -23,14 +23,14 @@ class CustomTrainingJobConnector(TrainingJobConnector):
     def request(self, submission: Submission) -> BuiltRequest:
         return with_function(super().request(submission), submission, container_in(submission))
 
-    def outputs(self, meta: JobMetadata, record: TrainingRecord) -> dict[str, Any]:
+    def outputs(self, meta: JobMetadata, record: TrainingRecord) -> tuple[dict[str, Any], TrainingRecord]:
         left = function_results.outputs_left(meta.output_prefix)
         if left is None:
             raise ServiceError(
                 f"training job {meta.name} completed, but left no outputs at {meta.output_prefix}: its image ran "
                 "something else than flytekit-sagemaker train, or the process of the function ended before it returned"
             )
-        return left
+        return left, record
 
     def may_be_retried(self, meta: JobMetadata, description: Mapping[str, Any], record: Any) -> bool:
         return function_results.may_be_retried(meta.output_prefix, description)

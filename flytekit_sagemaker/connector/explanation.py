@@ -174,10 +174,11 @@ def _with_failures(
     example = patterns.index(pattern)
     name, reason = failed[example]["TrainingJobName"], reasons[example]
     said = headline(reason) or "no reason given"
+    repeated = "" if said in account.first else f": {said}"
     first = "" if _counters(job)["failed"] <= len(failed) else "the first "
     tail = log_tail(endpoint, name, reason=reason, secrets=secrets)
     told = [
-        f"most common failure ({count} of {first}{len(failed)} failed trials), here of {name}: {said}",
+        f"most common failure ({count} of {first}{len(failed)} failed trials), here of {name}{repeated}",
         f"{len(others)} other kinds of failure" if len(others) > 1 else "",
         remedy(reason, "", tail.lines, _facts(endpoint, *_definitions(job))),
         *_unsaid(reason, said, tail),

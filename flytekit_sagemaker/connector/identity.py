@@ -24,7 +24,7 @@ def identity_of(template: Any, execution_metadata: Any, output_prefix: str) -> J
             again when it repeats a call.
     """
     task = template.id.name if template.id else ""
-    version = template.id.version if template.id else ""
+    version = (template.id.version if template.id else None) or ""  # a local run has none
     attempt: Any = getattr(execution_metadata, "task_execution_id", None)
     node = attempt and attempt.node_execution_id
     execution = node and node.execution_id

@@ -55,12 +55,13 @@ class TrainingJobConnector(JobConnector):
         links = job_links(meta.endpoint, self.kind.word, meta.name)
         return training_record(description, links=links, log_tail=explanation.log_tail if explanation else ())
 
-    def outputs(self, meta: JobMetadata, record: TrainingRecord) -> dict[str, Any]:
-        return {
+    def outputs(self, meta: JobMetadata, record: TrainingRecord) -> tuple[dict[str, Any], TrainingRecord]:
+        outputs = {
             "model": literals.file(record.model_uri),
             "training_job_name": literals.text(record.name),
             "final_metrics": literals.dictionary(record.final_metrics),
         }
+        return outputs, record
 
     def log_of(self, meta: JobMetadata) -> LogFollower:
         """Follows the log of the job, for a run that somebody waits for."""

@@ -101,25 +101,26 @@ class TuningJobConnector(JobConnector):
         links = job_links(meta.endpoint, self.kind.word, meta.name)
         return tuning_record(description, list(trials), links=links)
 
-    def outputs(self, meta: JobMetadata, record: TuningRecord) -> dict[str, Any]:
+    def outputs(self, meta: JobMetadata, record: TuningRecord) -> tuple[dict[str, Any], TuningRecord]:
         best = best_result(meta, record)
-        name, description = best.trial.training_job_name, best.description
-        if record.best is not None and best.trial != record.best:
-            better = record.best.training_job_name
-            self._log(meta, "get").warning("%s left no result; %s is the best that did", better, name)
+        description = best.description
+        if best.note:
+            self._log(meta, "get").warning("%s", best.note)
+            record = replace(record, best_index=best.trial.index, notes=(best.note, *record.notes))
         model = description["ModelArtifacts"]["S3ModelArtifacts"]
         hyperparameters = dict(description.get("HyperParameters", {}))
         hyperparameters.pop(OBJECTIVE_METRIC_HYPERPARAMETER, None)
-        return {
+        outputs = {
             **({"model": literals.file(model)} if best.outputs is None else best.outputs),
             "hpo_job_name": literals.text(meta.name),
-            "best_job_name": literals.text(name),
+            "best_job_name": literals.text(best.trial.training_job_name),
             "best_hyperparameters": literals.dictionary(hyperparameters),
             "best_objective": literals.number(best.trial.objective or 0.0),
             "training_image": literals.text(description["AlgorithmSpecification"].get("TrainingImage", "")),
             "model_artifact_url": literals.text(model),
             "trials": literals.csv_table(write_table(meta.output_prefix, "trials", record.csv())),
         }
+        return outputs, record
 
     def may_be_retried(self, meta: JobMetadata, description: Mapping[str, Any], record: TuningRecord) -> bool:
         failed = [trial.training_job_name for trial in record.trials if trial.status == "Failed"][

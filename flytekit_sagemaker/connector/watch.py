@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -18,7 +19,7 @@ from flytekit_sagemaker.connector.metadata import JobMetadata
 from flytekit_sagemaker.connector.submission import Submission
 from flytekit_sagemaker.errors import SageMakerError, TransientError
 from flytekit_sagemaker.masking import masked, secrets_in
-from flytekit_sagemaker.reporting.progress import progress_of
+from flytekit_sagemaker.reporting.progress import Progress, progress_of
 from flytekit_sagemaker.status import JobState, job_state
 from flytekit_sagemaker.uris import local_path
 
@@ -36,7 +37,19 @@ _PHASES = {
     JobState.RUNNING: TaskExecution.RUNNING,
 }
 
-Conclusion = tuple[int, str]
+
+@dataclass(frozen=True)
+class Conclusion:
+    """How a job ended.
+
+    Attributes:
+        phase, message: what its last answer says.
+        progress: how far it came; None where the description of the job tells that.
+    """
+
+    phase: int
+    message: str
+    progress: Progress | None = None
 
 
 class JobWatch:
@@ -45,8 +58,8 @@ class JobWatch:
     Args:
         kind: the kind of job.
         meta: the job.
-        conclude: fetches and writes the results of a job that ended, given its description; returns the phase and the
-            message of the last answer. Raises TransientError or OSError when it has to be done again.
+        conclude: fetches and writes the results of a job that ended, given its description. Raises TransientError or
+            OSError when it has to be done again.
         lists: how many list calls that takes, given the description.
         now: seconds since the epoch.
     """
@@ -140,7 +153,7 @@ class JobWatch:
 
     def _end(self, description: Mapping[str, Any]) -> Sighting:
         try:
-            phase, message = self._conclude(description)
+            conclusion = self._conclude(description)
         except TransientError:
             raise
         except Exception as error:
@@ -150,10 +163,11 @@ class JobWatch:
                 raise
             else:
                 message = f"the results of {self.name} cannot be written to {self._meta.output_prefix}: {error}"
-            phase = TaskExecution.FAILED
+            conclusion = Conclusion(TaskExecution.FAILED, message)
+        phase, message = conclusion.phase, conclusion.message
         level = logging.INFO if phase == TaskExecution.SUCCEEDED else self._meta.level_of_failures
         self.log.log(level, "ended: %s: %s", TaskExecution.Phase.Name(phase), message)
-        answer = self._answer(phase, message, progress_of(description).to_dict())
+        answer = self._answer(phase, message, (conclusion.progress or progress_of(description)).to_dict())
         return Sighting(answer, ended=True, created=_epoch(description))
 
     def _is_worth_another_try(self, error: Exception) -> bool:

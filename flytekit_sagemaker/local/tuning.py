@@ -83,7 +83,7 @@ class TuningRun:
             search = self._search_of(trial)
             points = self._store.metrics(trial.name, search.definition.objective["MetricName"])
             self._trials.append(trial)
-            search.add(trial, [value for _, _, value in points])
+            search.add(trial, [(moment, value) for _, moment, value in points])
             if not trial.ended:
                 self._launch(trial, not is_waiting(trial))
         over = asyncio.ensure_future(self._time_is_over())
@@ -173,7 +173,9 @@ class TuningRun:
     def _watch(self, run: TrainingRun, metric: str, value: float) -> None:
         """Note a running trial's objective, and stop the trial when the rule of the job says so."""
         search = self._search_of(run.job)
-        if metric == search.definition.objective["MetricName"] and search.observe(run.job, value):
+        if metric != search.definition.objective["MetricName"]:
+            return
+        if search.observe(run.job, self._clock.time(), value):
             run.stop()
 
     def _has_enough(self) -> bool:

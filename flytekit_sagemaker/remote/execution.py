@@ -161,7 +161,8 @@ class Execution:
                             shown.add(note)
                             display.note(note)
                     if state.progress is not None:
-                        display.update(state.progress)
+                        failed = state.is_done and not state.is_successful
+                        display.update(state.progress.before_error() if failed else state.progress)
             except (KeyboardInterrupt, SystemExit):  # which flytekit makes of Ctrl-C outside of notebooks
                 display.note(f"It runs on; terminate() ends it. {self._id}")
                 raise

@@ -31,6 +31,7 @@ _LEGEND = {
     "done": "completed",
     "stopped": "stopped early",
     "running": "no objective yet",
+    "without": "ended without an objective",
     "failed": "failed",
     "beyond": "beyond the axis",
 }
@@ -48,6 +49,7 @@ def tuning_page(record: TuningRecord) -> str:
         section("Objective by hyperparameter", _multiples(record)),
         section("Trials", _trials(record)),
         section("Job", facts(_tuning_facts(record))),
+        section("Each trial", facts(_facts_of_trials(record))),
     )
 
 
@@ -103,6 +105,7 @@ def _progress(job: Progress) -> str:
             element("div", escape(best)) if best else "",
             chosen({**tuned, **metrics}),
             element("p", escape(remark), "kicker") if remark else "",
+            *(element("p", escape(note), "kicker") for note in job.notes),
         )
     )
 
@@ -112,18 +115,21 @@ def _head(kicker: str, record: TuningRecord | TrainingRecord, secondary: str = "
     badge = element("span", escape(record.status + detail), f"badge {_BADGES.get(record.status, '')}")
     links = element("nav", "".join(anchor(label, url) for label, url in record.links.items()))
     title = element("p", kicker, "kicker") + element("h1", escape(record.name))
-    return element("header", f"{title}{badge}{links}{_alert(record.failure_reason)}")
+    notes = "".join(element("div", escape(note), "note") for note in record.notes)
+    return element("header", f"{title}{badge}{links}{_alert(record.failure_reason)}{notes}")
 
 
 def _tuning_tiles(record: TuningRecord) -> str:
     best, verb = record.best, "highest" if record.direction == "Maximize" else "lowest"
     none = "yet" if record.ended is None else "in any trial"
     words = f"{verb} {record.objective_metric}, trial {best.index}" if best else f"no {record.objective_metric} {none}"
-    launched = ((record.running, "running"), (record.failed, "failed"), (record.stopped, "stopped early"))
-    others = ", ".join(f"{count} {outcome}" for count, outcome in launched if count)
+    finished = record.done + record.failed + record.stopped
+    counts = {"completed": record.done, "failed": record.failed, "stopped early": record.stopped}
+    outcomes = [f"{count} {outcome}" for outcome, count in counts.items() if count and finished != record.done]
+    outcomes += [f"{record.running} running"] if record.running else []
     tiles = (
         tile(number(best.objective if best else None), words, "lead"),
-        tile(f"{record.done} of {record.total}", f"trials done{', ' if others else ''}{others}"),
+        tile(f"{finished} of {record.total}", ", ".join(("trials ended", *outcomes))),
         tile(duration(record.wall_seconds), "since the start" if record.ended is None else "from start to end"),
         tile(duration(record.training_seconds), "of training in all trials"),
     )
@@ -142,7 +148,8 @@ def _kind(record: TuningRecord, trial: Trial) -> str:
     if trial.index == record.best_index:
         return "best"
     if trial.objective is None and trial.outcome != "failed":
-        return "running"
+        is_pending = trial.outcome == "running" or trial.objective_status == "Pending"
+        return "running" if is_pending and record.ended is None else "without"
     return "done" if trial.outcome == "running" else trial.outcome
 
 
@@ -294,13 +301,30 @@ def _tuning_facts(record: TuningRecord) -> dict[str, str]:
         "Ranges": "<br>".join(
             f"<code>{escape(item.name)}</code> {escape(_range_words(item))}" for item in record.ranges
         ),
-        "Static hyperparameters": _settings(record.static_hyperparameters),
-        "Parallel trials": str(record.max_parallel or ""),
+        "Trials": escape(_limits(record)),
         "Early stopping": escape(record.early_stopping),
-        "Training image": _code(record.training_image),
-        "Instances of a trial": escape(_instance_words(record.instance_count, record.instance_type)),
+        **_words(record.search_settings),
+        "Trials without improvement": _in_a_row(record.trials_without_improvement),
+        "Converged": moment(record.converged) if record.converged else "",
         "Created": moment(record.created),
         "Ended": moment(record.ended) if record.ended else "",
+    }
+
+
+def _limits(record: TuningRecord) -> str:
+    at_a_time = f", {record.max_parallel} at a time" if record.max_parallel else ""
+    return f"{record.total} at most{at_a_time}" if record.total else ""
+
+
+def _in_a_row(count: int | None) -> str:
+    return "" if count is None else f"{count} in a row"
+
+
+def _facts_of_trials(record: TuningRecord) -> dict[str, str]:
+    return {
+        "Training image": _code(record.training_image),
+        **_words(record.trial_settings),
+        "Static hyperparameters": _settings(record.static_hyperparameters),
     }
 
 
@@ -355,14 +379,14 @@ def _training_facts(record: TrainingRecord) -> dict[str, str]:
         "Tuning job": escape(record.tuning_job_name),
         "Training image": _code(record.training_image),
         "Input mode": escape(record.input_mode),
-        "Instances": escape(_instance_words(record.instance_count, record.instance_type)),
+        **_words(record.settings),
         "Created": moment(record.created),
         "Ended": moment(record.ended) if record.ended else "",
     }
 
 
-def _instance_words(count: int, instance_type: str) -> str:
-    return f"{count} × {instance_type}" if instance_type else ""
+def _words(values: Mapping[str, str]) -> dict[str, str]:
+    return {label: escape(words) for label, words in values.items()}
 
 
 def _code(words: str) -> str:

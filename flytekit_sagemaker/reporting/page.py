@@ -40,6 +40,8 @@ padding:1px 11px;margin:10px 8px 0 0;color:var(--soft)}
 .smr .tile span{color:var(--soft);font-size:13px;overflow-wrap:anywhere}
 .smr .alert{border-left:4px solid var(--bad);background:var(--card);padding:10px 16px;margin:22px 0 0;
 border-radius:0 8px 8px 0;overflow-wrap:anywhere;white-space:pre-wrap}
+.smr .note{border-left:4px solid var(--best);background:var(--tint);padding:8px 16px;margin:12px 0 0;
+border-radius:0 8px 8px 0;overflow-wrap:anywhere}
 .smr .chosen{margin:14px 0 0;padding:0;display:flex;flex-wrap:wrap;gap:8px;list-style:none}
 .smr .chosen li{border:1px solid var(--line);border-radius:8px;padding:3px 11px;overflow-wrap:anywhere}
 .smr .chosen span{color:var(--soft);margin-right:7px}
@@ -56,6 +58,7 @@ border-radius:0 8px 8px 0;overflow-wrap:anywhere;white-space:pre-wrap}
 .smr .mark.stopped,.smr .mark.running{fill:var(--paper);stroke:var(--point);stroke-width:1.8}
 .smr .mark.running{stroke:var(--quiet);stroke-dasharray:2.2 1.6}
 .smr .mark.failed{stroke:var(--bad);stroke-width:2.4;fill:none;stroke-linecap:round}
+.smr .mark.without{stroke:var(--quiet);stroke-width:2.4;fill:none;stroke-linecap:round}
 .smr .mark.best{fill:var(--best);stroke:var(--paper);stroke-width:1}
 .smr .mark.beyond{fill:none;stroke:var(--point);stroke-width:1.8}
 .smr .of-1{--point:#cc79a7}.smr .of-2{--point:#2a9d6f}.smr .of-3{--point:#8f7ee7}.smr .of-4{--point:#a0783c}

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import singledispatch
 from typing import Any
 
 from flytekit_sagemaker.masking import masked, masked_values, secrets_in
+from flytekit_sagemaker.reporting.endings import ending
 from flytekit_sagemaker.reporting.plain import from_plain, to_plain
 from flytekit_sagemaker.reporting.records import (
     TrainingRecord,
@@ -33,6 +34,7 @@ class Progress:
         best_trial: name of the best training job so far; ``best_index`` is its number among the trials.
         started, ended: seconds since the epoch; None where it has not happened.
         final_metrics: of a training job.
+        notes: sentences about how it ended.
     """
 
     name: str
@@ -53,6 +55,7 @@ class Progress:
     started: float | None = None
     ended: float | None = None
     final_metrics: Mapping[str, float] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     @property
     def finished(self) -> int:
@@ -63,6 +66,10 @@ class Progress:
     def remark(self) -> str:
         """The message, where it tells more than that all went well."""
         return "" if self.status == "Completed" else self.message
+
+    def before_error(self) -> Progress:
+        """The same to be shown right before an exception that says why the job failed."""
+        return replace(self, message="")
 
     def to_dict(self) -> dict[str, Any]:
         """The progress as plain JSON values; what is empty or zero is left out."""
@@ -103,6 +110,7 @@ def _(record: TuningRecord) -> Progress:
         best_hyperparameters=best.hyperparameters if best else {},
         started=_epoch(record.created),
         ended=_epoch(record.ended),
+        notes=record.notes,
     )
 
 
@@ -117,6 +125,7 @@ def _(record: TrainingRecord) -> Progress:
         started=_epoch(record.created),
         ended=_epoch(record.ended),
         final_metrics=record.final_metrics,
+        notes=record.notes,
     )
 
 
@@ -146,6 +155,7 @@ def _(description: Mapping[str, Any]) -> Progress:
         best_hyperparameters=masked_values(best.get("TunedHyperParameters", {}), secrets),
         started=_epoch(description.get("CreationTime")),
         ended=_epoch(description.get("HyperParameterTuningEndTime")),
+        notes=tuple(masked(note, secrets) for note in ending(description)),
     )
 
 
@@ -153,7 +163,8 @@ def progress_line(progress: Progress) -> str:
     """One plain line for logs, the same as long as nothing happens: there is no clock in it."""
     title = f"{progress.kind} job {progress.name}: {headline(progress)}"
     metrics = final_words(progress) if progress.status == "Completed" else ""
-    return one_line("; ".join(filter(None, (title, best_words(progress), metrics, progress.remark))))
+    line = "; ".join(filter(None, (title, best_words(progress), metrics, progress.remark)))
+    return one_line(" ".join((f"{line}.", *progress.notes)) if progress.notes else line)
 
 
 def headline(progress: Progress) -> str:

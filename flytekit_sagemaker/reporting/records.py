@@ -16,6 +16,14 @@ from datetime import datetime
 from typing import Any
 
 from flytekit_sagemaker.masking import masked, masked_values, secrets_in
+from flytekit_sagemaker.reporting.configuration import (
+    definitions_of,
+    objective_of,
+    of_definitions,
+    of_training_job,
+    of_tuning_job,
+)
+from flytekit_sagemaker.reporting.endings import ending
 from flytekit_sagemaker.reporting.shapes import Phase, TrainingRecord, Trial, TunableRange, TuningRecord
 
 __all__ = [
@@ -43,13 +51,13 @@ def tuning_record(
     """
     secrets = secrets_in(description)
     config = description.get("HyperParameterTuningJobConfig", {})
-    definitions = _definitions(description)
+    definitions = definitions_of(description)
     objective = objective_of(description)
     direction = objective.get("Type", "Minimize")
     ordered = sorted(trials, key=lambda item: (item["CreationTime"], item["TrainingJobName"]))
     shown = tuple(_trial(index, summary, secrets) for index, summary in enumerate(ordered, start=1))
     outcomes = Counter(trial.outcome for trial in shown)
-    resources = next((found for found in map(_instances, definitions) if found[0]), ("", 0))
+    details = description.get("TuningJobCompletionDetails", {})
     created, ended = description.get("CreationTime"), description.get("HyperParameterTuningEndTime")
     return TuningRecord(
         name=description["HyperParameterTuningJobName"],
@@ -75,8 +83,11 @@ def tuning_record(
         early_stopping=config.get("TrainingJobEarlyStoppingType", ""),
         random_seed=config.get("RandomSeed"),
         training_image=", ".join(dict.fromkeys(filter(None, map(_algorithm, definitions)))),
-        instance_type=resources[0],
-        instance_count=resources[1],
+        trials_without_improvement=details.get("NumberOfTrainingJobsObjectiveNotImproving"),
+        converged=details.get("ConvergenceDetectedTime"),
+        notes=tuple(masked(note, secrets) for note in ending(description)),
+        search_settings=_masked_words(of_tuning_job(description), secrets),
+        trial_settings=_masked_words(of_definitions(definitions, of_training_job), secrets),
         static_hyperparameters=_of_the_user(
             {
                 ".".join(filter(None, (definition.get("DefinitionName"), name))): value
@@ -101,7 +112,6 @@ def training_record(
     """
     secrets = secrets_in(description)
     created, ended = description.get("CreationTime"), description.get("TrainingEndTime")
-    instance_type, instance_count = _instances(description)
     algorithm = description.get("AlgorithmSpecification", {})
     return TrainingRecord(
         name=description["TrainingJobName"],
@@ -130,8 +140,7 @@ def training_record(
         tuning_job_name=description.get("TuningJobArn", "").rpartition("/")[2],
         training_image=_algorithm(description),
         input_mode=algorithm.get("TrainingInputMode", ""),
-        instance_type=instance_type,
-        instance_count=instance_count,
+        settings=_masked_words(of_training_job(description), secrets),
         created=created,
         ended=ended,
         training_seconds=_float(description.get("TrainingTimeInSeconds")),
@@ -141,13 +150,6 @@ def training_record(
         log_tail=tuple(masked(line, secrets) for line in log_tail),
         links=dict(links or {}),
     )
-
-
-def objective_of(description: Mapping[str, Any]) -> Mapping[str, str]:
-    """``Type`` and ``MetricName`` of a tuning job's objective; one with several definitions has it in each of them."""
-    config = description.get("HyperParameterTuningJobConfig", {})
-    in_definitions = (item.get("TuningObjective") for item in _definitions(description))
-    return next(filter(None, [config.get("HyperParameterTuningJobObjective"), *in_definitions]), {})
 
 
 def finite(value: float | None) -> float | None:
@@ -192,11 +194,6 @@ def _of_the_user(hyperparameters: Mapping[str, str], secrets: Collection[str]) -
     """The hyperparameters without the one that the service adds to tell the algorithm what is tuned for."""
     shown = masked_values(hyperparameters, secrets)
     return {name: value for name, value in shown.items() if name.rpartition(".")[2] != "_tuning_objective_metric"}
-
-
-def _definitions(description: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    single = description.get("TrainingJobDefinition")
-    return [single] if single else list(description.get("TrainingJobDefinitions", ()))
 
 
 def _ranges(
@@ -252,18 +249,14 @@ def _observed(name: str, texts: Sequence[str]) -> TunableRange:
     return TunableRange(name=name, kind="Continuous", minimum=min(values), maximum=max(values), scaling="Auto")
 
 
-def _instances(request: Mapping[str, Any]) -> tuple[str, int]:
-    """Instance type and count of a training job or of a tuning job's definition, which has two places for them."""
-    single = request.get("ResourceConfig", {}) or request.get("HyperParameterTuningResourceConfig", {})
-    groups = single.get("InstanceGroups") or single.get("InstanceConfigs") or [single]
-    types = dict.fromkeys(group.get("InstanceType", "") for group in groups)
-    return ", ".join(filter(None, types)), sum(group.get("InstanceCount", 0) for group in groups)
-
-
 def _algorithm(job: Mapping[str, Any]) -> str:
     """The image of a training job or of a definition, or the name of its algorithm resource."""
     specification = job.get("AlgorithmSpecification", {})
     return str(specification.get("TrainingImage") or specification.get("AlgorithmName") or "")
+
+
+def _masked_words(words: Mapping[str, str], secrets: Collection[str]) -> dict[str, str]:
+    return {label: masked(text, secrets) for label, text in words.items()}
 
 
 def _uri(channel: Mapping[str, Any]) -> str:

@@ -116,10 +116,15 @@ class TuningRecord:
         direction: ``Maximize`` or ``Minimize``.
         total: trials that the job may launch, or has launched where it has no limit.
         done, running, failed, stopped: trials by outcome; together those launched so far.
-        best_index: index of the best trial; None until a trial has an objective.
+        best_index: index of the best trial: the one that the service names or, once the outputs of the task are known,
+            the one whose outputs they are; None until a trial has an objective.
         best_so_far: for each trial in order, the best objective up to and with it; None before the first.
         training_seconds: sum over the trials that ended.
         wall_seconds: from the creation to the end, or to the last change that the service reported.
+        trials_without_improvement: how many in a row, as the service counts them; None where it does not.
+        converged: when the service found that the job had.
+        notes: sentences about how it ended.
+        search_settings, trial_settings: how the job was asked to search, and each trial to run; label to words.
         links: label to URL.
     """
 
@@ -145,9 +150,12 @@ class TuningRecord:
     max_parallel: int = 0
     early_stopping: str = ""
     random_seed: int | None = None
+    trials_without_improvement: int | None = None
+    converged: datetime | None = None
+    notes: tuple[str, ...] = ()
     training_image: str = ""
-    instance_type: str = ""
-    instance_count: int = 0
+    search_settings: Mapping[str, str] = field(default_factory=dict)
+    trial_settings: Mapping[str, str] = field(default_factory=dict)
     static_hyperparameters: Mapping[str, str] = field(default_factory=dict)
     links: Mapping[str, str] = field(default_factory=dict)
 
@@ -230,6 +238,8 @@ class TrainingRecord:
         training_seconds: time on the instances, as the service reports it.
         billable_seconds: time billed per instance; smaller than ``training_seconds`` with managed spot training.
         wall_seconds: from the creation to the end, or to the last change that the service reported.
+        settings: how the job was asked to run, label to words.
+        notes: sentences about how it ended.
         log_tail: last lines of the log, where the caller had them.
         links: label to URL.
     """
@@ -246,8 +256,8 @@ class TrainingRecord:
     tuning_job_name: str = ""
     training_image: str = ""
     input_mode: str = ""
-    instance_type: str = ""
-    instance_count: int = 0
+    settings: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
     created: datetime | None = None
     ended: datetime | None = None
     training_seconds: float | None = None

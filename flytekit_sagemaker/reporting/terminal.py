@@ -41,6 +41,7 @@ def progress_view(progress: Progress, now: float) -> RenderableType:
         lines.append(Text(one_line(final_words(progress))))
     if progress.remark:
         lines.append(Text(cut(one_line(progress.remark), 400), style="red" if progress.status == "Failed" else "dim"))
+    lines += [Text(one_line(note)) for note in progress.notes]
     return Group(*lines)
 
 

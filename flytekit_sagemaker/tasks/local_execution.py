@@ -203,7 +203,10 @@ class _LocalRun:
             resource = await connector.get(resource_meta=meta)
             await log.read(display)
             if resource.custom_info:
-                display.update(Progress.from_dict(resource.custom_info))
+                progress = Progress.from_dict(resource.custom_info)
+                has_failed = is_terminal_phase(resource.phase) and resource.phase != TaskExecution.SUCCEEDED
+                # Of runs side by side only one can raise its error.
+                display.update(progress.before_error() if has_failed and not _together.get() else progress)
                 answered = loop.time()
             if is_terminal_phase(resource.phase):
                 if resource.phase == TaskExecution.SUCCEEDED:

@@ -110,7 +110,7 @@ async def test_of_equal_trials_the_one_that_the_service_names_is_the_best(
     trials = boto.list_training_jobs_for_hyper_parameter_tuning_job(HyperParameterTuningJobName=metadata.name)
     for named in trials["TrainingJobSummaries"]:  # the service may name any of them
         record = connector.record(metadata, {**tuning, "BestTrainingJob": named})
-        best = connector.outputs(metadata, record)["best_job_name"].scalar.primitive.string_value
+        best = connector.outputs(metadata, record)[0]["best_job_name"].scalar.primitive.string_value
         assert best == named["TrainingJobName"]
     assert "left no result" not in caplog.text
 
