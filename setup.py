@@ -22,6 +22,7 @@ DEV = [
     "moto[server]>=5",
     "mypy",
     "nbclient",
+    "pyarrow",
     "pytest",
     "pytest-asyncio",
     "pytest-timeout",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import shlex
 import sys
 import warnings
@@ -58,8 +59,17 @@ def _sandbox(options: argparse.Namespace) -> None:
 def _interrupt(options: argparse.Namespace) -> None:
     from flytekit_sagemaker.local import interruption
 
-    interruption.interrupt(options.endpoint_url, options.job)
+    interruption.interrupt(options.endpoint_url or _endpoint_url(), options.job)
     print(f"{options.job} is interrupted: it gets SIGTERM, and starts anew with its checkpoints")
+
+
+def _endpoint_url() -> str:
+    """Where the local SageMaker is: as the shell has it from what ``serve`` prints, else at the default port."""
+    from flytekit_sagemaker import settings
+
+    variables = ("AWS_ENDPOINT_URL_SAGEMAKER", "AWS_ENDPOINT_URL")
+    urls = (settings.current().endpoint_url, *(os.environ.get(variable, "") for variable in variables))
+    return next((url for url in urls if "://" in url), f"http://127.0.0.1:{DEFAULT_PORT}")
 
 
 def _dockerfile(options: argparse.Namespace) -> None:
@@ -135,15 +145,15 @@ def _parser() -> argparse.ArgumentParser:
         "interrupt",
         help="take the spot instances of a training job away from it",
         description="Interrupt a training job of the local SageMaker that does managed spot training, as AWS does when "
-        "it takes spot instances back.",
+        "it takes spot instances back. It is the local SageMaker of `flytekit-sagemaker serve` or `sandbox`.",
     )
     interrupt.set_defaults(run=_interrupt)
     interrupt.add_argument("job", metavar="JOB", help="name of a training job, be it a trial of a tuning job")
     interrupt.add_argument(
         "--endpoint-url",
-        default=f"http://127.0.0.1:{DEFAULT_PORT}",
         metavar="URL",
-        help="the local SageMaker (default: %(default)s)",
+        help="the local SageMaker (default: FLYTEKIT_SAGEMAKER_ENDPOINT_URL, AWS_ENDPOINT_URL_SAGEMAKER or "
+        f"AWS_ENDPOINT_URL, else http://127.0.0.1:{DEFAULT_PORT})",
     )
 
     dockerfile = commands.add_parser(

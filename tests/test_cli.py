@@ -22,6 +22,7 @@ from sklearn.datasets import load_breast_cancer
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import train_test_split
 
+from flytekit_sagemaker import cli
 from flytekit_sagemaker.aws import Endpoint
 from flytekit_sagemaker.connector.log_tail import log_tail
 from flytekit_sagemaker.local.server import LocalSageMaker
@@ -188,7 +189,8 @@ def test_a_spot_job_is_interrupted_by_name_and_goes_on(tmp_path: Path) -> None:
         assert done.returncode == 0, done.stderr
         assert "spot is interrupted" in done.stdout
         steps = [each["Status"] for each in jobs.ended("spot")["SecondaryStatusTransitions"]]
-        again = subprocess.run(command, capture_output=True, text=True)
+        exported = {**os.environ, "FLYTEKIT_SAGEMAKER_ENDPOINT_URL": server.url}
+        again = subprocess.run(command[:3], capture_output=True, text=True, env=exported)
         wrong = subprocess.run([*command[:2], "spto", *command[3:]], capture_output=True, text=True)
     url = server.url
     unknown = f"has no training job spto; its latest training jobs are spot (at {url})."
@@ -201,11 +203,24 @@ def test_a_spot_job_is_interrupted_by_name_and_goes_on(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "variable", ["FLYTEKIT_SAGEMAKER_ENDPOINT_URL", "AWS_ENDPOINT_URL_SAGEMAKER", "AWS_ENDPOINT_URL"]
+)
+def test_the_local_sagemaker_is_where_the_shell_has_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], variable: str
+) -> None:
+    with LocalSageMaker(tmp_path) as server:
+        monkeypatch.setenv(variable, server.url)
+        assert cli.main(["interrupt", "nothing"]) == 1
+    assert f"has no training job nothing, nor any other (at {server.url})" in capsys.readouterr().err
+
+
 def test_without_a_local_sagemaker_nothing_is_interrupted() -> None:
     command = [COMMAND, "interrupt", "spot", "--endpoint-url", "http://127.0.0.1:9"]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 1
     assert done.stderr.startswith("flytekit-sagemaker: No local SageMaker answers at http://127.0.0.1:9")
+    assert "flytekit-sagemaker serve starts one" in done.stderr
     assert "Traceback" not in done.stderr
 
 

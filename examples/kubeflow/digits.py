@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from botocore.exceptions import BotoCoreError
 
 CHANNELS = ("train", "test")
 SIDE = 28
@@ -56,7 +57,11 @@ def images() -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
 
 
 def write(destination: str) -> str:
-    """Write the channels to an ``s3://`` URI or into a local folder, and return the URI."""
+    """Write the channels to an ``s3://`` URI or into a local folder, and return the URI.
+
+    Raises:
+        OSError, ValueError, ImportError, BotoCoreError: nothing can be written there.
+    """
     import fsspec
     from sklearn.model_selection import train_test_split
 
@@ -77,4 +82,8 @@ def write(destination: str) -> str:
 if __name__ == "__main__":
     if len(sys.argv) != 2:
         sys.exit("usage: digits.py DESTINATION")
-    print(json.dumps(locations(write(sys.argv[1])), indent=2))
+    try:
+        written = write(sys.argv[1])
+    except (OSError, ValueError, ImportError, BotoCoreError) as fault:
+        sys.exit(f"digits.py: cannot write to {sys.argv[1]}: {fault}")
+    print(json.dumps(locations(written), indent=2))

@@ -111,19 +111,34 @@ def placeholders_of(inputs: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
+# What values of each type of parameter are in Python, and in words. The rest are texts.
+TYPES: dict[str, tuple[type | tuple[type, ...], str]] = {
+    "BOOLEAN": (bool, "True or False"),
+    "LIST": (list, "a JSON array"),
+    "STRUCT": (dict, "a JSON object"),
+    "NUMBER_INTEGER": (int, "a whole number"),
+    "NUMBER_DOUBLE": ((int, float), "a number"),
+}
+
+
 def parsed(text: str, kind: str) -> Any:
     """The value of a parameter from its text.
 
     Raises:
-        ValueError: the text is none of this type.
+        ValueError: the text is none of this type; the message says what it must be.
     """
-    if kind == "STRING":
+    if kind not in TYPES:
         return text
-    types: dict[str, Any] = {"BOOLEAN": bool, "LIST": list, "STRUCT": dict, "NUMBER_INTEGER": int}
-    value = whole(json.loads(text.lower() if kind == "BOOLEAN" else text))
-    if type(value) is not types.get(kind, type(value)):
-        raise ValueError(kind)
-    return value
+    python_type, words = TYPES[kind]
+    malformed = ""
+    try:
+        value = whole(json.loads(text.lower() if kind == "BOOLEAN" else text))
+        if isinstance(value, python_type) and isinstance(value, bool) is (kind == "BOOLEAN"):
+            return value
+    except json.JSONDecodeError as error:
+        if kind in ("LIST", "STRUCT"):
+            malformed = f" ({error.msg}: line {error.lineno}, column {error.colno})"
+    raise ValueError(f"must be {words}{malformed}")
 
 
 class Step:
@@ -224,8 +239,10 @@ class Step:
         for key, file in self.files.items():
             try:
                 read[key] = parsed(file.read_text(), self.kinds[key])
-            except (FileNotFoundError, ValueError):
-                raise PipelineError(f"{self.name} wrote no {self.kinds[key]} to {file}") from None
+            except FileNotFoundError:
+                raise PipelineError(f"{self.name} did not write its output {key} to {file}") from None
+            except ValueError as error:
+                raise PipelineError(f"what {self.name} wrote for its output {key} {error}: {file}") from None
         return read
 
 
@@ -260,7 +277,8 @@ def hint_for(specification: Mapping[str, Any], arguments: Mapping[str, Any]) -> 
     definitions = specification["root"].get("inputDefinitions", {}).get("parameters", {})
     if "endpoint_url" not in definitions:
         return ""
-    if arguments.get("endpoint_url") or definitions["endpoint_url"].get("defaultValue"):
+    usual = definitions["endpoint_url"].get("defaultValue") or os.environ.get("AWS_ENDPOINT_URL_SAGEMAKER")
+    if arguments.get("endpoint_url") or usual:
         return ""
     here = next((text for text in texts_in(arguments) if text.startswith("file://") or is_path_here(text)), "")
     hint = ". {} is on this machine: AWS does not see it, a local SageMaker does: endpoint_url=http://127.0.0.1:8642"
@@ -284,6 +302,8 @@ def arguments_of(specification: Mapping[str, Any], file: Path | None, texts: lis
     """The arguments of a run: those of a JSON file, and over them those of the command line."""
     definitions = specification["root"].get("inputDefinitions", {}).get("parameters", {})
     given = read_arguments(file) if file else {}
+    if bare := [each for each in texts if "=" not in each]:
+        raise PipelineError(f"{bare[0]!r} is not NAME=VALUE")
     written = {name: text for name, _, text in (each.partition("=") for each in texts)}
     unknown = [name for name in {**given, **written} if name not in definitions]
     if unknown:
@@ -295,19 +315,23 @@ def arguments_of(specification: Mapping[str, Any], file: Path | None, texts: lis
         kind = definitions[name]["parameterType"]
         try:
             given[name] = parsed(text, kind)
-        except ValueError:
-            rule = "must be True or False" if kind == "BOOLEAN" else f"is no {kind}"
-            raise PipelineError(f"{name} = {text!r} {rule}") from None
+        except ValueError as error:
+            raise PipelineError(f"{name} = {text!r} {error}") from None
     return given
 
 
 def main() -> int:
-    """Run what the command line says; the exit code is 1 where a step failed, with a sentence on standard error."""
+    """Run what the command line says.
+
+    The exit code is 1 where a step failed, and 130 after Ctrl-C or SIGTERM, with a sentence on standard error.
+    """
     parser = argparse.ArgumentParser(description="Run a compiled Kubeflow pipeline step by step on this machine.")
     parser.add_argument("pipeline", type=Path, help="what `kfp dsl compile` wrote")
     parser.add_argument("--arguments", type=Path, metavar="FILE", help="JSON object with pipeline parameters")
     parser.add_argument("--folder", type=Path, default=Path("steps"), help="of the steps (default: %(default)s)")
-    parser.add_argument("texts", nargs="*", metavar="NAME=VALUE", help="pipeline parameter; JSON unless it is a text")
+    parser.add_argument(
+        "texts", nargs="*", default=[], metavar="NAME=VALUE", help="pipeline parameter; JSON unless it is a text"
+    )
     options = parser.parse_intermixed_args()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     hint = ""
@@ -319,6 +343,9 @@ def main() -> int:
     except PipelineError as error:
         print(f"run_steps: {error}{hint}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("run_steps: interrupted; the steps that had ended have left their outputs", file=sys.stderr)
+        return 130
     return 0
 
 

@@ -149,8 +149,7 @@ class Api:
         store = self._engine.store
         job = store.find(Kind.TRAINING, request["TrainingJobName"])
         if job is None:
-            latest, _ = store.page(Page(Kind.TRAINING, descending=True, limit=5))
-            raise Refused("ValidationException", interruption.unknown(request["TrainingJobName"], latest))
+            raise Refused("ValidationException", interruption.no_training_job(request["TrainingJobName"], store))
         if sentence := interruption.problem(job):
             raise Refused("ValidationException", sentence)
         self._engine.interrupt(job)

@@ -11,11 +11,11 @@ import contextlib
 import json
 import urllib.error
 import urllib.request
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from flytekit_sagemaker.errors import UserError
-from flytekit_sagemaker.local.store import Job
+from flytekit_sagemaker.local.store import Job, Kind, Page, Store
 
 OPERATION = "InterruptTrainingJob"
 _ANSWER_SECONDS = 30
@@ -49,7 +49,11 @@ def interrupt(url: str, job: str, access_key: str = "local") -> None:
         message = _message(refusal) or f"It does not interrupt jobs: {refusal}"
         raise NotInterrupted(f"{message.rstrip('.')} (at {url}).") from None
     except (OSError, ValueError) as fault:
-        raise NotInterrupted(f"No local SageMaker answers at {url}: {getattr(fault, 'reason', fault)}") from None
+        reason = getattr(fault, "reason", fault)
+        raise NotInterrupted(
+            f"No local SageMaker answers at {url} ({reason}). flytekit-sagemaker serve starts one; the one that "
+            "a plain `python workflow.py` has for itself serves nobody else."
+        ) from None
 
 
 def _message(refusal: urllib.error.HTTPError) -> str:
@@ -59,8 +63,14 @@ def _message(refusal: urllib.error.HTTPError) -> str:
     return ""
 
 
-def unknown(name: str, latest: Iterable[Job]) -> str:
-    """What to say of a training job that there is not: which there are."""
+def no_training_job(name: str, store: Store) -> str:
+    """What to say of a name that is no training job's: which jobs there are."""
+    tuning_job = store.find(Kind.TUNING, name)
+    if tuning_job is not None:
+        running = [trial.name for trial in store.trials(tuning_job.name) if not trial.ended]
+        those = f"; its running trials are {', '.join(running)}" if running else " none of whose trials is running"
+        return f"{tuning_job.name} is a tuning job{those}."
+    latest, _ = store.page(Page(Kind.TRAINING, descending=True, limit=5))
     names = ", ".join(job.name for job in latest)
     others = f"; its latest training jobs are {names}" if names else ", nor any other"
     return f"This local SageMaker has no training job {name}{others}."

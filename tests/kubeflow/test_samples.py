@@ -221,12 +221,16 @@ def forms(kfp: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Path:
     def at_aws(data: str, endpoint_url: str = ""):
         shell(script="true").after(shell(script=f"exit 1 # {data} {endpoint_url}"))
 
+    @dsl.pipeline(name="kinds")
+    def kinds(table: dict[str, int], count: int = 1, share: float = 0.5):
+        shell(script=f"echo {count} {table} {share}")
+
     @dsl.pipeline(name="silent")
     def silent():
         mumble()
 
     root = tmp_path_factory.mktemp("forms")
-    for pipeline in (all_forms, scripts, condition, at_aws, silent):
+    for pipeline in (all_forms, scripts, condition, at_aws, kinds, silent):
         kfp.compiler.Compiler().compile(pipeline, str(root / f"{pipeline.name}.yaml"))
     return root
 
@@ -243,7 +247,13 @@ def test_placeholders_of_every_form_are_filled_in(forms: Path) -> None:
     ("pipeline", "arguments", "said"),
     [
         ("all-forms", ["many=[]"], "no value for who"),
-        ("all-forms", ["who=you", "many={}"], "many = '{}' is no LIST"),
+        ("all-forms", ["who=you", "many={}"], "many = '{}' must be a JSON array"),
+        ("all-forms", ["who=you", "many=[1,]"], "many = '[1,]' must be a JSON array ("),
+        ("all-forms", ["who=you", "many"], "'many' is not NAME=VALUE"),
+        ("kinds", ["count=1.5"], "count = '1.5' must be a whole number"),
+        ("kinds", ["count=true"], "count = 'true' must be a whole number"),
+        ("kinds", ["table={"], "table = '{' must be a JSON object (Expecting property name"),
+        ("kinds", ["share=half"], "share = 'half' must be a number"),
         (
             "all-forms",
             ["who=you", "flga=true"],
@@ -255,7 +265,7 @@ def test_placeholders_of_every_form_are_filled_in(forms: Path) -> None:
         ("scripts", ["--arguments", "scripts.yaml"], "the arguments scripts.yaml are not JSON"),
         ("scripts", ["script=exit 7"], "shell-2 ended with exit code 7"),
         ("at-aws", ["data=file:///digits"], "endpoint_url=http://127.0.0.1:8642"),
-        ("silent", [], "mumble wrote no LIST to"),
+        ("silent", [], "what mumble wrote for its output said must be a JSON array"),
         ("condition", ["script=true"], "condition-1 is a condition, a loop or a pipeline of its own"),
     ],
 )
@@ -266,12 +276,38 @@ def test_what_cannot_go_on_is_told_in_a_sentence(forms: Path, pipeline: str, arg
     assert "== shell\n" not in told, "no step runs after one that failed"
 
 
-def test_an_interrupted_step_gets_sigterm(forms: Path) -> None:
+def test_without_a_pipeline_the_usage_asks_for_that_alone(tmp_path: Path) -> None:
+    done = subprocess.run([sys.executable, str(SAMPLES / "run_steps.py")], capture_output=True, text=True, cwd=tmp_path)
+    assert done.stderr.splitlines()[-1].endswith("the following arguments are required: pipeline")
+
+
+def test_digits_that_cannot_be_written_are_told_in_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    unreachable = {**os.environ, **KEYS, "AWS_ENDPOINT_URL_S3": "http://127.0.0.1:9", "AWS_MAX_ATTEMPTS": "1"}
+    for destination in ("s3://bucket/digits", "file/digits", "ftpp://somewhere"):
+        done = subprocess.run(
+            [sys.executable, str(SAMPLES / "digits.py"), destination],
+            capture_output=True,
+            text=True,
+            cwd=tmp_path,
+            env=unreachable,
+        )
+        assert (done.returncode, done.stdout) == (1, "")
+        assert done.stderr.startswith(f"digits.py: cannot write to {destination}: "), done.stderr
+        assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_step_gets_sigterm(forms: Path, number: signal.Signals) -> None:
+    for left in ("begun", "stopped"):
+        (forms / left).unlink(missing_ok=True)
     script = f"trap 'touch {forms}/stopped; exit 0' TERM; touch {forms}/begun; while :; do sleep 0.05; done"
     process = runner(forms, "scripts", f"script={script}")
     eventually((forms / "begun").exists, bool)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     code, _, told = ended(process)
-    assert code != 0
+    assert code == 130
+    assert told.splitlines()[-1].startswith("run_steps: interrupted")
+    assert "Traceback" not in told
     assert (forms / "stopped").exists(), told
     assert "== shell\n" not in told

@@ -153,6 +153,20 @@ def test_a_trial_can_be_interrupted(spot_jobs: Jobs, tmp_path: Path) -> None:
     assert statuses(spot_jobs.describe(trial["TrainingJobName"])) == INTERRUPTED_ONCE
 
 
+def test_a_tuning_job_is_not_interrupted_but_tells_which_of_its_trials_can_be(spot_jobs: Jobs, tmp_path: Path) -> None:
+    spot_jobs.tune("search", jobs=1, **spot(tmp_path))
+    in_first_round(tmp_path)
+    [trial] = spot_jobs.trials("search")
+    running = f"its running trials are {trial['TrainingJobName']}"
+    with pytest.raises(NotInterrupted, match=f"search is a tuning job; {running} "):
+        spot_jobs.server.interrupt("search")
+    assert "Interrupted" not in statuses(spot_jobs.describe(trial["TrainingJobName"]))
+    (tmp_path / "gate.go").touch()
+    spot_jobs.tuning_ended("search")
+    with pytest.raises(NotInterrupted, match="search is a tuning job none of whose trials is running"):
+        spot_jobs.server.interrupt("search")
+
+
 @pytest.mark.parametrize("kept", [True, False], ids=["with checkpoints", "without"])
 def test_what_a_trial_does_again_is_not_counted_twice(spot_jobs: Jobs, tmp_path: Path, kept: bool) -> None:
     band = {"StrategyConfig": {"HyperbandStrategyConfig": {"MinResource": 3, "MaxResource": 3}}}
@@ -218,7 +232,7 @@ def test_a_job_that_waits_for_instances_survives_its_server(
     (tmp_path / "gate.go").touch()
     with LocalSageMaker(tmp_path / "root", images=images(tmp_path), clock=clock) as server:
         spot_jobs.client = Jobs(server, tmp_path).client
-        assert spot_jobs.ended("survivor")["TrainingJobStatus"] == "Completed"
+        assert statuses(spot_jobs.ended("survivor")) == INTERRUPTED_ONCE
     assert "starts after round 1" in spot_jobs.log("survivor")
 
 

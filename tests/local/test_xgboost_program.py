@@ -260,8 +260,6 @@ def parquet(*parts: np.ndarray[Any, Any]) -> bytes:
 
 @pytest.mark.parametrize("content_type", ["text/csv", "application/x-parquet", "application/x-recordio-protobuf"])
 def test_pipes_train_the_same_model_as_files(job: Job, tmp_path: Path, content_type: str) -> None:
-    if content_type == "application/x-parquet":
-        pytest.importorskip("pyarrow")
     rows = np.column_stack([MALIGNANT, CANCER]).astype(np.float32)
     train, more, validation = rows[:200], rows[200:400], rows[400:]
 
@@ -324,6 +322,7 @@ def test_checkpoints_are_resumed(cancer: Job) -> None:
     second = cancer.run({**BINARY, "num_round": "10"}, **CHECKPOINTS)
     assert re.findall(r"^\[(\d+)\]", second.log, re.M) == ["4", "5", "6", "7", "8", "9"]
     assert model_of(second).num_boosted_rounds() == 10
+    assert "WARNING" not in second.log
     third = cancer.run({**BINARY, "num_round": "12"}, **CHECKPOINTS)
     assert model_of(third).num_boosted_rounds() == 12
     kept = [path.name for path in (cancer.base / "checkpoints").iterdir()]

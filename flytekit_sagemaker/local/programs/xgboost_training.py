@@ -171,9 +171,16 @@ class Training:
         ]
 
     def fit(
-        self, train: Any, evals: list[tuple[Any, str]], rounds: int, callbacks: list[Any], start: Any = None
+        self, train: Any, evals: list[tuple[Any, str]], rounds: int, callbacks: list[Any], start: Path | None = None
     ) -> Any:
         """A trained booster.
+
+        Args:
+            train: what it learns from.
+            evals: what it is evaluated on, with names.
+            rounds: how many boosting rounds to train.
+            callbacks: of the library.
+            start: file with the model to go on from; from its name, the library would try to tell the format.
 
         Raises:
             TrainingError: the library refuses; the message is its own first sentence.
@@ -186,7 +193,7 @@ class Training:
                 evals=evals,
                 custom_metric=self.custom,
                 callbacks=callbacks,
-                xgb_model=start,
+                xgb_model=bytearray(start.read_bytes()) if start else None,
                 verbose_eval=False,
             )
 
