@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from flytekit_sagemaker.local import search, stopping
 from flytekit_sagemaker.local.definitions import Definition, objective_status
+from flytekit_sagemaker.local.resumption import Steps, starts_of, steps_of
 from flytekit_sagemaker.local.store import Job
 from flytekit_sagemaker.local.warm_start import Prior
 
@@ -44,31 +45,25 @@ class DefinitionSearch:
         self._stopping_rule = stopping.rule_of(config, definition.static)
         self._prior = prior
         self._places: dict[str, int] = {}
+        self._steps: dict[int, Steps] = {}
         self._series: dict[int, list[float]] = {}
-        self._starts: dict[int, int] = {}
 
     @property
     def is_used_up(self) -> bool:
         """Whether everything has been tried."""
         return len(self.trials) >= self.size
 
-    def add(self, trial: Job, values: Sequence[float] = ()) -> None:
-        """Take on a trial, with what its objective metric has been after each step so far."""
+    def add(self, trial: Job, emissions: Iterable[tuple[float, float]] = ()) -> None:
+        """Take on a trial, with the moments and values of all emissions of its objective metric so far."""
         self.trials.append(trial)
-        self._places[trial.name] = len(self.trials)
-        self._series[len(self.trials)] = [self.definition.signed(value) for value in values]
+        place = self._places[trial.name] = len(self.trials)
+        self._steps[place] = steps_of(trial, ((moment, self.definition.signed(value)) for moment, value in emissions))
+        self._series[place] = self._steps[place].values
 
-    def observe(self, trial: Job, value: float) -> bool:
-        """Note the objective of a running trial after a step; whether the rule of the job gives the trial up.
-
-        A trial that starts once more begins again, unless it has checkpoints to go on from.
-        """
+    def observe(self, trial: Job, moment: float, value: float) -> bool:
+        """Note an emission of a running trial's objective; whether the rule of the job gives the trial up."""
         place = self._places[trial.name]
-        starts = sum(each["Status"] == "Training" for each in trial.description["SecondaryStatusTransitions"])
-        if self._starts.get(place) != starts and "CheckpointConfig" not in trial.description:
-            self._series[place] = []
-        self._starts[place] = starts
-        self._series[place].append(self.definition.signed(value))
+        self._steps[place].add(moment, self.definition.signed(value), starts_of(trial))
         completed = [self._places[each.name] for each in self.trials if each.status == "Completed"]
         given_up = self._stopping_rule.gives_up(place, self._series, completed)
         if given_up:  # the program goes on a little until its end has come

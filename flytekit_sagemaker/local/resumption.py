@@ -7,9 +7,10 @@ them again. Counted once, its steps are those of a program that nobody has inter
 from __future__ import annotations
 
 import bisect
+import contextlib
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import astuple, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,11 @@ from flytekit_sagemaker.local.workspace import Workspace
 # What a program prints is read a little later than it is printed, and perhaps than what it writes next.
 _SECONDS_TO_READ = 0.2
 _ROUND_OF_XGBOOST = re.compile(r"xgboost-checkpoint\.(\d+)")
+# A file that is being written, or belongs to a checkpoint of a container's ``checkpoint.saving``: not the files of a
+# step make that one complete, but the manifest beside their folder, which comes last.
+_INCOMPLETE = re.compile(r"(.*/)?(step-\d+-[0-9a-f]{16}/.*|\.[^/]*|[^/]*\.(partial|tmp))")
+
+Saved = tuple[float, int | None]
 
 
 @dataclass(frozen=True)
@@ -42,18 +48,20 @@ def starts_of(job: Job) -> list[Start]:
     return [Start(*each) for each in job.memory.get("starts", ())]
 
 
-def note_start(job: Job, workspaces: Iterable[Workspace], now: float) -> Start:
-    """Remember the start of a training job, whose workspaces have been prepared."""
-    found = _newest(workspaces) if _are_kept_in_place(job.description) else job.memory.get("uploaded")
-    start = Start(now, *(found or ()))
-    job.memory.setdefault("starts", []).append([start.moment, start.saved, start.steps])
-    return start
+def start_of(job: Job, workspaces: Iterable[Workspace], now: float) -> Start:
+    """How a training job starts whose workspaces have been prepared; looks at the disk."""
+    found = newest_checkpoint(workspaces) if _are_kept_in_place(job.description) else job.memory.get("uploaded")
+    return Start(now, *(found or ()))
 
 
-def note_end(job: Job, workspaces: Iterable[Workspace]) -> None:
-    """Remember the checkpoints of a training job before they are uploaded, which makes all of them look like new."""
-    if not _are_kept_in_place(job.description):
-        job.memory["uploaded"] = _newest(workspaces) or job.memory.get("uploaded")
+def note(job: Job, start: Start) -> None:
+    """Remember a start of a training job."""
+    job.memory.setdefault("starts", []).append(astuple(start))
+
+
+def note_checkpoints(job: Job, found: Saved | None) -> None:
+    """Remember which checkpoint of a training job is uploaded: what is downloaded later, looks like new."""
+    job.memory["uploaded"] = found or job.memory.get("uploaded")
 
 
 def _are_kept_in_place(job: Mapping[str, Any]) -> bool:
@@ -61,17 +69,20 @@ def _are_kept_in_place(job: Mapping[str, Any]) -> bool:
     return config is None or objects.local_path(config["S3Uri"]) is not None
 
 
-def _newest(workspaces: Iterable[Workspace]) -> tuple[float, int | None] | None:
+def newest_checkpoint(workspaces: Iterable[Workspace]) -> Saved | None:
     """When the newest checkpoint was written, and how many steps it says that it holds."""
-    files = [file for each in workspaces for file in each.checkpoints.rglob("*") if file.is_file()]
-    if not files:
+    written = dict(entry for each in workspaces for entry in _complete(each.checkpoints))
+    if not written:
         return None
-    rounds = [int(match[1]) for match in (_ROUND_OF_XGBOOST.fullmatch(file.name) for file in files) if match]
-    return max(map(_written, files)), max(rounds) + 1 if rounds else None
+    rounds = [int(match[1]) for match in (_ROUND_OF_XGBOOST.fullmatch(file.name) for file in written) if match]
+    return max(written.values()), max(rounds) + 1 if rounds else None
 
 
-def _written(file: Path) -> float:
-    return file.stat().st_mtime
+def _complete(folder: Path) -> Iterator[tuple[Path, float]]:
+    for file in folder.rglob("*"):
+        with contextlib.suppress(OSError):  # whoever writes there may still be at it
+            if file.is_file() and not _INCOMPLETE.fullmatch(file.relative_to(folder).as_posix()):
+                yield file, file.stat().st_mtime
 
 
 @dataclass
@@ -123,5 +134,5 @@ def steps_of(job: Job, emissions: Iterable[tuple[float, float]]) -> Steps:
     moments = [start.moment for start in starts]
     steps = Steps()
     for moment, value in emissions:
-        steps.add(moment, value, starts[: max(1, bisect.bisect_right(moments, moment))])
+        steps.add(moment, value, starts[: bisect.bisect_right(moments, moment)])
     return steps

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from flytekit_sagemaker.clock import Clock
-from flytekit_sagemaker.local import pipes
+from flytekit_sagemaker.local import pipes, resumption
 from flytekit_sagemaker.local.containers import Container
 from flytekit_sagemaker.local.descriptions import region_of
 from flytekit_sagemaker.local.file_systems import FolderOf
@@ -139,12 +139,13 @@ class TrainingRun:
         retries = self.job.description.get("RetryStrategy", {}).get("MaximumRetryAttempts", 0)
         while True:
             if restarted:
-                self._metrics.forget()
                 self._begin("InProgress", "Restarting")
+            elif self.job.description["SecondaryStatus"] == "Interrupted":
+                self._begin("InProgress", "Starting")
             self._interruption.clear()
             self.job.memory["attempts"] = self.job.memory.get("attempts", 0) + 1
             try:
-                outcome = await self._attempt()
+                outcome = await self._attempt(restarted)
             except LauncherDied as fault:
                 outcome = failed(f"InternalServerError: {fault}. Please try again.")
             except Exception as fault:
@@ -153,7 +154,6 @@ class TrainingRun:
             if self._stop.is_set() and outcome.reason.startswith("InternalServerError"):
                 return STOPPED
             if outcome is INTERRUPTED:
-                self._begin("InProgress", "Starting")
                 restarted = False
                 continue
             restarted = outcome.reason.startswith("InternalServerError") and self.job.memory["attempts"] <= retries
@@ -164,7 +164,7 @@ class TrainingRun:
         begin(self.job, status, secondary, self._at.clock.time())
         self._at.store.save(self.job)
 
-    async def _attempt(self) -> Outcome:
+    async def _attempt(self, restarted: bool) -> Outcome:
         job = self.job.description
         if not self._stop.is_set():
             job.setdefault("TrainingStartTime", self._at.clock.time())
@@ -174,12 +174,18 @@ class TrainingRun:
                     await asyncio.to_thread(workspace.prepare, job, self._at.folder_of)
             except TransferFailed as fault:
                 return failed(f"ClientError: {fault}")
+            start = await asyncio.to_thread(resumption.start_of, self.job, self._workspaces, self._at.clock.time())
+            resumption.note(self.job, start)
+            if restarted and start.saved is None:
+                self._metrics.forget()
         if self._stop.is_set():
             return STOPPED
         outcome = await self._train()
         if outcome is COMPLETED and not self._stop.is_set():
             self._begin("InProgress", "Uploading")
         try:
+            saved = await asyncio.to_thread(resumption.newest_checkpoint, self._workspaces)
+            resumption.note_checkpoints(self.job, saved)
             await asyncio.to_thread(upload_checkpoints, self._workspaces, job)
             if outcome.status in ("Completed", "Stopped"):
                 await asyncio.to_thread(upload_artifacts, self._workspaces, job)

@@ -15,6 +15,7 @@ from moto.server import ThreadedMotoServer
 
 from flytekit_sagemaker.local.server import LocalSageMaker
 
+from . import test_resumption
 from .support import Jobs, channel, eventually
 from .test_interruption import ROUNDS, images, in_first_round, spot
 
@@ -162,3 +163,14 @@ def test_credentials_that_were_missing_are_looked_for_again(
     without_credentials.undo()
     jobs.train("late", **data)
     assert jobs.ended("late")["TrainingJobStatus"] == "Completed"
+
+
+def test_a_trial_that_goes_on_from_checkpoints_on_s3_gets_as_many_steps_as_any_other(
+    bucket: Any, tmp_path: Path
+) -> None:
+    with LocalSageMaker(tmp_path / "root", images=test_resumption.images(tmp_path)) as server:
+        jobs = Jobs(server, tmp_path)
+        trials = test_resumption.tune_until_lost(jobs, "saves", "s3://bucket/kept")
+        for trial in trials.values():
+            server.interrupt(trial)
+        assert test_resumption.ended(jobs, trials) == test_resumption.EXPECTED
