@@ -82,11 +82,11 @@ def _note(record: TuningRecord, trial: Trial, better: Sequence[Trial], left: str
     if not better:
         return ""
     best, others = better[0], len(better) - 1
-    also = f", nor did {others} other{'s' * (others > 1)} that did better" if others else ""
+    also = f", and so were {others} more that did better" if others else ""
     own, bests = (f"{record.objective_metric} {number(each.objective)}" for each in (trial, best))
     return (
-        f"The outputs are those of trial {trial.index}, {own}: "
-        f"the best one, trial {best.index} with {bests}, was stopped before it left a {left}{also}."
+        f"The outputs are those of trial {trial.index}, the best that left a {left} ({own}): "
+        f"trial {best.index} ({bests}) was stopped before{also}."
     )
 
 

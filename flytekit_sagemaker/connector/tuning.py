@@ -106,7 +106,7 @@ class TuningJobConnector(JobConnector):
         description = best.description
         if best.note:
             self._log(meta, "get").warning("%s", best.note)
-            record = replace(record, best_index=best.trial.index, notes=(best.note, *record.notes))
+            record = record.with_outputs_of(best.trial, best.note)
         model = description["ModelArtifacts"]["S3ModelArtifacts"]
         hyperparameters = dict(description.get("HyperParameters", {}))
         hyperparameters.pop(OBJECTIVE_METRIC_HYPERPARAMETER, None)

@@ -22,7 +22,7 @@ _MARKS = {
     "done": '<circle r="4.2"/>',
     "stopped": '<rect x="-3.6" y="-3.6" width="7.2" height="7.2"/>',
     "running": '<circle r="3.4"/>',
-    "without": '<path d="M-4.5 0H4.5"/>',
+    "without": '<path d="M0-5 5 0 0 5-5 0Z"/>',
     "failed": '<path d="M-4-4 4 4M-4 4 4-4"/>',
     "best": '<path d="M0-8 2.3-2.6 8-2.3 3.6 1.4 5 7 0 3.9-5 7-3.6 1.4-8-2.3-2.3-2.6Z"/>',
     "beyond": '<path d="M-5 3 0-5 5 3Z"/>',

@@ -115,7 +115,7 @@ def _head(kicker: str, record: TuningRecord | TrainingRecord, secondary: str = "
     badge = element("span", escape(record.status + detail), f"badge {_BADGES.get(record.status, '')}")
     links = element("nav", "".join(anchor(label, url) for label, url in record.links.items()))
     title = element("p", kicker, "kicker") + element("h1", escape(record.name))
-    notes = "".join(element("div", escape(note), "note") for note in record.notes)
+    notes = element("div", "".join(element("p", escape(note)) for note in record.notes), "note") if record.notes else ""
     return element("header", f"{title}{badge}{links}{_alert(record.failure_reason)}{notes}")
 
 
@@ -123,13 +123,16 @@ def _tuning_tiles(record: TuningRecord) -> str:
     best, verb = record.best, "highest" if record.direction == "Maximize" else "lowest"
     none = "yet" if record.ended is None else "in any trial"
     words = f"{verb} {record.objective_metric}, trial {best.index}" if best else f"no {record.objective_metric} {none}"
+    if best and record.better_index:
+        words = f"{record.objective_metric} of trial {best.index}, the best with outputs"
     finished = record.done + record.failed + record.stopped
     counts = {"completed": record.done, "failed": record.failed, "stopped early": record.stopped}
     outcomes = [f"{count} {outcome}" for outcome, count in counts.items() if count and finished != record.done]
-    outcomes += [f"{record.running} running"] if record.running else []
+    ended = f"trials ended{': ' if outcomes else ''}{', '.join(outcomes)}"
+    running = f"; {record.running} running" if record.running else ""
     tiles = (
         tile(number(best.objective if best else None), words, "lead"),
-        tile(f"{finished} of {record.total}", ", ".join(("trials ended", *outcomes))),
+        tile(f"{finished} of {record.total}", f"{ended}{running}"),
         tile(duration(record.wall_seconds), "since the start" if record.ended is None else "from start to end"),
         tile(duration(record.training_seconds), "of training in all trials"),
     )
@@ -209,7 +212,8 @@ def _legend(record: TuningRecord) -> str:
     present = {_kind(record, trial) for trial in record.trials} | ({"beyond"} if beyond else set())
     if record.definitions:  # each of them is a key of its own, of a trial that has completed
         present.discard("done")
-    keys = [(kind, "", words) for kind, words in _LEGEND.items() if kind in present]
+    legend = {**_LEGEND, "best": "best with outputs"} if record.better_index else _LEGEND
+    keys = [(kind, "", words) for kind, words in legend.items() if kind in present]
     keys += [("done", _colour(record, each), escape(each)) for each in record.definitions]
     items = [
         f'<span><svg viewBox="-9 -9 18 18" aria-hidden="true">{mark(kind, 0, 0, "", f"key {css}")}</svg>{words}</span>'
@@ -272,7 +276,7 @@ def _trial_row(record: TuningRecord, trial: Trial, columns: list[tuple[str, str]
     job = trial.training_job_name
     short = job.removeprefix(record.name).lstrip("-") or job
     cells = [
-        (f"★ {trial.index}" if best else str(trial.index), "number"),
+        (f"★\u00a0{trial.index}" if best else str(trial.index), "number"),
         (short, ""),
         (trial.status, trial.outcome),
         (number(trial.objective, 6), "number"),

@@ -40,8 +40,8 @@ padding:1px 11px;margin:10px 8px 0 0;color:var(--soft)}
 .smr .tile span{color:var(--soft);font-size:13px;overflow-wrap:anywhere}
 .smr .alert{border-left:4px solid var(--bad);background:var(--card);padding:10px 16px;margin:22px 0 0;
 border-radius:0 8px 8px 0;overflow-wrap:anywhere;white-space:pre-wrap}
-.smr .note{border-left:4px solid var(--best);background:var(--tint);padding:8px 16px;margin:12px 0 0;
-border-radius:0 8px 8px 0;overflow-wrap:anywhere}
+.smr .note{border-left:4px solid var(--best);background:var(--tint);padding:8px 16px;margin:22px 0 0;
+border-radius:0 8px 8px 0;overflow-wrap:anywhere}.smr .note p{margin:3px 0}
 .smr .chosen{margin:14px 0 0;padding:0;display:flex;flex-wrap:wrap;gap:8px;list-style:none}
 .smr .chosen li{border:1px solid var(--line);border-radius:8px;padding:3px 11px;overflow-wrap:anywhere}
 .smr .chosen span{color:var(--soft);margin-right:7px}
@@ -58,7 +58,7 @@ border-radius:0 8px 8px 0;overflow-wrap:anywhere}
 .smr .mark.stopped,.smr .mark.running{fill:var(--paper);stroke:var(--point);stroke-width:1.8}
 .smr .mark.running{stroke:var(--quiet);stroke-dasharray:2.2 1.6}
 .smr .mark.failed{stroke:var(--bad);stroke-width:2.4;fill:none;stroke-linecap:round}
-.smr .mark.without{stroke:var(--quiet);stroke-width:2.4;fill:none;stroke-linecap:round}
+.smr .mark.without{fill:var(--paper);stroke:var(--quiet);stroke-width:1.8}
 .smr .mark.best{fill:var(--best);stroke:var(--paper);stroke-width:1}
 .smr .mark.beyond{fill:none;stroke:var(--point);stroke-width:1.8}
 .smr .of-1{--point:#cc79a7}.smr .of-2{--point:#2a9d6f}.smr .of-3{--point:#8f7ee7}.smr .of-4{--point:#a0783c}
@@ -67,12 +67,11 @@ border-radius:0 8px 8px 0;overflow-wrap:anywhere}
 .smr .legend{display:flex;flex-wrap:wrap;gap:4px 18px;color:var(--soft);font-size:13px;margin:8px 0 0}
 .smr .legend svg{display:inline-block;width:18px;height:18px;vertical-align:-4px;margin-right:4px}
 .smr .scroll{overflow-x:auto;border:1px solid var(--line);border-radius:10px}
-.smr table{border-collapse:collapse;width:100%;font-size:14px;color:inherit}
-.smr th,.smr td{padding:7px 11px;text-align:left;vertical-align:top;border-bottom:1px solid var(--line)}
-.smr thead th{background:var(--card);color:var(--soft);font-weight:600;font-size:13px;white-space:nowrap}
+.smr table{border-collapse:collapse;width:100%;font-size:13px;color:inherit}
+.smr th,.smr td{padding:7px 8px;text-align:left;vertical-align:top;border-bottom:1px solid var(--line)}
+.smr thead th{background:var(--card);color:var(--soft);font-weight:600;vertical-align:bottom}
 .smr tbody tr:last-child>*{border-bottom:0}
-.smr td.number,.smr th.number{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
-.smr td{white-space:nowrap}
+.smr td.number,.smr th.number{text-align:right;font-variant-numeric:tabular-nums}
 .smr tr.best>*{background:var(--tint);font-weight:600}
 .smr tbody tr.explained>*{border-bottom:0}
 .smr td.failed,.smr tr.reason{color:var(--bad)}
@@ -147,10 +146,15 @@ def facts(values: Mapping[str, str]) -> str:
 
 def table(columns: Sequence[tuple[str, str]], rows: Iterable[str]) -> str:
     """A table of finished rows under ``(title, css)`` columns; empty where it has no rows."""
-    head = "".join(f'<th class="{css}">{escape(title)}</th>' for title, css in columns)
+    head = "".join(f'<th class="{css}">{_breakable(title)}</th>' for title, css in columns)
     body = "".join(rows)
     shown = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
     return f'<div class="scroll">{shown}</div>' if body else ""
+
+
+def _breakable(title: str) -> str:
+    """A title that may go on in the next line where one of its words ends."""
+    return "".join(escape(letter) + "<wbr>" * (letter in "_:-.") for letter in title)
 
 
 def anchor(label: str, url: str) -> str:

@@ -116,8 +116,9 @@ class TuningRecord:
         direction: ``Maximize`` or ``Minimize``.
         total: trials that the job may launch, or has launched where it has no limit.
         done, running, failed, stopped: trials by outcome; together those launched so far.
-        best_index: index of the best trial: the one that the service names or, once the outputs of the task are known,
-            the one whose outputs they are; None until a trial has an objective.
+        best_index: index of the best trial: the one that the service names or, where that left nothing, the one whose
+            outputs are those of the task; None until a trial has an objective.
+        better_index: index of the trial that the service names where it is another one; else None.
         best_so_far: for each trial in order, the best objective up to and with it; None before the first.
         training_seconds: sum over the trials that ended.
         wall_seconds: from the creation to the end, or to the last change that the service reported.
@@ -141,6 +142,7 @@ class TuningRecord:
     stopped: int = 0
     trials: tuple[Trial, ...] = ()
     best_index: int | None = None
+    better_index: int | None = None
     best_so_far: tuple[float | None, ...] = ()
     training_seconds: float = 0.0
     wall_seconds: float | None = None
@@ -163,6 +165,14 @@ class TuningRecord:
     def best(self) -> Trial | None:
         """The best trial; None until a trial has an objective."""
         return next((trial for trial in self.trials if trial.index == self.best_index), None)
+
+    def with_outputs_of(self, trial: Trial, note: str) -> TuningRecord:
+        """The record of a job whose task has the outputs of another trial than the one that the service names.
+
+        Args:
+            note: a sentence that tells why.
+        """
+        return replace(self, best_index=trial.index, better_index=self.best_index, notes=(note, *self.notes))
 
     @property
     def definitions(self) -> tuple[str, ...]:

@@ -332,3 +332,30 @@ def test_built_in_xgboost_is_tuned(jobs: Jobs, tmp_path: Path) -> None:
     objective = tuning["BestTrainingJob"]["FinalHyperParameterTuningJobObjectiveMetric"]["Value"]
     assert metrics["validation:auc"] == objective > 0.5
     assert Path(best["ModelArtifacts"]["S3ModelArtifacts"].removeprefix("file://")).stat().st_size > 0
+
+
+def test_what_a_criterion_saw_when_it_was_met_is_kept(jobs: Jobs, tmp_path: Path) -> None:
+    go_on = tmp_path / "go-on"
+    losses = ["9", "9.0", "9.00", "9.000", "1"]
+    ranges = {"CategoricalParameterRanges": [{"Name": "loss", "Values": losses}]}
+    criteria = {"BestObjectiveNotImproving": {"MaxNumberOfTrainingJobsNotImproving": 3}}
+    jobs.tune(
+        "kept",
+        ranges,
+        {"wait_for": str(go_on), "on_sigterm": "save"},
+        strategy="Grid",
+        jobs=5,
+        parallel=5,
+        config={"TuningJobCompletionCriteria": criteria},
+    )
+    waiting = eventually(lambda: list(tmp_path.glob("go-on.*")), lambda found: len(found) == 5)
+    values = {trial["TrainingJobName"]: trial["TunedHyperParameters"]["loss"] for trial in jobs.trials("kept")}
+    for arrived in waiting:
+        job = next(name for name in values if name in arrived.name)
+        if values[job] != "1":
+            arrived.with_name(f"{arrived.name}.go").touch()
+    tuning = jobs.tuning_ended("kept")
+
+    assert tuning["BestTrainingJob"]["FinalHyperParameterTuningJobObjectiveMetric"]["Value"] == 1
+    assert tuning["TrainingJobStatusCounters"]["Stopped"] == 1
+    assert tuning["TuningJobCompletionDetails"] == {"NumberOfTrainingJobsObjectiveNotImproving": 3}

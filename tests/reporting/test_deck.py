@@ -17,7 +17,7 @@ from flytekit_sagemaker.reporting.records import TrainingRecord, TuningRecord, t
 
 from .samples import START, search, summary, training_description, tuning_description
 
-VOID = {"meta", "br"}
+VOID = {"meta", "br", "wbr"}
 HOSTILE = "</title></svg><script>alert(1)</script><img src=x onerror=alert(1)>\"' onload=alert(1) &amp;"
 
 
@@ -208,7 +208,7 @@ def variants(record):
 
 OURS = {
     *("html", "head", "meta", "title", "style", "body", "main", "header", "nav", "section", "div", "p", "h1", "h2"),
-    *("b", "i", "span", "br", "a", "ul", "li", "code", "pre", "table", "thead", "tbody", "tr", "th", "td", "figure"),
+    *("b", "i", "span", "br", "wbr", "a", "ul", "li", "code", "pre", "table", "thead", "tbody", "tr", "th", "td", "figure"),
     *("svg", "g", "path", "circle", "rect", "text"),
 }
 OUR_ATTRIBUTES = {
@@ -280,3 +280,39 @@ def test_the_bar_of_a_running_job_is_as_long_as_its_finished_trials():
     html = progress_fragment(progress_of(tuning_description()))
     widths = [float(width) for width in re.findall(r"width:([\d.]+)%\"", html)]
     assert sum(widths) == pytest.approx(100 * 21 / 24, abs=0.2)
+
+
+def ended(**changes):
+    return tuning_description(HyperParameterTuningJobStatus="Completed", HyperParameterTuningEndTime=START, **changes)
+
+
+def test_a_finished_job_has_no_trial_that_is_still_to_have_an_objective():
+    html = tuning_page(tuning_record(ended(), [summary(1, "Stopped"), summary(2, value=0.5)]))
+    assert "no objective yet" not in html
+    assert "ended without an objective" in html
+    running = tuning_page(tuning_record(tuning_description(), [summary(1, "InProgress"), summary(2, value=0.5)]))
+    assert "no objective yet" in running
+
+
+@pytest.mark.parametrize(
+    ("statuses", "words"),
+    [
+        (["Stopped"] * 3, "3 of 24trials ended: 3 stopped early"),
+        (["Completed", "Failed", "InProgress"], "2 of 24trials ended: 1 completed, 1 failed; 1 running"),
+        (["Completed", "Completed"], "2 of 24trials ended"),
+    ],
+)
+def test_trials_that_were_stopped_have_ended(statuses, words):
+    trials = [summary(n, status, 0.5 if status != "Failed" else None) for n, status in enumerate(statuses, 1)]
+    assert words in Page(tuning_page(tuning_record(tuning_description(), trials))).text()
+
+
+def test_the_trial_whose_outputs_are_those_of_the_task_is_the_one_that_the_report_names():
+    record = tuning_record(ended(), [summary(1, value=0.7), summary(2, "Stopped", 0.9)])
+    html = tuning_page(record.with_outputs_of(record.trials[0], "Trial 2 left no model."))
+    words = Page(html).text()
+    assert "0.7validation:auc of trial 1, the best with outputs" in words
+    assert "Hyperparameters of trial 1" in words
+    assert "★\u00a01" in words
+    assert "highest" not in words
+    assert "Trial 2 left no model." in words

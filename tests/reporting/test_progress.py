@@ -101,3 +101,10 @@ def test_a_trial_with_a_foreign_name_is_named_in_full():
         "(trial parent-of-warm-start)"
     )
     assert NAME in progress_line(progress_of(tuning_description()))
+
+
+def test_what_is_to_say_of_the_end_is_in_the_line():
+    line = progress_line(tuning(status="Completed", done=12, running=0, notes=("Ended early: why.", "So it is.")))
+    assert line.endswith(
+        "Completed, 12 of 12 trials done; best validation:auc 0.9942 (trial 3). Ended early: why. So it is."
+    )

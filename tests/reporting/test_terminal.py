@@ -56,3 +56,8 @@ def test_foreign_text_neither_steers_the_terminal_nor_is_markup():
         assert not {"\x1b", "\x07", "\u202e"} & set(seen)
         assert "[bold]" in seen
         assert "[/nothing]" in seen
+
+
+def test_the_end_of_a_job_is_told_in_whole_sentences():
+    progress = Progress(name="a", kind="tuning", status="Completed", notes=("Ended early: the target was reached.",))
+    assert "Ended early: the target was reached." in shown(progress_view(progress, 0)).splitlines()
