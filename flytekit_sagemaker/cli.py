@@ -240,10 +240,10 @@ def _image(text: str) -> tuple[str, list[str]]:
 
 
 def _file_system(text: str) -> tuple[str, Path]:
-    from flytekit_sagemaker import settings
+    from flytekit_sagemaker import setting_values
 
     try:
-        return settings.file_system(text)
+        return setting_values.file_system(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is not ID=FOLDER, such as fs-0123456789abcdef0=/data") from None
 

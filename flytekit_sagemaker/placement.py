@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from flytekit_sagemaker import settings
+from flytekit_sagemaker import setting_values, settings
 from flytekit_sagemaker.aws import Endpoint, default_region, sign_for
 from flytekit_sagemaker.errors import Problem, did_you_mean
 from flytekit_sagemaker.models.training_job import TrainingJobConfig
@@ -81,11 +81,11 @@ def place(output_prefix: str, config: TrainingJobConfig, execution: ExecutionCon
         role_arn=execution.role_arn or current.role_arn or (LOCAL_ROLE_ARN if here else ""),
         output_path=file_uri(output_path) if here and "://" not in output_path else output_path,
         uri_schemes=LOCAL_URI_SCHEMES if here else AWS_URI_SCHEMES,
-        security_group_ids=settings.items(current.security_group_ids),
-        subnets=settings.items(current.subnets),
+        security_group_ids=setting_values.items(current.security_group_ids),
+        subnets=setting_values.items(current.subnets),
         volume_kms_key_id=current.volume_kms_key_id or None,
         output_kms_key_id=current.output_kms_key_id or None,
-        tags=settings.pairs(current.tags),
+        tags=setting_values.pairs(current.tags),
     )
     lacks_something = not region or not (config.role_arn or deployment.role_arn)
     if lacks_something and (missing := settings.missing_config_file()):
@@ -109,7 +109,7 @@ def allowed(url: str) -> bool:
 
 
 def _permitted(current: Settings) -> set[str]:
-    return {_normal(each) for each in (current.endpoint, *settings.items(current.allowed_endpoint_urls))}
+    return {_normal(each) for each in (current.endpoint, *setting_values.items(current.allowed_endpoint_urls))}
 
 
 def _url_for(wanted: str, current: Settings) -> tuple[str, list[Problem]]:

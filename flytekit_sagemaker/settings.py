@@ -20,6 +20,7 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
+from flytekit_sagemaker import setting_values
 from flytekit_sagemaker.errors import Problem, did_you_mean
 
 AWS = "aws"
@@ -39,8 +40,6 @@ logger = logging.getLogger("flytekit_sagemaker")
 
 _default_endpoint: ContextVar[str] = ContextVar("flytekit_sagemaker_default_endpoint", default=AWS)
 
-_FLAGS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
-
 
 def _setting(default: str, parse: Callable[[str], object], joined: Callable[[Iterable[str]], str] = ",".join) -> Any:
     """A setting with a meaning.
@@ -51,75 +50,6 @@ def _setting(default: str, parse: Callable[[str], object], joined: Callable[[Ite
         joined: makes one text of what YAML has as a list or a map (``name=value`` each).
     """
     return field(default=default, metadata={"parse": parse, "joined": joined})
-
-
-def _number(at_least: float, at_most: float, *, whole: bool = False) -> Callable[[str], float]:
-    def parse(text: str) -> float:
-        try:
-            value = float(text)
-        except ValueError:
-            value = math.nan
-        if not at_least <= value <= at_most or (whole and value % 1):
-            upper = f" to {at_most:g}" if at_most < math.inf else " on (inf for no limit)"
-            raise ValueError(f"must be a {'whole ' if whole else ''}number from {at_least:g}{upper}")
-        return value
-
-    return parse
-
-
-def _flag(text: str) -> bool:
-    if text.lower() not in _FLAGS:
-        raise ValueError("must be true or false")
-    return _FLAGS[text.lower()]
-
-
-def _word(*words: str) -> Callable[[str], str]:
-    def parse(text: str) -> str:
-        if text not in words:
-            raise ValueError(f"must be {' or '.join(words)}")
-        return text
-
-    return parse
-
-
-def _job_name_prefix(text: str) -> str:
-    if not re.fullmatch(r"[a-zA-Z0-9](-?[a-zA-Z0-9]){0,11}", text):
-        raise ValueError("must be letters, digits and single inner hyphens, 1 to 12 characters at most")
-    return text
-
-
-def _tags(text: str) -> dict[str, str]:
-    if not all(entry.partition("=")[0].strip() and "=" in entry for entry in text.split(",") if entry.strip()):
-        raise ValueError("must be name=value pairs separated by commas, or in YAML a map")
-    return pairs(text)
-
-
-def _commands(text: str) -> dict[str, list[str]]:
-    rule = "must be IMAGE='COMMAND' pairs separated by spaces, quoted as in a shell, or in YAML a map"
-    try:
-        entries = [entry.partition("=") for entry in shlex.split(text)]
-        found = {image.strip(): shlex.split(command) for image, _, command in entries}
-    except ValueError as error:
-        raise ValueError(f"{rule} ({error})") from None
-    if not all(image and command for image, command in found.items()):
-        raise ValueError(rule)
-    return found
-
-
-def file_system(text: str) -> tuple[str, Path]:
-    """``fs-0123456789abcdef0=/data`` as the id of a file system and the folder that stands for it.
-
-    Raises:
-        ValueError: it is something else.
-    """
-    name, _, folder = (part.strip() for part in text.partition("="))
-    if not re.fullmatch(r"fs-[0-9a-f]{8,}", name) or not folder:
-        raise ValueError("must be pairs such as fs-0123456789abcdef0=/data, separated by commas, or in YAML a map")
-    return name, Path(folder).expanduser().absolute()
-
-
-def _folders(text: str) -> dict[str, Path]:
-    return dict(map(file_system, items(text)))
 
 
 @dataclass(frozen=True)
@@ -167,19 +97,19 @@ class Settings:
     security_group_ids: str = ""
     volume_kms_key_id: str = ""
     output_kms_key_id: str = ""
-    tags: str = _setting("", _tags)
-    job_name_prefix: str = _setting("flyte", _job_name_prefix)
-    retryable_failures: str = _setting("true", _flag)
-    describes_per_second: str = _setting("", _number(0.01, math.inf))
-    lists_per_second: str = _setting("", _number(0.01, math.inf))
-    status_freshness_in_seconds: str = _setting("", _number(0, 600))
-    connect_timeout_in_seconds: str = _setting("1", _number(0.1, 60))
-    read_timeout_in_seconds: str = _setting("", _number(0.1, 600))
-    threads: str = _setting("32", _number(1, 512, whole=True))
-    log_format: str = _setting("", _word("text", "json"))
-    local_images: str = _setting("", _commands, shlex.join)
-    local_file_systems: str = _setting("", _folders)
-    build_images: str = _setting("true", _flag)
+    tags: str = _setting("", setting_values.tags)
+    job_name_prefix: str = _setting("flyte", setting_values.job_name_prefix)
+    retryable_failures: str = _setting("true", setting_values.flag)
+    describes_per_second: str = _setting("", setting_values.number(0.01, math.inf))
+    lists_per_second: str = _setting("", setting_values.number(0.01, math.inf))
+    status_freshness_in_seconds: str = _setting("", setting_values.number(0, 600))
+    connect_timeout_in_seconds: str = _setting("1", setting_values.number(0.1, 60))
+    read_timeout_in_seconds: str = _setting("", setting_values.number(0.1, 600))
+    threads: str = _setting("32", setting_values.number(1, 512, whole=True))
+    log_format: str = _setting("", setting_values.word("text", "json"))
+    local_images: str = _setting("", setting_values.commands, shlex.join)
+    local_file_systems: str = _setting("", setting_values.folders)
+    build_images: str = _setting("true", setting_values.flag)
     misread: InitVar[tuple[Problem, ...]] = ()
 
     def __post_init__(self, misread: tuple[Problem, ...]) -> None:
@@ -344,17 +274,6 @@ def runs_locally() -> bool:
 def where_to_set(name: str) -> str:
     """A sentence that says where a setting is set."""
     return f"Set {name} in {SECTION_IN_WORDS}, or {ENVIRONMENT_PREFIX}{name.upper()}."
-
-
-def pairs(text: str) -> dict[str, str]:
-    """``a=1,b=2`` as a dictionary."""
-    entries = (entry.partition("=") for entry in text.split(",") if entry.strip())
-    return {name.strip(): value.strip() for name, _, value in entries}
-
-
-def items(text: str) -> tuple[str, ...]:
-    """``a,b`` as a tuple."""
-    return tuple(item.strip() for item in text.split(",") if item.strip())
 
 
 def _meaning(each: Field[Any], text: str) -> Any:

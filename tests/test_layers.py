@@ -24,7 +24,8 @@ ARROWS: dict[str, set[str]] = {
     "errors": {"masking"},
     "types": set(),
     "status": set(),
-    "settings": {"errors"},
+    "setting_values": set(),
+    "settings": {"setting_values", "errors"},
     "uris": set(),
     "recordio": {"_generated", "errors"},
     "clock": set(),
@@ -42,7 +43,7 @@ ARROWS: dict[str, set[str]] = {
     "images": {"errors"},
     "reporting": {"models", "errors", "masking"},
     "aws": {"settings", "telemetry", "errors", "partitions"},
-    "placement": {"aws", "requests", "models", "settings", "errors", "uris"},
+    "placement": {"aws", "requests", "models", "setting_values", "settings", "errors", "uris"},
     "connector": {"aws", "placement", "requests", "reporting", "models", "algorithms", "container", "telemetry", "logs"}
     | LEAVES,
     "local": {

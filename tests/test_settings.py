@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from flytekit.configuration.file import get_config_file
 
-from flytekit_sagemaker import settings
+from flytekit_sagemaker import setting_values, settings
 
 INI = """
 [sagemaker]
@@ -45,8 +45,8 @@ def test_the_config_file_gives_defaults(
 
     assert found.endpoint == settings.LOCAL
     assert found.role_arn.endswith(f"role/{role}")
-    assert settings.pairs(found.tags) == {"team": "ml", "stage": "test"}
-    assert settings.items(found.subnets) == ("subnet-1", "subnet-2")
+    assert setting_values.pairs(found.tags) == {"team": "ml", "stage": "test"}
+    assert setting_values.items(found.subnets) == ("subnet-1", "subnet-2")
     monkeypatch.setenv("FLYTEKIT_SAGEMAKER_ENDPOINT_URL", "http://127.0.0.1:1")
     assert settings.current().endpoint == "http://127.0.0.1:1"
 

@@ -12,7 +12,7 @@ from flytekit.core.tracker import istestfunction
 from flytekit.types.directory import FlyteDirectory
 from flytekit.types.file import FlyteFile
 
-from flytekit_sagemaker.container.contract import DEFAULT_BASE_DIR
+from flytekit_sagemaker.container.contract import BASE_DIR_VARIABLE, DEFAULT_BASE_DIR
 from flytekit_sagemaker.container.inputs import EVERY_OTHER, HYPERPARAMETERS
 from flytekit_sagemaker.container.metrics import metric_definition, reported_names
 from flytekit_sagemaker.errors import InvalidInput, Problem
@@ -119,7 +119,8 @@ def _channel_problems(channels: Sequence[Channel], taken: Mapping[str, Any]) -> 
         if not channel.is_input:
             if kind is not None:
                 rule = "is no input: the channel says itself where its data is"
-                remedy = f"Leave the parameter out: the data is in {DEFAULT_BASE_DIR}/input/data/{channel.name}."
+                base = f"{DEFAULT_BASE_DIR}, or below {BASE_DIR_VARIABLE} where that is set, as on your machine"
+                remedy = f"Leave the parameter out: the data is in input/data/{channel.name} below {base}."
                 yield Problem(channel.name, kind, rule, remedy)
         elif kind is None:
             yield Problem("channels", channel.name, "must be a parameter of the function")

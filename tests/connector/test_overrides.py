@@ -55,7 +55,8 @@ def takes_the_archive(archive: FlyteDirectory) -> float:
 
 
 def test_a_channel_that_is_no_input_is_no_parameter_of_the_function() -> None:
-    with pytest.raises(InvalidInput, match=r"archive .*is no input: .*the data is in /opt/ml/input/data/archive"):
+    where = "in input/data/archive below /opt/ml, or below SAGEMAKER_BASE_DIR where that is set"
+    with pytest.raises(InvalidInput, match=f"archive .*is no input: .*the data is {where}"):
         custom_training_job_task(training_job_config=IN_ITS_VPC, channels=[ARCHIVE])(takes_the_archive)
 
 
