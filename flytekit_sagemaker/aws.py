@@ -183,6 +183,19 @@ def default_region() -> str:
     return named or translated(lambda: _clients.session().get_config_variable("region"), "the AWS config") or ""
 
 
+def configured_url() -> str:
+    """The URL that the environment or the AWS config gives for SageMaker, as every AWS SDK reads it; empty for none.
+
+    AWS_ENDPOINT_URL_SAGEMAKER, then AWS_ENDPOINT_URL, then the config file; none of them where
+    AWS_IGNORE_CONFIGURED_ENDPOINT_URLS is set:
+    https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html
+
+    Raises:
+        RefusedByUserFault: when the AWS config cannot be read.
+    """
+    return translated(lambda: _configured_url("sagemaker"), "the AWS config")
+
+
 def call(
     endpoint: Endpoint, operation: str, *, service: str = "sagemaker", session_name: str = "", **parameters: Any
 ) -> Mapping[str, Any]:
@@ -365,8 +378,7 @@ class _Clients:
             retries={"mode": "standard", "total_max_attempts": 1},
             user_agent_extra=SESSION_NAME,
         )
-        # A VPC endpoint of SageMaker serves SageMaker alone; what stands in for AWS serves all that it has.
-        url = endpoint.url if service == "sagemaker" or not endpoint.is_of_aws else ""
+        url = endpoint.url if service == "sagemaker" else _url_beside(endpoint, service)
         try:
             return session.create_client(
                 service, region_name=endpoint.region, endpoint_url=url or None, config=config, **keys
@@ -401,6 +413,29 @@ def _assumed(endpoint: Endpoint, session_name: str) -> Any:
         }
 
     return DeferredRefreshableCredentials(assume, "assume-role")
+
+
+def _url_beside(endpoint: Endpoint, service: str) -> str:
+    """The URL of another service for the jobs of an endpoint; empty for the one that botocore finds.
+
+    A VPC endpoint of SageMaker serves SageMaker alone. What stands in for AWS serves all that it has, unless the
+    configuration that names it names others for the rest.
+    """
+    if endpoint.is_of_aws:
+        return ""
+    if endpoint.url != _configured_url("sagemaker"):
+        return endpoint.url
+    return _configured_url(service) or (endpoint.url if endpoint.is_on_this_machine else "")
+
+
+def _configured_url(service: str) -> str:
+    from botocore.configprovider import ConfiguredEndpointProvider
+
+    session = _clients.session()
+    if session.get_config_variable("ignore_configured_endpoint_urls"):
+        return ""
+    found = ConfiguredEndpointProvider(session.full_config, session.get_scoped_config(), service).provide()
+    return str(found or "").rstrip("/")
 
 
 def _new_session() -> Any:

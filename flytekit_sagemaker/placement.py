@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from flytekit_sagemaker import setting_values, settings
-from flytekit_sagemaker.aws import Endpoint, default_region, sign_for
+from flytekit_sagemaker.aws import Endpoint, configured_url, default_region, sign_for
 from flytekit_sagemaker.errors import Problem, did_you_mean
 from flytekit_sagemaker.models.training_job import TrainingJobConfig
 from flytekit_sagemaker.requests.deployment import Deployment
@@ -54,7 +54,11 @@ class Placement:
 def place(output_prefix: str, config: TrainingJobConfig, execution: ExecutionContext) -> Placement:
     """The placement of a job by its own configuration, its execution and the settings in force, in this order.
 
-    Starts the local SageMaker when they name it. No role is assumed for an endpoint on this machine, which has none.
+    AWS is where AWS_ENDPOINT_URL_SAGEMAKER and its like say, as for all AWS SDKs. They do not make a user's own machine
+    go there, whose default is the local SageMaker.
+
+    Starts the local SageMaker when the settings name it. No role is assumed for an endpoint on this machine, which has
+    none.
 
     Args:
         output_prefix: where the job's execution writes its outputs.
@@ -97,12 +101,12 @@ def allowed(url: str) -> bool:
     """Whether a job may be at an endpoint: AWS's or the deployment's own, or one that it allows its tasks to name.
 
     Args:
-        url: URL of the endpoint; empty for the region's own.
+        url: URL of the endpoint; empty for AWS's own.
     """
     if settings.runs_locally() or not url:
         return True
     endpoints = _permitted(settings.current())
-    if _normal(url) in endpoints:
+    if _normal(url) in endpoints or (settings.AWS in endpoints and url == configured_url()):
         return True
     # The local SageMaker of this process has a port of its own each time.
     return settings.LOCAL in endpoints and Endpoint("", url).is_on_this_machine and _url(settings.LOCAL)[0] == url
@@ -127,17 +131,21 @@ def _url_for(wanted: str, current: Settings) -> tuple[str, list[Problem]]:
 
 def _url(endpoint: str) -> tuple[str, list[Problem]]:
     if endpoint == settings.AWS:
-        return "", []
+        return _checked(configured_url(), "of the AWS environment or config must be the URL of an endpoint")
     if endpoint == settings.LOCAL:
         from flytekit_sagemaker.local import server
 
         shared = server.shared()
         sign_for(shared.url, shared.access_key)
         return shared.url, []
-    if urlsplit(endpoint).scheme in ("http", "https") and urlsplit(endpoint).hostname:
-        return _normal(endpoint), []
     hint = did_you_mean(endpoint, (settings.AWS, settings.LOCAL))
-    return "", [Problem("endpoint_url", endpoint, "must be aws, local or the URL of an endpoint", hint)]
+    return _checked(endpoint, "must be aws, local or the URL of an endpoint", hint)
+
+
+def _checked(url: str, rule: str, hint: str = "") -> tuple[str, list[Problem]]:
+    if not url or (urlsplit(url).scheme in ("http", "https") and urlsplit(url).hostname):
+        return _normal(url), []
+    return "", [Problem("endpoint_url", url, rule, hint)]
 
 
 def _normal(url: str) -> str:

@@ -48,7 +48,8 @@ def hint(given: str) -> str:
 
 
 def _letters(name: str) -> str:
-    return re.sub(r"[^a-z0-9]", "", name.lower())
+    """The letters of a name; of a title such as ``Random Cut Forest (RCF) Algorithm`` those that say which."""
+    return re.sub(r"\([^()]*\)|\salgorithm$|[^a-z0-9]", "", name.strip().lower())
 
 
 _KNOWN = {_letters(word): name for name, words in TITLES.items() for word in (name.name, *words)}

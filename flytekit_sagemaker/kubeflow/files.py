@@ -28,7 +28,7 @@ class OutputFiles:
             except OSError as error:
                 yield Problem(f"{name}_output_path", str(path), f"cannot be written: {error.strerror}")
             else:
-                if path.is_dir() or not os.access(path.parent, os.W_OK):
+                if path.is_dir() or not os.access(path if _is_special(path) else path.resolve().parent, os.W_OK):
                     yield Problem(f"{name}_output_path", str(path), "must be a file that can be written")
 
     def write(self, outputs: Mapping[str, str]) -> None:
@@ -39,10 +39,23 @@ class OutputFiles:
         """
         for name, text in outputs.items():
             if path := self._paths.get(name):
-                part = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
                 try:
-                    path.parent.mkdir(parents=True, exist_ok=True)
-                    part.write_text(text, encoding="utf-8")
-                    os.replace(part, path)
-                except OSError as error:
-                    raise UserError(f"the output {name} cannot be written to {path}: {error.strerror}") from error
+                    _write(path.resolve(), text)
+                except (OSError, RuntimeError) as error:
+                    why = getattr(error, "strerror", None) or error
+                    raise UserError(f"the output {name} cannot be written to {path}: {why}") from error
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if _is_special(path):
+        path.write_text(text, encoding="utf-8")
+        return
+    part = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    part.write_text(text, encoding="utf-8")
+    os.replace(part, path)
+
+
+def _is_special(path: Path) -> bool:
+    """Whether there is a device or a pipe, which is written to and stays what it is."""
+    return path.exists() and not path.is_file()

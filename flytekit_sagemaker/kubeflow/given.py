@@ -11,6 +11,7 @@ from flytekit_sagemaker.errors import InvalidInput, Problem
 from flytekit_sagemaker.kubeflow.arguments import ARGUMENTS, BY_NAME
 from flytekit_sagemaker.kubeflow.paths import AT, RANGES, SOME_RANGES, argument_at, root
 from flytekit_sagemaker.kubeflow.reading import nulls, value_of
+from flytekit_sagemaker.kubeflow.structures import Fraction
 from flytekit_sagemaker.kubeflow.wording import in_words, sentence
 from flytekit_sagemaker.models.codec import Model
 from flytekit_sagemaker.models.text import text_of
@@ -69,11 +70,11 @@ class Given:
         return not self._given_up.isdisjoint(names)
 
     def texts(self, name: str) -> dict[str, str]:
-        """A dictionary whose values are to be texts; numbers and booleans become theirs."""
+        """A dictionary whose values are to be texts; numbers keep what is written, and booleans become theirs."""
         texts = {}
         for key, value in self[name].items():
             with self.noting(f"{name}.{key}"):
-                texts[str(key)] = text_of(value)
+                texts[str(key)] = value.text if isinstance(value, Fraction) else text_of(value)
         return texts
 
     def several(self, name: str) -> list[str] | None:
@@ -110,13 +111,12 @@ class Given:
         except InvalidInput as error:
             found = [self._in_words(problem.under(path)) for problem in error.problems]
             self.problems += found
-            self.give_up(*(root(problem.field) for problem in found))
+            self.give_up(*(subject for problem in found for subject in _subjects(problem)))
 
     def find(self, problem: Problem) -> None:
         """Note a problem of the request, unless it is about what stands in for an argument."""
         problem = self._in_words(problem)
-        subjects = RANGES if problem.field == SOME_RANGES else (root(problem.field),)
-        if not self.is_given_up(*subjects):
+        if not self.is_given_up(*_subjects(problem)):
             self.problems.append(problem)
 
     def warn(self, text: str) -> None:
@@ -144,6 +144,14 @@ class Given:
             if found:  # in the overrides, None removes a member
                 self.problems += found
                 self.give_up(argument.name)
+
+
+def _subjects(problem: Problem) -> tuple[str, ...]:
+    """The arguments without which a problem cannot be judged."""
+    if problem.field == SOME_RANGES:
+        return RANGES
+    is_missing = problem.value is None and problem.field.startswith("static_parameters.")
+    return (root(problem.field), *(RANGES if is_missing else ()))  # what is missing may be tuned
 
 
 def _stand_in(name: str) -> Any:

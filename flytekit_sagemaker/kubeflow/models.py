@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from typing import Any
 
 from flytekit_sagemaker.algorithms import identify_image
-from flytekit_sagemaker.aws import Endpoint
+from flytekit_sagemaker.aws import Endpoint, configured_url
 from flytekit_sagemaker.errors import did_you_mean
 from flytekit_sagemaker.kubeflow import algorithm_names
 from flytekit_sagemaker.kubeflow.arguments import BY_NAME
 from flytekit_sagemaker.kubeflow.given import PAIRS, Given
 from flytekit_sagemaker.kubeflow.paths import CHECKPOINTS, RANGES, RANGES_MEMBER
+from flytekit_sagemaker.kubeflow.structures import Fraction
 from flytekit_sagemaker.kubeflow.urls import is_url, with_scheme
 from flytekit_sagemaker.models.channels import Channel
 from flytekit_sagemaker.models.hpo_job import (
@@ -29,6 +32,7 @@ from flytekit_sagemaker.requests.api_forms import channel_of, ranges_of
 from flytekit_sagemaker.requests.names import SUBMISSION_TAG
 from flytekit_sagemaker.types import AlgorithmName
 
+_IMAGE = re.compile(r"[a-zA-Z0-9][\w.:/@-]*", re.ASCII)
 _MAX_CHANNELS = 20
 _MAX_TAGS = 49
 
@@ -54,8 +58,11 @@ def training_job_config(given: Given) -> TrainingJobConfig:
 def endpoint(given: Given, config: TrainingJobConfig) -> Endpoint:
     """The SageMaker that is to run the job."""
     url = (config.endpoint_url or "").rstrip("/")
+    remedy = "Leave it out for AWS's own."
+    if not url and not given.is_given_up("endpoint_url"):
+        url, remedy = configured_url(), "It is that of AWS_ENDPOINT_URL_SAGEMAKER, AWS_ENDPOINT_URL or the AWS config."
     if url and not is_url(url):
-        given.refuse("endpoint_url", url, "must be the URL of a SageMaker endpoint", "Leave it out for AWS's own.")
+        given.refuse("endpoint_url", url, "must be the URL of a SageMaker endpoint", remedy)
         url = ""
     there = Endpoint(config.region or "", url)
     if there.is_on_this_machine:  # which has no roles
@@ -66,6 +73,8 @@ def endpoint(given: Given, config: TrainingJobConfig) -> Endpoint:
 def algorithm(given: Given) -> AlgorithmSpecification:
     """What the training jobs run."""
     metrics = _metrics(given)
+    if given["image"] and not _IMAGE.fullmatch(given["image"]):
+        given.refuse("image", given["image"], "must be the URI of an image", f"For example: {BY_NAME['image'].example}")
     image, name = given["image"], given["algorithm_name"]
     identity = identify_image(image or "")
     known = identity[0] if identity else algorithm_names.built_in(name or "")
@@ -116,9 +125,19 @@ def ranges(given: Given) -> dict[str, ParameterRangeOneOf]:
 
 def stopping_condition(given: Given) -> StoppingCondition:
     """How long one training job may take."""
-    if not given["spot_instance"]:
+    definition = given["overrides"].get("TrainingJobDefinition")
+    overrides = definition if isinstance(definition, dict) else {}
+    if not overrides.get("EnableManagedSpotTraining", given["spot_instance"]):
         given["max_wait_time"] = None
     return given.model(StoppingCondition)
+
+
+def static_parameters(given: Given) -> dict[str, Any]:
+    """The hyperparameters that are not tuned; numbers that are not whole keep what is written."""
+    return {
+        name: value.text if isinstance(value, Fraction) and not value.is_integer() else value
+        for name, value in given["static_parameters"].items()
+    }
 
 
 def tags(given: Given) -> dict[str, str]:

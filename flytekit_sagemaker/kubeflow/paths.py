@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from flytekit_sagemaker.kubeflow.arguments import ARGUMENTS, BY_NAME
+from flytekit_sagemaker.requests.wording import sets
 
 CHECKPOINTS = {"S3Uri": "checkpoint_s3_uri", "LocalPath": "checkpoint_local_path"}
 RANGES = ("integer_parameters", "continuous_parameters", "categorical_parameters")
@@ -35,13 +36,13 @@ def argument_at(path: str, values: Mapping[str, Any]) -> str:
         path: as problems have it, such as ``TrainingJobDefinition.InputDataConfig[0].ChannelName``.
         values: of the arguments, by name.
     """
-    if not path or _is_overridden(path, values["overrides"]):
+    if not path or sets(values["overrides"], path):
         return path and f"overrides.{path}"
     if root(path) in BY_NAME:
         return path
     for holder in _holders(path):
         if holder in AT:
-            return AT[holder] + path[len(holder) :]
+            return AT[holder] + _rest(AT[holder], path[len(holder) :], values)
     if not path.startswith(RANGES_MEMBER):
         return f"overrides.{path}"
     name = path[len(RANGES_MEMBER) + 1 :]
@@ -49,18 +50,16 @@ def argument_at(path: str, values: Mapping[str, Any]) -> str:
     return next((f"{each} ({name})" for each in lists), SOME_RANGES)
 
 
+def _rest(argument: str, rest: str, values: Mapping[str, Any]) -> str:
+    """What is left of a path inside of an argument; metrics are a list in the request, and have names in theirs."""
+    index = re.match(r"\[(\d+)\]", rest)
+    if argument != "metric_definitions" or index is None:
+        return rest
+    return f".{list(values[argument])[int(index[1])]}"
+
+
 def _holders(path: str) -> Iterator[str]:
     """The path and all that hold it, the innermost first."""
     yield path
     for joint in reversed([*_JOINT.finditer(path)]):
         yield path[: joint.start()]
-
-
-def _is_overridden(path: str, overrides: Any) -> bool:
-    """Whether what a request has at a path is what the overrides put there."""
-    found = overrides
-    for name in path.split("."):
-        if not isinstance(found, dict):
-            break
-        found = found.get(root(name), {})
-    return not isinstance(found, dict)

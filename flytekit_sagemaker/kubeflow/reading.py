@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import argparse
-import json
 import re
+import sys
+import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from flytekit_sagemaker.errors import Problem, did_you_mean
-from flytekit_sagemaker.kubeflow.arguments import ARGUMENTS, OUTPUTS
+from flytekit_sagemaker.kubeflow.arguments import ARGUMENTS, BY_NAME, OUTPUTS
 from flytekit_sagemaker.kubeflow.specification import ARRAY, BOOLEAN, INTEGER, OBJECT, STRING, Argument
+from flytekit_sagemaker.kubeflow.structures import structure
 
 # What is left of an input that a pipeline leaves unset, where nobody put anything in its place.
 _PLACEHOLDER = re.compile(r"\s*\{\{.*\}\}\s*", re.DOTALL)
+_OPTIONS = [f"--{name}" for name in (*BY_NAME, *(output.option for output in OUTPUTS))]
+_OPTION = re.compile(r"--\w.*", re.DOTALL)
+# A number of Kubeflow's may come as 1.0.
+_INTEGER = re.compile(r"\s*[+-]?[0-9]+(\.0*)?\s*")
+_METAVARS = {STRING: "TEXT", INTEGER: "NUMBER", BOOLEAN: "BOOLEAN", OBJECT: "DICTIONARY", ARRAY: "LIST"}
 
 
 class _Parser(argparse.ArgumentParser):
@@ -32,20 +38,10 @@ def parse(arguments: Sequence[str] | None) -> tuple[dict[str, str], dict[str, Pa
     Args:
         arguments: what follows the program's name; ``sys.argv`` where left out.
     """
-    parser = _Parser(
-        prog="python -m flytekit_sagemaker.kubeflow.hyperparameter_tuning",
-        description="Tune hyperparameters on Amazon SageMaker: a component of Kubeflow Pipelines.",
-        allow_abbrev=False,
-    )
-    for argument in ARGUMENTS:
-        words = [argument.description, f"Accepted: {argument.accepted}." if argument.accepted else ""]
-        words.append("Required." if argument.required else "")
-        text = " ".join(filter(None, words)).replace("%", "%%")
-        parser.add_argument(f"--{argument.name}", nargs="?", metavar=argument.type, help=text)
-    for output in OUTPUTS:
-        parser.add_argument(f"--{output.option}", nargs="?", metavar="FILE", help=f"File for: {output.description}")
+    parser = _parser()
+    words = sys.argv[1:] if arguments is None else arguments
     try:
-        parsed, unknown = parser.parse_known_args(arguments)
+        parsed, unknown = parser.parse_known_args(_with_their_values(words))
     except ValueError as error:
         return {}, {}, [Problem("", str(error), "cannot be read")]
     given = vars(parsed)
@@ -53,6 +49,41 @@ def parse(arguments: Sequence[str] | None) -> tuple[dict[str, str], dict[str, Pa
     texts = {argument.name: given[argument.name] for argument in ARGUMENTS if _is_given(given[argument.name])}
     values_of_unknown = {index + 1 for index, word in enumerate(unknown) if word.startswith("--") and "=" not in word}
     return texts, files, [_unknown(word) for index, word in enumerate(unknown) if index not in values_of_unknown]
+
+
+def _parser() -> _Parser:
+    required = [f"--{argument.name} {_METAVARS[argument.type]}" for argument in ARGUMENTS if argument.required]
+    parser = _Parser(
+        prog="python -m flytekit_sagemaker.kubeflow.hyperparameter_tuning",
+        usage="\n  ".join(("%(prog)s", *textwrap.wrap(" ".join(required)), "[other arguments] [files of the outputs]")),
+        description="Tune hyperparameters on Amazon SageMaker: a component of Kubeflow Pipelines.",
+        allow_abbrev=False,
+    )
+    groups = {
+        True: parser.add_argument_group("required arguments"),
+        False: parser.add_argument_group("other arguments"),
+    }
+    for argument in ARGUMENTS:
+        words = [argument.description, f"Accepted: {argument.accepted}." if argument.accepted else ""]
+        default = argument.default_in_words or argument.default_as_text
+        words.append(f"Default: {default}." if default else "")
+        text = " ".join(filter(None, words)).replace("%", "%%")
+        groups[argument.required].add_argument(f"--{argument.name}", metavar=_METAVARS[argument.type], help=text)
+    outputs = parser.add_argument_group("files of the outputs")
+    for output in OUTPUTS:
+        outputs.add_argument(f"--{output.option}", metavar="FILE", help=output.description)
+    return parser
+
+
+def _with_their_values(words: Sequence[str]) -> list[str]:
+    """Each option in one word with what follows it, which may begin with a hyphen, or with nothing."""
+    joined: list[str] = []
+    for word in words:
+        if joined and joined[-1] in _OPTIONS and not _OPTION.fullmatch(word):
+            joined[-1] += f"={word}"
+        else:
+            joined.append(word)
+    return [f"{word}=" if word in _OPTIONS else word for word in joined]
 
 
 def values(texts: Mapping[str, str]) -> tuple[dict[str, Any], list[Problem]]:
@@ -128,17 +159,14 @@ def _unknown(word: str) -> Problem:
     if not word.startswith("--"):
         return Problem("", word, "belongs to no argument", "Quote a value that has spaces.")
     name = word[2:].partition("=")[0]
-    options = [*(argument.name for argument in ARGUMENTS), *(output.option for output in OUTPUTS)]
-    return Problem(name, None, "is not an argument of this component", did_you_mean(name, options))
+    known = (option[2:] for option in _OPTIONS)
+    return Problem(name, None, "is not an argument of this component", did_you_mean(name, known))
 
 
 def _integer(text: str) -> int:
-    try:
-        number = float(text)
-        if number % 1 == 0:  # a number of Kubeflow's may come as 1.0
-            return int(number)
-    except ValueError:
-        pass
+    if _INTEGER.fullmatch(text):
+        with suppress(ValueError):  # of more digits than anything has
+            return int(text.partition(".")[0])
     raise ValueError("must be a whole number")
 
 
@@ -150,14 +178,14 @@ def _boolean(text: str) -> bool:
 
 
 def _object(text: str) -> dict[str, Any] | None:
-    found = _structure(text)
+    found = structure(text)
     if found is None or isinstance(found, dict):
         return found
     raise ValueError("must be a dictionary, in JSON or YAML")
 
 
 def _array(text: str) -> list[dict[str, Any]] | None:
-    found = _structure(text)
+    found = structure(text)
     if found is None:
         return None
     if not isinstance(found, list):
@@ -167,41 +195,6 @@ def _array(text: str) -> list[dict[str, Any]] | None:
             raise ValueError(f"must be a list of dictionaries; entry {index + 1} is none")
     return found
 
-
-def _structure(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError:
-        pass  # then it is YAML
-    except RecursionError:
-        raise ValueError("is nested too deeply") from None
-    try:
-        found = yaml.load(text, _Loader)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        where = f"line {mark.line + 1}, column {mark.column + 1}" if mark else "some place"
-        told = " ".join(filter(None, (error.context, error.problem)))
-        raise ValueError(f"is neither JSON nor YAML at {where}: {told}") from None
-    except yaml.reader.ReaderError as error:
-        line = text.count("\n", 0, error.position) + 1
-        column = error.position - text.rfind("\n", 0, error.position)
-        raise ValueError(f"is neither JSON nor YAML at line {line}, column {column}: {error.reason}") from None
-    except (ValueError, RecursionError) as error:  # such as a number that is none
-        raise ValueError(f"is neither JSON nor YAML: {error}") from None
-    try:
-        return json.loads(json.dumps(found))
-    except (TypeError, ValueError, RecursionError) as error:  # such as what holds itself
-        raise ValueError(f"has something that JSON does not have: {error}") from None
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML without dates, which no argument has: their texts stay what they are."""
-
-
-_Loader.yaml_implicit_resolvers = {
-    letter: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith(":timestamp")]
-    for letter, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
 
 _READERS: Mapping[str, Callable[[str], Any]] = {
     STRING: str.strip,

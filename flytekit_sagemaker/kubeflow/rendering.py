@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import re
 import sys
 from collections.abc import Iterator, Sequence
@@ -69,7 +68,7 @@ def _specification(image: str) -> Iterator[str]:
         yield f"    description: {_quoted(argument.description)}"
         yield f"    type: {argument.type}"
         if not argument.required:
-            yield f"    default: {_quoted(_default_text(argument))}"
+            yield f"    default: {_quoted(argument.default_as_text)}"
             yield "    optional: true"
     yield "outputs:"
     for output in OUTPUTS:
@@ -89,13 +88,6 @@ def _specification(image: str) -> Iterator[str]:
         yield f"      - {{outputPath: {output.name}}}"
 
 
-def _default_text(argument: Argument) -> str:
-    value = argument.default
-    if value is None:
-        return ""
-    return json.dumps(value) if isinstance(value, (dict, list)) else str(value)
-
-
 def _quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
@@ -110,7 +102,7 @@ def _default(argument: Argument) -> str:
         return "**required**"
     if argument.default_in_words:
         return argument.default_in_words
-    return f"`{text}`" if (text := _default_text(argument)) else ""
+    return f"`{text}`" if (text := argument.default_as_text) else ""
 
 
 def _row(cells: Sequence[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -49,6 +50,13 @@ class Argument:
     member: str = ""
     default_in_words: str = ""
     extra: bool = False
+
+    @property
+    def default_as_text(self) -> str:
+        """The default as it is written on the command line; empty where there is none."""
+        if self.default is None:
+            return ""
+        return json.dumps(self.default) if isinstance(self.default, (dict, list)) else str(self.default)
 
     @property
     def accepted(self) -> str:

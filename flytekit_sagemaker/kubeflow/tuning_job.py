@@ -87,7 +87,7 @@ def _request(given: Given, config: TrainingJobConfig, deployment: Deployment) ->
         given.model(HyperparameterTuningJob, training_job=training_job),
         models.tuning_job_config(given),
         JobInputs(
-            given["static_parameters"],
+            models.static_parameters(given),
             {channel.name: uri for channel, uri in channels},
             models.stopping_condition(given),
         ),

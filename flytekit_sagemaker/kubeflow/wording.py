@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 from flytekit_sagemaker.errors import Problem
 from flytekit_sagemaker.kubeflow.arguments import ARGUMENTS, BY_NAME
+from flytekit_sagemaker.kubeflow.paths import AT
 from flytekit_sagemaker.requests import wording
 from flytekit_sagemaker.requests.api_words import API_WORDS
 
@@ -20,15 +22,17 @@ _NAMES = (
         if "_" in word or wording.is_name(word)
     }
     | dict.fromkeys(("hyperband_min_resource", "hyperband_max_resource"), "overrides")
-    | {"static_hyperparameters": "static_parameters"}
+    | {"static_hyperparameters": "static_parameters", "min_value": "MinValue", "max_value": "MaxValue"}
 )
 _WORDS = _NAMES | API_WORDS
 _BOUNDS = (".MinValue", ".MaxValue")
+# Where the tasks say it, beside the member that says it here.
+_OF_TASKS = re.compile(r" \(input_content_type \w+\)")
 
 
 def sentence(text: str) -> str:
     """A sentence about a request in the words of the arguments."""
-    return wording.sentence(text, _WORDS)
+    return wording.sentence(_OF_TASKS.sub("", text), _WORDS)
 
 
 def in_words(problem: Problem, field: str, given: Mapping[str, Any]) -> Problem:
@@ -44,6 +48,8 @@ def in_words(problem: Problem, field: str, given: Mapping[str, Any]) -> Problem:
         name = field.removeprefix("overrides.")
         remedy = problem.remedy or (f"Use the argument {name}." if name in BY_NAME else "")
         return replace(problem, field=field, remedy=remedy)
+    if value is None and (argument_there := AT.get(field.removeprefix("overrides."))) and field not in AT:
+        return replace(problem, field=field, remedy=f"The argument {argument_there} says it: do not override it.")
     rule = sentence(problem.rule)
     if rule == "must be a text" and field.endswith(_BOUNDS):
         rule = "must be a number"

@@ -330,20 +330,20 @@ WRONG: dict[str, tuple[dict[str, Any], list[str]]] = {
         ["checkpoint_config.S3Uri is required"],
     ),
     "too many metrics": (
-        {"algorithm_name": "", "image": "image:1", "metric_definitions": {f"loss-{index}": "." for index in range(41)}},
+        {"algorithm_name": "", "image": "image:1", "metric_definitions": {f"loss-{index}": "(.)" for index in range(41)}},
         ["metric_definitions", "must have at most 40 entries, has 41"],
     ),
     "too many channels": (
         {
             "algorithm_name": "",
             "image": "image:1",
-            "metric_definitions": {"test:msd": "."},
+            "metric_definitions": {"test:msd": "(.)"},
             "channels": [channel(f"channel-{number}", "s3://bucket/c") for number in range(21)],
         },
         ["channels must have at most 20 entries, has 21"],
     ),
     "one metric without its expression": (
-        {"algorithm_name": "", "image": "image:1", "metric_definitions": {"test:msd": ".", "test:ssd": None}},
+        {"algorithm_name": "", "image": "image:1", "metric_definitions": {"test:msd": "(.)", "test:ssd": None}},
         ["metric_definitions['test:ssd'] has no value. In YAML"],
     ),
     "half an address": ({"endpoint_url": "http://[::1"}, ["endpoint_url = 'http://[::1': must be the URL"]),

@@ -343,8 +343,9 @@ def test_a_role_is_assumed_and_an_algorithm_resource_is_named(
         "ml.m5.large", 1, region="us-east-1", role_arn=ROLE, assume_role_arn=role, output_path="s3://bucket/out"
     )
     with SimulatedServer(account) as server:
-        monkeypatch.setenv("AWS_ENDPOINT_URL_STS", server.url)
-        monkeypatch.setenv("AWS_ENDPOINT_URL_SAGEMAKER", server.url)
+        elsewhere = server.url.replace("127.0.0.1", "127.1")  # this machine, under its own names, has no roles
+        monkeypatch.setenv("AWS_ENDPOINT_URL_STS", elsewhere)
+        monkeypatch.setenv("AWS_ENDPOINT_URL_SAGEMAKER", elsewhere)
         step = run(
             {
                 "region": "us-east-1",
