@@ -161,8 +161,7 @@ class Execution:
                             shown.add(note)
                             display.note(note)
                     if state.progress is not None:
-                        failed = state.is_done and not state.is_successful
-                        display.update(state.progress.before_error() if failed else state.progress)
+                        display.update(state.progress.without_reason())
             except (KeyboardInterrupt, SystemExit):  # which flytekit makes of Ctrl-C outside of notebooks
                 display.note(f"It runs on; terminate() ends it. {self._id}")
                 raise

@@ -67,9 +67,9 @@ class Progress:
         """The message, where it tells more than that all went well."""
         return "" if self.status == "Completed" else self.message
 
-    def before_error(self) -> Progress:
-        """The same to be shown right before an exception that says why the job failed."""
-        return replace(self, message="")
+    def without_reason(self) -> Progress:
+        """The same without the reason of a failure, to be shown where an exception is about to tell it."""
+        return replace(self, message="") if self.status == "Failed" else self
 
     def to_dict(self) -> dict[str, Any]:
         """The progress as plain JSON values; what is empty or zero is left out."""

@@ -204,9 +204,8 @@ class _LocalRun:
             await log.read(display)
             if resource.custom_info:
                 progress = Progress.from_dict(resource.custom_info)
-                has_failed = is_terminal_phase(resource.phase) and resource.phase != TaskExecution.SUCCEEDED
                 # Of runs side by side only one can raise its error.
-                display.update(progress.before_error() if has_failed and not _together.get() else progress)
+                display.update(progress if _together.get() else progress.without_reason())
                 answered = loop.time()
             if is_terminal_phase(resource.phase):
                 if resource.phase == TaskExecution.SUCCEEDED:

@@ -45,6 +45,13 @@ def test_a_job_is_of_the_attempt_that_flyte_names() -> None:
     assert found == JobIdentity("p", "d", "f00d", "n0", "m.task", "v1", 2, found.place)
 
 
+def test_a_job_outside_of_flyte_has_no_tag_for_a_version_that_there_is_not() -> None:
+    local = get_serializable({}, SerializationSettings(ImageConfig.auto_default_image()), TRAIN).template
+    tags = identity_of(local, None, "/tmp/out").tags()
+    assert tags["flyte-task"] == TRAIN.name
+    assert "flyte-version" not in tags
+
+
 def test_nodes_of_one_id_in_several_parts_of_a_workflow_have_jobs_of_their_own() -> None:
     metadata = TaskExecutionMetadata.from_flyte_idl(execution("f00d"))
     places = ["s3://bucket/f00d/n0-dn0/0", "s3://bucket/f00d/n1-dn0/0", "s3://bucket/f00d/n1-dn0/0"]

@@ -158,6 +158,22 @@ def test_a_failing_job_raises_its_explanation(use_sagemaker: Any, data: dict[str
         train_model(static_hyperparameters=STATIC, **{**data, "train": str(tmp_path)})
 
 
+@pytest.mark.parametrize("trials", [0, 2])
+def test_the_reason_of_a_failure_is_told_by_its_error_and_shown_with_the_log(
+    use_sagemaker: Any, data: dict[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str], trials: int
+) -> None:
+    (tmp_path / "data.csv").write_text("7,1\n8,2\n")
+    inputs = {**data, "static_hyperparameters": STATIC, "train": str(tmp_path)}
+    tuning = {"hyperparameter_tuning_job_config": SEARCH, **RANGES}
+    with pytest.raises(JobFailed) as caught:
+        tune_model(**inputs, **tuning) if trials else train_model(**inputs)
+    reason = "label must be in [0,1]"
+    before_the_log, _, log = str(caught.value).partition("last lines of the log")
+    assert before_the_log.count(reason) == 1
+    assert reason in log
+    assert [line for line in capsys.readouterr().err.splitlines() if reason in line and " job " in line] == []
+
+
 def test_every_problem_is_in_one_message(use_sagemaker: Any, data: dict[str, str]) -> None:
     with pytest.raises(JobNotCreated) as caught:
         train_model(static_hyperparameters={"max_dept": 3}, **{**data, "train": "/no/such/folder"})

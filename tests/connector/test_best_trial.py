@@ -1,0 +1,90 @@
+"""The trial whose outputs a tuning job's task has, where the best one left none: outputs, report and terminal agree."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from flyteidl.core.execution_pb2 import TaskExecution
+from google.protobuf import json_format
+
+from flytekit_sagemaker import SdkSimpleHPOJobTask, SdkSimpleTrainingJobTask
+from flytekit_sagemaker.connector.metadata import JobMetadata
+from flytekit_sagemaker.models.training_job import AlgorithmSpecification, TrainingJobConfig
+from flytekit_sagemaker.reporting.progress import Progress, progress_line
+from flytekit_sagemaker.types import AlgorithmName
+
+from .conftest import Flyte
+
+TRAIN = SdkSimpleTrainingJobTask(
+    training_job_config=TrainingJobConfig(instance_type="ml.m5.xlarge", volume_size_in_gb=10),
+    algorithm_specification=AlgorithmSpecification(algorithm_name=AlgorithmName.XGBOOST, algorithm_version="1.7-1"),
+)
+TUNE = SdkSimpleHPOJobTask(
+    training_job={"endless": TRAIN, "short": TRAIN}, max_number_of_training_jobs=2, max_parallel_training_jobs=2
+)
+BINARY = {"objective": "binary:logistic", "max_depth": 3}
+ENDLESS, SHORT = {**BINARY, "num_round": 1_000_000}, {**BINARY, "num_round": 1}
+OBJECTIVE = {"objective_type": "MINIMIZE", "metric_name": "validation:logloss"}
+# The more of it, the better by far: what is trained on is what is validated on.
+ETA = {"parameter_range_map": {"eta": {"continuous_parameter_range": {"min_value": 0.3, "max_value": 0.31}}}}
+WORSE = {"parameter_range_map": {"eta": {"continuous_parameter_range": {"min_value": 0.01, "max_value": 0.02}}}}
+
+
+async def tuned(flyte: Flyte, boto: Any, csv_data: Any, static: dict[str, Any]) -> tuple[bytes, Any]:
+    """A tuning job whose endless trials are stopped as soon as they have an objective."""
+    config = {
+        "tuning_strategy": "RANDOM",
+        "tuning_objective": OBJECTIVE,
+        "training_job_definitions": {
+            "endless": {"hyperparameter_ranges": ETA},
+            "short": {"hyperparameter_ranges": WORSE},
+        },
+    }
+    inputs = {
+        "static_hyperparameters": static,
+        "train": str(csv_data.train),
+        "validation": str(csv_data.train),
+        "stopping_condition": {"max_runtime_in_seconds": 600},
+        "hyperparameter_tuning_job_config": config,
+    }
+    meta = await flyte.create(TUNE, inputs)
+    name = JobMetadata.decode(meta).name
+    stopped: set[str] = set()
+    while len(stopped) < sum(each is ENDLESS for each in static.values()):
+        await asyncio.sleep(0.02)
+        listed = boto.list_training_jobs_for_hyper_parameter_tuning_job(HyperParameterTuningJobName=name)
+        for trial in (each["TrainingJobName"] for each in listed["TrainingJobSummaries"]):
+            job = boto.describe_training_job(TrainingJobName=trial)
+            if job["HyperParameters"]["num_round"] != "1" and "FinalMetricDataList" in job and trial not in stopped:
+                boto.stop_training_job(TrainingJobName=trial)
+                stopped.add(trial)
+    return meta, await flyte.end(TUNE, meta)
+
+
+async def test_where_the_best_trial_left_no_model_everything_names_the_one_that_did(
+    flyte: Flyte, boto: Any, csv_data: Any
+) -> None:
+    meta, resource = await tuned(flyte, boto, csv_data, {"endless": ENDLESS, "short": SHORT})
+    assert resource.phase == TaskExecution.SUCCEEDED, resource.message
+    tuning = boto.describe_hyper_parameter_tuning_job(HyperParameterTuningJobName=JobMetadata.decode(meta).name)
+    assert tuning["BestTrainingJob"]["TrainingJobStatus"] == "Stopped"
+
+    outputs, page = flyte.plain_outputs(meta), flyte.deck(meta)
+    progress = Progress.from_dict(json_format.MessageToDict(resource.custom_info))
+    assert outputs["best_job_name"] == progress.best_trial != tuning["BestTrainingJob"]["TrainingJobName"]
+    assert outputs["best_objective"] == progress.best_value
+    told = f"The outputs are those of trial {progress.best_index}, the best that left a model"
+    assert told in progress_line(progress)
+    assert told in page
+    assert f"Hyperparameters of trial {progress.best_index}" in page
+
+
+async def test_where_no_trial_left_a_model_there_is_a_report_that_says_so(
+    flyte: Flyte, boto: Any, csv_data: Any
+) -> None:
+    meta, resource = await tuned(flyte, boto, csv_data, {"endless": ENDLESS, "short": ENDLESS})
+    assert resource.phase == TaskExecution.FAILED
+    assert "every trial was stopped before it left a model" in resource.message
+    assert "There are no outputs: " in flyte.deck(meta)
+    assert "every trial was stopped before it left a model" in flyte.deck(meta)
