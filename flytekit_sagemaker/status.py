@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import enum
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 
 class JobState(enum.Enum):
@@ -111,6 +112,12 @@ def job_state(status: str, secondary_status: str = "") -> tuple[JobState, str]:
         return known
     words = status if not secondary_status or secondary_status == status else f"{status} ({secondary_status})"
     return state, words
+
+
+def interruptions(training_job: Mapping[str, Any]) -> int:
+    """How often the spot instances of a training job were reclaimed, by its description."""
+    steps = training_job.get("SecondaryStatusTransitions") or ()
+    return sum(step.get("Status") == "Interrupted" for step in steps)
 
 
 def failure_class(failure_reason: str) -> str:

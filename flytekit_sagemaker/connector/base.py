@@ -108,6 +108,10 @@ class JobConnector(AsyncConnectorBase):  # type: ignore[misc]
     def list_calls(self, description: Mapping[str, Any]) -> int:
         """How many list calls it takes to fetch the results of a job that ended."""
 
+    def describe_calls(self, description: Mapping[str, Any]) -> int:
+        """How many describe calls it takes, where it takes list calls at all."""
+        return 1
+
     @abstractmethod
     def record(self, meta: JobMetadata, description: Mapping[str, Any], explanation: Explanation | None = None) -> Any:
         """What is known of a job that ended, as ``reporting`` has it."""
@@ -330,6 +334,7 @@ class JobConnector(AsyncConnectorBase):  # type: ignore[misc]
             meta,
             conclude=lambda description: self._conclude(meta, description),
             lists=self.list_calls,
+            describes=self.describe_calls,
             now=self._runtime.clock.time,
         )
 

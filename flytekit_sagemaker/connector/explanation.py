@@ -21,6 +21,7 @@ from flytekit_sagemaker.status import (
     TRIAL_COUNTERS,
     JobState,
     Move,
+    interruptions,
     job_state,
     whose_move,
 )
@@ -257,7 +258,7 @@ def _facts(endpoint: aws.Endpoint, *requests: Mapping[str, Any]) -> dict[str, ob
 
 
 def _interruptions(job: Mapping[str, Any]) -> str:
-    count = sum(step.get("Status") == "Interrupted" for step in job.get("SecondaryStatusTransitions") or ())
+    count = interruptions(job)
     if not count:
         return ""
     times = "once" if count == 1 else f"{count} times"

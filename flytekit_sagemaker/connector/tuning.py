@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -23,19 +24,23 @@ from flytekit_sagemaker.connector.metadata import JobMetadata
 from flytekit_sagemaker.connector.outputs import write_table
 from flytekit_sagemaker.connector.parents import parent_problems
 from flytekit_sagemaker.container.contract import OBJECTIVE_METRIC_HYPERPARAMETER
-from flytekit_sagemaker.errors import Problem
+from flytekit_sagemaker.errors import Problem, SageMakerError
 from flytekit_sagemaker.models.codec import from_wire
 from flytekit_sagemaker.models.hpo_job import HyperparameterTuningJob, HyperparameterTuningJobConfig
 from flytekit_sagemaker.models.training_job import TrainingJob
+from flytekit_sagemaker.reporting.configuration import definitions_of
 from flytekit_sagemaker.reporting.deck import tuning_page
 from flytekit_sagemaker.reporting.records import TuningRecord, tuning_record
 from flytekit_sagemaker.requests.functions import objective_problems
 from flytekit_sagemaker.requests.overrides import definition_overridden, overridden
 from flytekit_sagemaker.requests.training import BuiltRequest
 from flytekit_sagemaker.requests.tuning import tuning_request
+from flytekit_sagemaker.status import interruptions
 
 # Each is a read from S3.
 _FAILED_TRIALS_TO_ASK = 20
+# Each is a describe call. Of more trials nobody knows which were interrupted.
+_SPOT_TRIALS_TO_ASK = 50
 
 
 class TuningJobConnector(JobConnector):
@@ -84,8 +89,10 @@ class TuningJobConnector(JobConnector):
         return parent_problems(endpoint, request)
 
     def list_calls(self, description: Mapping[str, Any]) -> int:
-        trials = int(sum(description.get("TrainingJobStatusCounters", {}).values()))
-        return max(1, math.ceil(trials / PAGE_LENGTH))
+        return max(1, math.ceil(_launched(description) / PAGE_LENGTH))
+
+    def describe_calls(self, description: Mapping[str, Any]) -> int:
+        return 1 + (_launched(description) if _may_be_interrupted(description) else 0)
 
     def record(
         self, meta: JobMetadata, description: Mapping[str, Any], explanation: Explanation | None = None
@@ -98,8 +105,14 @@ class TuningJobConnector(JobConnector):
             SortBy="CreationTime",
             SortOrder="Ascending",
         )
-        links = job_links(meta.endpoint, self.kind.word, meta.name)
-        return tuning_record(description, list(trials), links=links)
+        record = tuning_record(description, list(trials), links=job_links(meta.endpoint, self.kind.word, meta.name))
+        if not _may_be_interrupted(description):
+            return record
+        with suppress(SageMakerError):  # the results do not wait for it
+            names = [trial.training_job_name for trial in record.trials]
+            described = (aws.call(meta.endpoint, "describe_training_job", TrainingJobName=name) for name in names)
+            return record.with_interruptions(dict(zip(names, map(interruptions, described), strict=True)))
+        return record
 
     def outputs(self, meta: JobMetadata, record: TuningRecord) -> tuple[dict[str, Any], TuningRecord]:
         best = best_result(meta, record)
@@ -130,3 +143,12 @@ class TuningJobConnector(JobConnector):
 
     def page(self, record: TuningRecord) -> str:
         return tuning_page(record)
+
+
+def _launched(description: Mapping[str, Any]) -> int:
+    return int(sum(description.get("TrainingJobStatusCounters", {}).values()))
+
+
+def _may_be_interrupted(description: Mapping[str, Any]) -> bool:
+    is_spot = any(each.get("EnableManagedSpotTraining") for each in definitions_of(description))
+    return is_spot and _launched(description) <= _SPOT_TRIALS_TO_ASK

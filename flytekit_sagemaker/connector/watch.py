@@ -60,13 +60,14 @@ class JobWatch:
         meta: the job.
         conclude: fetches and writes the results of a job that ended, given its description. Raises TransientError or
             OSError when it has to be done again.
-        lists: how many list calls that takes, given the description.
+        lists, describes: how many list and describe calls that takes, given the description.
         now: seconds since the epoch.
     """
 
     __slots__ = (
         "_conclude",
         "_created_at",
+        "_describes",
         "_failed_ends",
         "_job_kind",
         "_lists",
@@ -84,6 +85,7 @@ class JobWatch:
         meta: JobMetadata,
         conclude: Callable[[Mapping[str, Any]], Conclusion],
         lists: Callable[[Mapping[str, Any]], int],
+        describes: Callable[[Mapping[str, Any]], int],
         now: Callable[[], float],
     ) -> None:
         self.kind = kind.word
@@ -93,6 +95,7 @@ class JobWatch:
         self._meta = meta
         self._conclude = conclude
         self._lists = lists
+        self._describes = describes
         self._now = now
         self._waiting = bool(meta.waiting)
         self._created_at = float(meta.created)
@@ -146,7 +149,7 @@ class JobWatch:
         if not state.is_terminal:
             return Sighting(self._answer(_PHASES[state], words, progress), created=created)
         if lists := self._lists(description):
-            fetch = Step(partial(self._end, description), lists=lists, describes=1)
+            fetch = Step(partial(self._end, description), lists=lists, describes=self._describes(description))
             collecting = f"{words}; the results are being collected"
             return Sighting(self._answer(TaskExecution.RUNNING, collecting, progress), created=created, then=fetch)
         return self._end(description)

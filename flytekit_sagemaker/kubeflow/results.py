@@ -13,7 +13,10 @@ from flytekit_sagemaker.reporting.records import TuningRecord, tuning_record
 
 
 def best_outputs(
-    endpoint: Endpoint, description: Mapping[str, Any], patiently: Callable[[Callable[[], Any]], Any]
+    endpoint: Endpoint,
+    description: Mapping[str, Any],
+    patiently: Callable[[Callable[[], Any]], Any],
+    tell: Callable[[str], None],
 ) -> dict[str, str]:
     """What the best training job of a tuning job has left, by the name of the output.
 
@@ -21,6 +24,7 @@ def best_outputs(
         endpoint: where the tuning job is.
         description: the service's of the tuning job.
         patiently: has a question answered that the service may not answer at once.
+        tell: takes a sentence where another training job has a better objective, and left nothing.
 
     Raises:
         ServiceError: when none has left anything.
@@ -35,7 +39,10 @@ def best_outputs(
         name, region=endpoint.region, endpoint_url=endpoint.url, assume_role_arn=endpoint.assume_role_arn
     )
     record = patiently(lambda: _record(endpoint, description))
-    best = patiently(lambda: best_result(meta, record, _may_be_there)).description
+    result = patiently(lambda: best_result(meta, record, _may_be_there))
+    if result.note:
+        tell(result.note)
+    best = result.description
     hyperparameters = dict(best.get("HyperParameters", {}))
     hyperparameters.pop(OBJECTIVE_METRIC_HYPERPARAMETER, None)
     return {

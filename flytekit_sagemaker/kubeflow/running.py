@@ -210,7 +210,7 @@ class TuningRun:
         return TUNING.describe(self._endpoint, self.name)
 
     def _outputs(self, description: Mapping[str, Any]) -> dict[str, str]:
-        return best_outputs(self._endpoint, description, self._patiently)
+        return best_outputs(self._endpoint, description, self._patiently, self._tell_once)
 
     def _patiently(self, ask: Callable[[], T]) -> T:
         """The answer to a question about the job, however long it takes: no answer says nothing about the job."""

@@ -161,7 +161,7 @@ def _tooltip(record: TuningRecord, trial: Trial) -> str:
     tuned = [f"{name} = {hyperparameter(value)}" for name, value in trial.hyperparameters.items()]
     tuned = [*filter(None, [trial.definition]), *tuned]
     reason = [trial.failure_reason] if trial.failure_reason else []
-    return "\n".join([f"Trial {trial.index}: {trial.status}, {objective}", *tuned, *reason])
+    return "\n".join([f"Trial {trial.index}: {_status(trial)}, {objective}", *tuned, *reason])
 
 
 def _marks(record: TuningRecord, places: Iterable[tuple[Trial, float]], y: Scale) -> str:
@@ -271,6 +271,11 @@ def _trials(record: TuningRecord) -> str:
     return table(columns, (_trial_row(record, trial, columns) for trial in record.trials))
 
 
+def _status(trial: Trial) -> str:
+    times = "" if trial.interruptions == 1 else f" {trial.interruptions} times"
+    return f"{trial.status}, interrupted{times}" if trial.interruptions else trial.status
+
+
 def _trial_row(record: TuningRecord, trial: Trial, columns: list[tuple[str, str]]) -> str:
     best = trial.index == record.best_index
     job = trial.training_job_name
@@ -278,7 +283,7 @@ def _trial_row(record: TuningRecord, trial: Trial, columns: list[tuple[str, str]
     cells = [
         (f"★\u00a0{trial.index}" if best else str(trial.index), "number"),
         (short, ""),
-        (trial.status, trial.outcome),
+        (_status(trial), trial.outcome),
         (number(trial.objective, 6), "number"),
         *([(trial.definition, "")] if record.definitions else []),
         *(

@@ -89,6 +89,7 @@ class Trial:
         objective_status: ``Succeeded``, ``Pending`` or ``Failed``; empty where the service gave none.
         started: when training started, or the creation where it has not.
         duration_in_seconds: from start to end of training; None until it ended.
+        interruptions: how often its spot instances were reclaimed, where that is known.
     """
 
     index: int
@@ -100,6 +101,7 @@ class Trial:
     objective_status: str = ""
     started: datetime | None = None
     duration_in_seconds: float | None = None
+    interruptions: int = 0
     failure_reason: str = ""
 
     @property
@@ -165,6 +167,11 @@ class TuningRecord:
     def best(self) -> Trial | None:
         """The best trial; None until a trial has an objective."""
         return next((trial for trial in self.trials if trial.index == self.best_index), None)
+
+    def with_interruptions(self, counts: Mapping[str, int]) -> TuningRecord:
+        """The record with how often each trial, by the name of its training job, was interrupted."""
+        trials = (replace(each, interruptions=counts.get(each.training_job_name, 0)) for each in self.trials)
+        return replace(self, trials=tuple(trials))
 
     def with_outputs_of(self, trial: Trial, note: str) -> TuningRecord:
         """The record of a job whose task has the outputs of another trial than the one that the service names.

@@ -88,3 +88,45 @@ async def test_where_no_trial_left_a_model_there_is_a_report_that_says_so(
     assert "every trial was stopped before it left a model" in resource.message
     assert "There are no outputs: " in flyte.deck(meta)
     assert "every trial was stopped before it left a model" in flyte.deck(meta)
+
+
+SPOT = SdkSimpleHPOJobTask(
+    training_job=SdkSimpleTrainingJobTask(
+        training_job_config=TrainingJobConfig(
+            instance_type="ml.m5.xlarge", volume_size_in_gb=10, enable_managed_spot_training=True
+        ),
+        algorithm_specification=AlgorithmSpecification(algorithm_name=AlgorithmName.XGBOOST, algorithm_version="1.7-1"),
+    ),
+    max_number_of_training_jobs=1,
+    max_parallel_training_jobs=1,
+)
+
+
+async def test_a_spot_trial_that_was_interrupted_is_one_in_the_report(
+    flyte: Flyte, boto: Any, csv_data: Any, use_sagemaker: Any
+) -> None:
+    search = {"tuning_strategy": "RANDOM", "tuning_objective": OBJECTIVE, "hyperparameter_ranges": ETA}
+    inputs = {
+        "static_hyperparameters": ENDLESS,
+        "train": str(csv_data.train),
+        "validation": str(csv_data.train),
+        "stopping_condition": {"max_runtime_in_seconds": 600, "max_wait_time_in_seconds": 900},
+        "hyperparameter_tuning_job_config": search,
+    }
+    meta = await flyte.create(SPOT, inputs)
+    name = JobMetadata.decode(meta).name
+    is_interrupted = is_stopped = False
+    while not is_stopped:
+        await asyncio.sleep(0.02)
+        listed = boto.list_training_jobs_for_hyper_parameter_tuning_job(HyperParameterTuningJobName=name)
+        for trial in (each["TrainingJobName"] for each in listed["TrainingJobSummaries"]):
+            if boto.describe_training_job(TrainingJobName=trial)["SecondaryStatus"] != "Training":
+                continue
+            if is_interrupted:
+                boto.stop_training_job(TrainingJobName=trial)
+                is_stopped = True
+            else:
+                use_sagemaker.interrupt(trial)
+                is_interrupted = True
+    await flyte.end(SPOT, meta)
+    assert "Stopped, interrupted</td>" in flyte.deck(meta)

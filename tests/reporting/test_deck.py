@@ -208,7 +208,25 @@ def variants(record):
 
 OURS = {
     *("html", "head", "meta", "title", "style", "body", "main", "header", "nav", "section", "div", "p", "h1", "h2"),
-    *("b", "i", "span", "br", "wbr", "a", "ul", "li", "code", "pre", "table", "thead", "tbody", "tr", "th", "td", "figure"),
+    *(
+        "b",
+        "i",
+        "span",
+        "br",
+        "wbr",
+        "a",
+        "ul",
+        "li",
+        "code",
+        "pre",
+        "table",
+        "thead",
+        "tbody",
+        "tr",
+        "th",
+        "td",
+        "figure",
+    ),
     *("svg", "g", "path", "circle", "rect", "text"),
 }
 OUR_ATTRIBUTES = {
@@ -316,3 +334,11 @@ def test_the_trial_whose_outputs_are_those_of_the_task_is_the_one_that_the_repor
     assert "★\u00a01" in words
     assert "highest" not in words
     assert "Trial 2 left no model." in words
+
+
+def test_a_trial_that_was_interrupted_looks_like_it():
+    record = tuning_record(ended(), [summary(n, value=0.5) for n in (1, 2, 3)])
+    one, two, three = (trial.training_job_name for trial in record.trials)
+    html = tuning_page(record.with_interruptions({one: 0, two: 1, three: 2}))
+    cells = re.findall(r"<td class=\"done\">([^<]*)</td>", html)
+    assert cells == ["Completed", "Completed, interrupted", "Completed, interrupted 2 times"]
