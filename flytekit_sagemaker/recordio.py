@@ -48,11 +48,10 @@ def write_records(path: PathLike, features: Any, labels: Any = None) -> None:
     Raises:
         InvalidInput: the shapes do not fit, or a number is beyond float32.
     """
-    import numpy as np
 
     sparse = hasattr(features, "tocsr")
-    rows = features.tocsr() if sparse else np.asarray(features)
-    label = None if labels is None else np.asarray(labels)
+    rows = features.tocsr() if sparse else _array("features", features)
+    label = None if labels is None else _array("labels", labels)
     problems = list(_shape_problems(rows.shape, None if label is None else label.shape))
     if not problems:
         problems = [
@@ -76,8 +75,8 @@ def read_records(*paths: PathLike) -> tuple[Any, Any]:
     """The examples of files, one after the other, as features and labels.
 
     Features are a two-dimensional array, or a scipy CSR matrix where the records are sparse; labels are an array with
-    one number per example, or None where the records have none. Both are float32, float64 where the records are. A
-    named pipe is read like a file.
+    one number per example, or None where the records have none. Both are float32, float64 where the records are or have
+    whole numbers that float32 cannot tell apart. A named pipe is read like a file.
 
     Raises:
         InvalidInput: a file is cut off or is no such file, or the records do not fit together; names file and record.
@@ -99,6 +98,15 @@ def read_files(*paths: PathLike) -> list[tuple[Path, tuple[Any, Any]]]:
         if part.kind != parts[0].kind:
             raise part.file.invalid(0, part.kind, f"must hold {parts[0].kind}, as {parts[0].file.path} does")
     return [(part.file.path, (part.features, part.labels)) for part in parts]
+
+
+def _array(field: str, numbers: Any) -> Any:
+    import numpy as np
+
+    try:
+        return np.asarray(numbers)
+    except ValueError:
+        raise InvalidInput(_SUBJECT, [Problem(field, None, "must be an array: all rows of the same length")]) from None
 
 
 def _shape_problems(features: tuple[int, ...], labels: tuple[int, ...] | None) -> Iterator[Problem]:
@@ -315,6 +323,8 @@ class _Tensor(NamedTuple):
 
 
 _DTYPES = {"float32_tensor": "<f4", "float64_tensor": "<f8", "int32_tensor": "<f4"}
+_LARGEST_EXACT = 2**24
+"""Up to here float32 has every whole number."""
 
 
 def _flat(tensors: list[_Tensor]) -> Any:
@@ -356,7 +366,8 @@ def _tensor(file: _File, number: int, values: Mapping[str, Value], member: str) 
         raise file.invalid(number, len(numbers), f"must have as many values in its {member} as it has {expected}")
     if not 0 < size <= _MOST_VALUES:
         raise file.invalid(number, size, f"must have 1 to {_MOST_VALUES} values in its {member}")
-    return _Tensor(numbers, keys, size, is_sparse, _DTYPES[kind])
+    is_large = kind == "int32_tensor" and any(abs(each) > _LARGEST_EXACT for each in numbers)
+    return _Tensor(numbers, keys, size, is_sparse, "<f8" if is_large else _DTYPES[kind])
 
 
 def joined(parts: Iterable[tuple[Any, Any]]) -> tuple[Any, Any]:

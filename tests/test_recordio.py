@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from flytekit_sagemaker._generated.record_pb2 import Bytes, Float32Tensor, Float64Tensor, Record, Value
+from flytekit_sagemaker._generated.record_pb2 import Bytes, Float32Tensor, Float64Tensor, Int32Tensor, Record, Value
 from flytekit_sagemaker.errors import InvalidInput
 from flytekit_sagemaker.recordio import read_records, write_records
 
@@ -176,6 +176,8 @@ def test_records_of_several_kinds_in_one_file_are_read_one_by_one(tmp_path: Path
         ([1, 2], None, "features = (2,): must have the shape (examples, features)"),
         (np.zeros((2, 0)), None, "features = (2, 0): must have the shape"),
         ([[1, 2]], [1, 2], "labels = (2,): must have the shape (1,)"),
+        ([[1], [1, 2]], None, "features must be an array: all rows of the same length"),
+        ([[1], [2]], [1, [2]], "labels must be an array"),
         ([["red"]], None, "must be numbers. Encode words as numbers"),
         ([[1e300]], None, "features = 1e+300: must be a number that float32 can hold"),
     ],
@@ -185,3 +187,17 @@ def test_what_cannot_be_written_is_refused(tmp_path: Path, features: object, lab
         write_records(tmp_path / "data", features, labels)
     assert said in str(raised.value)
     assert not (tmp_path / "data").exists()
+
+
+def test_a_whole_number_is_never_another_one(tmp_path: Path) -> None:
+    def record(feature: int, label: int) -> bytes:
+        features = Value(int32_tensor=Int32Tensor(values=[feature]))
+        labels = Value(int32_tensor=Int32Tensor(values=[label]))
+        return framed(Record(features={"values": features}, label={"values": labels}))
+
+    path = put(tmp_path / "data", record(1, 2**24) + record(2, 2**24 + 1))
+    features, labels = read_records(path)
+    assert labels.tolist() == [16777216, 16777217]
+    assert features.dtype == np.float32
+    features, labels = read_records(put(tmp_path / "more", record(-(2**24) - 1, 3)), path)
+    assert features.tolist() == [[-16777217], [1], [2]]

@@ -182,7 +182,7 @@ class Api:
         tuning_job = self._tuning_job(request)
         conditions: list[tuple[str, object]] = [("tuning_job = ?", tuning_job.name)]
         if request.get("SortBy") == "FinalObjectiveMetricValue":
-            conditions.append(("objective IS NOT ?", None))
+            conditions.append(("objective IS NOT ? AND status IN ('Completed', 'Failed', 'Stopped')", None))
         operation = "ListTrainingJobsForHyperParameterTuningJob"
         jobs, token = self._page(operation, Kind.TRAINING, request, "Name", conditions)
         return {"TrainingJobSummaries": [descriptions.trial_summary(tuning_job, job) for job in jobs], **token}

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import math
+import operator
 import random
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -29,13 +30,15 @@ class Observation:
     """A trial as the search sees it: what it tried and what came of it (an ``objective`` of None: nothing, or not yet).
 
     Of a trial that was given up, ``steps`` is after how many of them, and ``objective`` what it was by then. The more
-    steps the more that says; a trial that ran to its end, with 0 ``steps``, says most.
+    steps the more that says; a trial that ran to its end, with 0 ``steps``, says most. What was seen ``elsewhere``, on
+    other data, has not been tried here.
     """
 
     values: Mapping[str, str]
     objective: float | None = None
     running: bool = False
     steps: int = 0
+    elsewhere: bool = False
 
 
 @dataclass(frozen=True)
@@ -70,7 +73,8 @@ def suggest(search: Search, index: int, history: Sequence[Observation]) -> dict[
     """The values, as strings, for trial ``index`` (from 0), given the observations of earlier ones.
 
     Where nothing is known yet, a search that learns begins in the middle of the space: people lay ranges around what
-    they expect to be good.
+    they expect to be good. Where something is known from earlier searches, it begins with the best of that: a model of
+    trials that lie close together would rather look everywhere else.
 
     Raises:
         IndexError: a grid has no such trial.
@@ -85,9 +89,10 @@ def suggest(search: Search, index: int, history: Sequence[Observation]) -> dict[
     axes = {axis.name: axis for axis in _axes(search.ranges)}
     if search.strategy != "Random" and not history:
         return {name: axis.value(axis.middle) for name, axis in axes.items()}
-    tried = {tuple(seen.values[name] for name in axes) for seen in history}
-    for draw in range(_DRAWS_FOR_SOMETHING_NEW):
-        values = _ask(search, axes, f"{search.seed}/{index}/{draw}", history)
+    tried = {tuple(seen.values[name] for name in axes) for seen in history if not seen.elsewhere}
+    begins = _around_the_best(search, axes, history) if index == 0 and search.strategy != "Random" else ()
+    asked = (_ask(search, axes, f"{search.seed}/{index}/{draw}", history) for draw in range(_DRAWS_FOR_SOMETHING_NEW))
+    for values in itertools.chain(begins, asked):
         if tuple(values[name] for name in axes) not in tried:
             return values
     # A small space that is nearly used up: what is left of it is worth more than a repetition.
@@ -95,6 +100,21 @@ def suggest(search: Search, index: int, history: Sequence[Observation]) -> dict[
     if left:
         return dict(zip(axes, random.Random(f"{search.seed}/{index}").choice(left), strict=True))
     return values
+
+
+def _around_the_best(
+    search: Search, axes: Mapping[str, _Axis], history: Sequence[Observation]
+) -> Iterator[dict[str, str]]:
+    """The best values so far, then some near them: as near as the next best ones are."""
+    known = [(each.objective, each.values) for each in history if each.objective is not None]
+    known.sort(key=operator.itemgetter(0), reverse=search.maximize)
+    if not known:
+        return
+    (_, best), (_, other) = known[0], known[min(1, len(known) - 1)]
+    yield {name: best[name] for name in axes}
+    for draw in range(_DRAWS_FOR_SOMETHING_NEW):
+        choice = random.Random(f"{search.seed}/{draw}")
+        yield {name: axis.beside(best[name], other[name], choice.uniform(-1, 1) / 2) for name, axis in axes.items()}
 
 
 def _combinations(axes: Sequence[_Axis]) -> Iterator[tuple[str, ...]]:
@@ -162,6 +182,12 @@ class _Axis(Protocol):
 
     def position(self, value: str) -> Any: ...
 
+    def beside(self, value: str, other: str, share: float) -> str:
+        """The value that lies from one in the direction of another one, as far as a share, -1 to 1, of their distance.
+
+        On a scale without distances it is the one itself.
+        """
+
 
 @dataclass(frozen=True)
 class _Categorical:
@@ -181,6 +207,9 @@ class _Categorical:
         return position
 
     def position(self, value: str) -> str:
+        return value
+
+    def beside(self, value: str, other: str, share: float) -> str:
         return value
 
 
@@ -210,6 +239,10 @@ class _Integer:
 
     def position(self, value: str) -> int:
         return min(max(int(value), self.low), self.high)
+
+    def beside(self, value: str, other: str, share: float) -> str:
+        moved = round(_beside(int(value), int(other), share, self.logarithmic))
+        return self.value(self.position(str(moved)))
 
 
 @dataclass(frozen=True)
@@ -249,9 +282,16 @@ class _Continuous:
         low, high = self._ends()
         return min(max(self._flip(float(value)), low), high)
 
+    def beside(self, value: str, other: str, share: float) -> str:
+        return self.value(_beside(self.position(value), self.position(other), share, self.logarithmic))
+
 
 def _middle(low: float, high: float, logarithmic: bool) -> float:
     return math.sqrt(low) * math.sqrt(high) if logarithmic else low / 2 + high / 2
+
+
+def _beside(one: float, other: float, share: float, logarithmic: bool) -> float:
+    return one * (other / one) ** share if logarithmic else one + (other - one) * share
 
 
 def _axes(ranges: Mapping[str, Sequence[Mapping[str, Any]]]) -> Iterator[_Axis]:

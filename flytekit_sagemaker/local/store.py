@@ -129,8 +129,10 @@ class Store:
         return next(self._jobs("WHERE kind = ? AND name = ?", (kind.value, name)), None)
 
     def trials(self, tuning_job: str) -> list[Job]:
-        """The training jobs that a tuning job has launched, in the order of their launch."""
-        return list(self._jobs("WHERE tuning_job = ? ORDER BY number", (tuning_job,)))
+        """The training jobs that a tuning job, named in whatever case, has launched, in the order of their launch."""
+        stored_name = "SELECT name FROM jobs WHERE kind = ? AND name = ?"
+        where = f"WHERE tuning_job = ({stored_name}) ORDER BY number"
+        return list(self._jobs(where, (Kind.TUNING.value, tuning_job)))
 
     def unfinished(self, kind: Kind) -> list[Job]:
         """The jobs of one kind that have not ended, oldest first."""

@@ -35,8 +35,10 @@ class Prior:
 
     def beside(self, own: Sequence[Observation]) -> list[Observation]:
         """All that is known: the parents' observations, and those of the tuning job's own trials."""
-        families = [*self.families, own]
-        return [each for family in families for each in (_by_place(family) if self.is_transfer else family)]
+        if not self.is_transfer:
+            return [each for family in (*self.families, own) for each in family]
+        parents = [replace(each, elsewhere=True) for family in self.families for each in _by_place(family)]
+        return [*parents, *_by_place(own)]
 
 
 def prior(description: Mapping[str, Any], definition: Definition, store: Store) -> Prior:
@@ -56,7 +58,7 @@ def _by_place(family: Sequence[Observation]) -> list[Observation]:
 
 
 def _families(description: Mapping[str, Any], store: Store) -> Iterator[list[Job]]:
-    for name in parent_names(description):
+    for name in dict.fromkeys(map(str.lower, parent_names(description))):  # one that is named twice is one parent
         yield store.trials(name)
 
 
