@@ -12,6 +12,7 @@ import pytest
 from flytekit_sagemaker import SdkSimpleHPOJobTask
 from flytekit_sagemaker.connector.base import Submission
 from flytekit_sagemaker.connector.tuning import TuningJobConnector
+from flytekit_sagemaker.local.server import LocalSageMaker
 from flytekit_sagemaker.models.codec import all_models, to_wire
 from flytekit_sagemaker.models.hpo_job import HyperparameterTuningJobConfig
 from flytekit_sagemaker.models.parameter_ranges import ContinuousParameterRange, IntegerParameterRange
@@ -31,6 +32,7 @@ OWN = {
     "tune_from_everywhere": ("tight_clusters", "clusters"),
 }
 OWN_SEARCHES = {search for search, _ in OWN.values()}
+STATIC_OF_SEARCHES = {"hyperband": "rounds"}
 PAIRS = [
     *((task, search) for task, (search, _) in OWN.items()),
     *((task, "bayesian") for task in TASKS if task not in OWN),
@@ -43,7 +45,9 @@ NOT_TOLD = {"Function", "TrainingJob", "ParameterRanges", "ParameterRangeOneOf"}
 def request_of(task: SdkSimpleHPOJobTask, search: HyperparameterTuningJobConfig) -> Any:
     """What the connector would send."""
     inputs = task.python_interface.inputs_with_defaults
-    own = next((NAMES[static] for name, (_, static) in OWN.items() if task is NAMES[name]), {"num_round": 50})
+    static = [static for name, (_, static) in OWN.items() if task is NAMES[name]]
+    static += [static for name, static in STATIC_OF_SEARCHES.items() if search is NAMES[name]]
+    own = NAMES[static[0]] if static else {"num_round": 50}
     values = {
         "static_hyperparameters": own,
         "hyperparameter_tuning_job_config": to_wire(search),
@@ -59,6 +63,18 @@ def test_what_the_guide_shows_is_a_request_without_a_fault(task: str, search: st
     built = request_of(TASKS[task], SEARCHES[search])
     assert check_request(built.operation, built.parameters).with_others(built.problems).problems == ()
     assert built.warnings == ()
+
+
+def test_the_search_by_hyperband_ends_with_a_model(use_sagemaker: LocalSageMaker, csv_data: Any) -> None:
+    task, search = NAMES["tune"], NAMES["hyperband"]
+    result = task(
+        hyperparameter_tuning_job_config=search,
+        static_hyperparameters=NAMES["rounds"],
+        train=str(csv_data.train),
+        validation=str(csv_data.validation),
+    )
+    assert Path(str(result.model)).exists()
+    assert result.best_hyperparameters["num_round"] == "27"
 
 
 def test_overrides_of_both_tasks_are_in_the_request() -> None:

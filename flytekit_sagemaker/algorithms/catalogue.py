@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from flytekit_sagemaker.algorithms import images, kmeans, linear_learner, xgboost
@@ -106,6 +106,7 @@ class Algorithm:
         *,
         version: str = "",
         objective_metric: str | None = None,
+        most_rounds: int | None = None,
     ) -> list[Problem]:
         """What is wrong with a job's hyperparameters; the field of each problem is the hyperparameter's name.
 
@@ -117,6 +118,7 @@ class Algorithm:
             ranges: what a tuning job chooses; a name here counts as given.
             version: the image's version.
             objective_metric: the tuning job's objective, such as ``validation:auc``.
+            most_rounds: the rounds or epochs after which the tuning job stops a training job, None where it does not.
         """
         if not self.has_rules:
             return []
@@ -127,7 +129,9 @@ class Algorithm:
         for name in (*static, *ranges):
             row, choices = edition.hyperparameters.get(name, (None, ()))
             if row is None:
-                problems.append(self._unknown(name, static.get(name, ranges.get(name)), edition, version))
+                unknown = self._unknown(name, static.get(name, ranges.get(name)), edition, version)
+                told = any(each.remedy == unknown.remedy for each in problems)
+                problems.append(replace(unknown, remedy="") if told else unknown)
                 continue
             if row.name in spelled:
                 problems.append(
@@ -159,6 +163,8 @@ class Algorithm:
             frozenset(spelled) - frozenset(parsed),
             (objective_metric or str(parsed.get("_tuning_objective_metric", ""))).rpartition(":")[2],
             edition.knows,
+            most_rounds,
+            ranges,
         )
         for rule in _RULES[self.name].cross_rules:
             problems += rule(given)

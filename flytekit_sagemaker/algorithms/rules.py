@@ -292,12 +292,16 @@ class Given:
         tuned: names whose value is open: a tuning job chooses it, or it does not parse.
         objective_metric: the tuning job's objective without its data set (``auc``), or empty.
         knows: whether the image is at least as new as a version.
+        most_rounds: the rounds or epochs after which the tuning job stops a training job, None where it does not.
+        ranges: what a tuning job chooses, by the names that were given.
     """
 
     static: Mapping[str, Any]
     tuned: frozenset[str]
     objective_metric: str
     knows: Callable[[str], bool]
+    most_rounds: int | None = None
+    ranges: Mapping[str, TunedRange] = field(default_factory=dict)
 
     def __contains__(self, name: object) -> bool:
         return name in self.static or name in self.tuned

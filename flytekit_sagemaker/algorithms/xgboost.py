@@ -89,6 +89,8 @@ _TREE_PRUNERS = ("refresh", "prune")
 _LINEAR_UPDATERS = ("shotgun", "coord_descent")
 _TREE_UPDATERS = (*_TREE_GROWERS, "grow_skmaker", "sync", *_TREE_PRUNERS)
 
+_SAVES_WHEN_STOPPED = "1.0-1"
+
 _HYPERPARAMETERS: tuple[Hyperparameter, ...] = (
     integer("num_round", "[1, inf)", required=True, tunable=True),
     # the trees
@@ -145,7 +147,7 @@ _HYPERPARAMETERS: tuple[Hyperparameter, ...] = (
     integer("nthread", "[1, inf)"),
     integer("silent", "[0, 1]", until="1.0-1", successor="verbosity"),
     integer("verbosity", "[0, 3]", since="0.90-1"),
-    categorical("save_model_on_termination", "true false", since="1.0-1"),
+    categorical("save_model_on_termination", "true false", since=_SAVES_WHEN_STOPPED),
     categorical("use_dask_gpu_training", "true false", since="1.5-1"),
     integer("_kfold", "[2, inf)", since="1.3-1"),
     integer("_num_cv_round", "[1, inf)", since="1.3-1"),
@@ -271,6 +273,22 @@ def _updaters_fit_together(given: Given) -> Iterator[Problem]:
         yield Problem("updater", ",".join(updaters), rule, constraint=f"Hyperparameter updater {rule}")
 
 
+def _hyperband_leaves_a_model(given: Given) -> Iterator[Problem]:
+    if given.most_rounds is None or given.static.get("save_model_on_termination") == "true":
+        return
+    tuned = given.ranges.get("num_round")
+    asked = [text for _, text in tuned.fields()] if tuned else [str(given.static.get("num_round", 0))]
+    if max((int(text) for text in asked if text.isdecimal()), default=0) > given.most_rounds:
+        why = "Hyperband stops a trial there, and XGBoost leaves no model when it is stopped"
+        saving = ", or save_model_on_termination to 'true'" if given.knows(_SAVES_WHEN_STOPPED) else ""
+        yield Problem(
+            "num_round",
+            tuned or given.static["num_round"],
+            f"must be at most MaxResource ({given.most_rounds}): {why}",
+            f"Set it to {given.most_rounds} or less{saving}.",
+        )
+
+
 _CONTENT_TYPES = (
     "text/csv",
     "csv",
@@ -300,6 +318,7 @@ RULES = Rules(
         _early_stopping_has_a_metric,
         _constraints_have_a_tree_method,
         _updaters_fit_together,
+        _hyperband_leaves_a_model,
     ),
     default_content_type="text/libsvm",
 )

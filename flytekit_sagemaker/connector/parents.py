@@ -13,7 +13,7 @@ from flytekit_sagemaker.requests import warm_start
 
 
 def parent_problems(endpoint: Endpoint, request: Mapping[str, Any]) -> list[Problem]:
-    """Why a tuning job cannot start from the parents that its request names, if it names any. Blocks.
+    """Why a tuning job cannot, or should not, start from the parents that its request names, if it names any. Blocks.
 
     Parents that cannot be described now, or by this caller, are left to the service: it looks at them, too.
 
@@ -30,4 +30,4 @@ def parent_problems(endpoint: Endpoint, request: Mapping[str, Any]) -> list[Prob
         except aws.RefusedCall as error:
             if error.is_not_found:
                 known[name] = None
-    return list(warm_start.problems(request, known))
+    return [*warm_start.problems(request, known), *warm_start.advice(request, known)]

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from flytekit_sagemaker._generated import training_job_pb2 as pb
 from flytekit_sagemaker.errors import Problem
 from flytekit_sagemaker.models.codec import Model
-from flytekit_sagemaker.models.limits import rule
+from flytekit_sagemaker.models.limits import between, rule
 from flytekit_sagemaker.types import (
     CompressionType,
     FileSystemAccessMode,
@@ -110,12 +110,19 @@ class Channel(Model, message=pb.Channel):
         """Whether the location of the data is given with each execution."""
         return self.file_system is None and self.dataset_arn is None
 
-    def broken_rules(self) -> Iterable[Problem]:
-        augmented = self.s3_data_type is S3DataType.AUGMENTED_MANIFEST_FILE
-        if self.attribute_names and not augmented:
+    @between("s3_data_type")
+    def _attributes_are_of_a_manifest(self) -> Iterable[Problem]:
+        if self.attribute_names and self.s3_data_type is not S3DataType.AUGMENTED_MANIFEST_FILE:
             yield Problem("attribute_names", self.attribute_names, "need s3_data_type AUGMENTED_MANIFEST_FILE")
+
+    @between("s3_data_type")
+    def _manifest_is_piped(self) -> Iterable[Problem]:
+        augmented = self.s3_data_type is S3DataType.AUGMENTED_MANIFEST_FILE
         if augmented and self.input_mode not in (None, InputMode.PIPE):
             yield Problem("input_mode", self.input_mode, "must be PIPE for an augmented manifest")
+
+    @between()
+    def _data_is_in_one_place(self) -> Iterable[Problem]:
         if self.file_system is not None and self.dataset_arn is not None:
             yield Problem("dataset_arn", self.dataset_arn, "must not be given together with file_system")
         if not self.is_input:

@@ -10,7 +10,8 @@ from __future__ import annotations
 import dataclasses
 import enum
 import json
-from collections.abc import Callable, Iterable, Mapping
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any, ClassVar, TypeAlias, TypeVar
 
 from typing_extensions import Self, dataclass_transform
@@ -46,6 +47,7 @@ class Model:
     MESSAGE: ClassVar[type[Message]]
     ONEOF: ClassVar[str | None]
     _readers: ClassVar[dict[str, Reader]]
+    _rules: ClassVar[tuple[Callable[[Any], Iterable[Problem]], ...]]
 
     def __init_subclass__(cls, *, message: type[Message], oneof: str | None = None) -> None:
         dataclasses.dataclass(frozen=True)(cls)
@@ -53,6 +55,7 @@ class Model:
         cls.MESSAGE = message
         cls.ONEOF = oneof
         cls._readers = _readers(cls)
+        cls._rules = tuple(member for member in vars(cls).values() if hasattr(member, "between"))
         _models[message.DESCRIPTOR.full_name] = cls
 
     def __post_init__(self) -> None:
@@ -65,14 +68,18 @@ class Model:
             else:
                 object.__setattr__(self, field.name, value)
                 problems.extend(broken_limits(field.name, value, field.metadata))
-        if not problems:
-            problems.extend(self.broken_rules())
+        problems.extend(self._broken_rules({_field_of(problem) for problem in problems}))
         if problems:
             raise InvalidInput(type(self).__name__, problems)
 
-    def broken_rules(self) -> Iterable[Problem]:
-        """Problems between fields that are each legal by themselves."""
-        return ()
+    def _broken_rules(self, wrong: Collection[str]) -> Iterator[Problem]:
+        """Problems between fields, without those of the fields that are wrong by themselves."""
+        for rule_ in self._rules:
+            if rule_.between.isdisjoint(wrong):  # type: ignore[attr-defined]
+                for problem in rule_(self):
+                    if _field_of(problem) not in wrong:
+                        said = problem.value.name if isinstance(problem.value, enum.Enum) else problem.value
+                        yield dataclasses.replace(problem, value=said)
 
     @classmethod
     def of(cls, value: Any) -> Self:
@@ -225,6 +232,10 @@ def from_wire(cls: type[M], values: Mapping[str, Any]) -> M:
 def all_models() -> tuple[type[Model], ...]:
     """Every model class, by name of its message."""
     return tuple(_models[name] for name in sorted(_models))
+
+
+def _field_of(problem: Problem) -> str:
+    return re.split(r"[.\[]", problem.field, maxsplit=1)[0]
 
 
 def _is_repeated(field: FieldDescriptor) -> bool:

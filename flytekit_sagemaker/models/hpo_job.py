@@ -12,7 +12,7 @@ from typing import Any
 from flytekit_sagemaker._generated import hpo_job_pb2 as pb
 from flytekit_sagemaker.errors import Problem
 from flytekit_sagemaker.models.codec import Model
-from flytekit_sagemaker.models.limits import rule
+from flytekit_sagemaker.models.limits import between, rule
 from flytekit_sagemaker.models.parameter_ranges import ParameterRanges
 from flytekit_sagemaker.models.training_job import Channel, Function, TrainingJob
 from flytekit_sagemaker.types import (
@@ -64,7 +64,8 @@ class WarmStartConfig(Model, message=pb.WarmStartConfig):
     warm_start_type: WarmStartType
     parent_hyperparameter_tuning_jobs: Sequence[str] = rule(length=(1, 5), pattern=_JOB_NAME, like="my-tuning-job")
 
-    def broken_rules(self) -> Iterable[Problem]:
+    @between("parent_hyperparameter_tuning_jobs")
+    def _parents_differ(self) -> Iterable[Problem]:
         yield from _repeated("parent_hyperparameter_tuning_jobs", self.parent_hyperparameter_tuning_jobs)
 
 
@@ -112,7 +113,8 @@ class HyperparameterTuningJobConfig(Model, message=pb.HyperparameterTuningJobCon
     warm_start_config: WarmStartConfig | None = None
     training_job_definitions: Mapping[str, TrainingJobDefinitionConfig] | None = rule(default=None, length=(0, 10))
 
-    def broken_rules(self) -> Iterable[Problem]:
+    @between("tuning_strategy")
+    def _settings_are_of_the_strategy(self) -> Iterable[Problem]:
         hyperband = self.tuning_strategy is HyperparameterTuningStrategy.HYPERBAND
         for name in ("hyperband_min_resource", "hyperband_max_resource"):
             if getattr(self, name) is not None and not hyperband:
@@ -121,6 +123,12 @@ class HyperparameterTuningJobConfig(Model, message=pb.HyperparameterTuningJobCon
             yield Problem(
                 "training_job_early_stopping_type", "AUTO", "must be OFF with HYPERBAND, which stops by itself"
             )
+
+    @between("hyperband_min_resource", "hyperband_max_resource")
+    def _resources_are_in_order(self) -> Iterable[Problem]:
+        fewest, most = self.hyperband_min_resource, self.hyperband_max_resource
+        if fewest is not None and most is not None and fewest > most:
+            yield Problem("hyperband_min_resource", fewest, f"must not exceed hyperband_max_resource ({most})")
 
 
 class HyperparameterTuningJob(Model, message=pb.HyperparameterTuningJob):
@@ -168,18 +176,25 @@ class HyperparameterTuningJob(Model, message=pb.HyperparameterTuningJob):
         """The user's function that each trial runs, None where trials run what is in an image."""
         return self.training_job.function if self.training_job is not None else None
 
-    def broken_rules(self) -> Iterable[Problem]:
+    @between("tunable_parameters")
+    def _tunable_parameters_differ(self) -> Iterable[Problem]:
         yield from _repeated("tunable_parameters", self.tunable_parameters)
+
+    @between("max_number_of_training_jobs", "max_parallel_training_jobs")
+    def _has_trials_for_all_places(self) -> Iterable[Problem]:
         if self.max_parallel_training_jobs > self.max_number_of_training_jobs:
             limit = f"must not exceed max_number_of_training_jobs ({self.max_number_of_training_jobs})"
             remedy = f"Set it to {self.max_number_of_training_jobs} or less."
             yield Problem("max_parallel_training_jobs", self.max_parallel_training_jobs, limit, remedy)
+
+    @between()
+    def _trains_one_thing_or_several(self) -> Iterable[Problem]:
         if (self.training_job is None) == (not self.training_jobs):
             yield Problem("training_job", None, "must be given, or training_jobs in its place")
-        if self.training_jobs:
-            yield from self._broken_rules_of_several(self.training_jobs)
 
-    def _broken_rules_of_several(self, jobs: Mapping[str, TrainingJob]) -> Iterable[Problem]:
+    @between("training_jobs")
+    def _several_go_together(self) -> Iterable[Problem]:
+        jobs = self.training_jobs or {}
         for name, job in jobs.items():
             if not _DEFINITION_NAME.fullmatch(name):
                 rule_ = "must be named with up to 64 letters, digits and inner hyphens"
@@ -191,7 +206,7 @@ class HyperparameterTuningJob(Model, message=pb.HyperparameterTuningJob):
             if len(values) > 1:
                 field = f"training_jobs.training_job_config.{member}"
                 yield Problem(field, list(values), "must be the same in all of a tuning job's training jobs")
-        if self.tunable_parameters:
+        if jobs and self.tunable_parameters:
             remedy = "Put the ranges into training_job_definitions of the tuning job's config."
             rule_ = "are for a single training job"
             yield Problem("tunable_parameters", list(self.tunable_parameters), rule_, remedy)

@@ -6,9 +6,11 @@ import dataclasses
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from flytekit_sagemaker.errors import Problem
+
+F = TypeVar("F", bound=Callable[..., Iterable[Problem]])
 
 
 def rule(
@@ -18,6 +20,7 @@ def rule(
     at_most: float | None = None,
     pattern: str | None = None,
     like: str | None = None,
+    remedy: Callable[[str], str] | None = None,
     length: tuple[int, int] | None = None,
     item: Callable[[Any], Any] | None = None,
 ) -> Any:
@@ -29,6 +32,7 @@ def rule(
         pattern: regular expression that the whole text, or every item of a list or value of a map of texts, has to
             match.
         like: an example of a text that matches ``pattern``, for the error message.
+        remedy: what to do about a text that does not match it.
         length: fewest and most characters of a text, items of a list, entries of a map.
         item: turns each item that was given for a list into the item that is stored, or raises InvalidInput; left out,
             only values of the items' own type are taken.
@@ -38,6 +42,7 @@ def rule(
         "at_most": at_most,
         "pattern": pattern,
         "like": like,
+        "remedy": remedy,
         "length": length,
         "item": item,
     }
@@ -67,4 +72,18 @@ def broken_limits(name: str, value: Any, limits: Mapping[str, Any]) -> Iterable[
         items = value.values() if isinstance(value, Mapping) else value
         for item in (value,) if isinstance(value, str) else items:
             if not re.fullmatch(limits["pattern"], item, re.ASCII):
-                yield Problem(name, item, f"must look like {limits['like']!r}")
+                remedy = limits["remedy"](item) if "remedy" in limits else ""
+                yield Problem(name, item, f"must look like {limits['like']!r}", remedy)
+
+
+def between(*fields: str) -> Callable[[F], F]:
+    """Marks a model's method as a rule between fields, which are each legal by themselves where it is asked.
+
+    The method returns the problems; of fields that are wrong already there are none.
+    """
+
+    def marked(method: F) -> F:
+        method.between = frozenset(fields)  # type: ignore[attr-defined]
+        return method
+
+    return marked

@@ -14,7 +14,7 @@ from typing_extensions import Self
 from flytekit_sagemaker._generated import parameter_ranges_pb2 as pb
 from flytekit_sagemaker.errors import InvalidInput, Problem
 from flytekit_sagemaker.models.codec import Model
-from flytekit_sagemaker.models.limits import rule
+from flytekit_sagemaker.models.limits import between, rule
 from flytekit_sagemaker.models.scalars import refused
 from flytekit_sagemaker.models.text import text_of
 from flytekit_sagemaker.types import HyperparameterScalingType
@@ -28,9 +28,12 @@ __all__ = [
 ]
 
 
-def _numeric_problems(low: float, high: float, scaling: HyperparameterScalingType) -> Iterable[Problem]:
+def _out_of_order(low: float, high: float) -> Iterable[Problem]:
     if low > high:
         yield Problem("min_value", low, f"must not exceed max_value ({high})")
+
+
+def _without_logarithm(low: float, scaling: HyperparameterScalingType) -> Iterable[Problem]:
     if scaling is HyperparameterScalingType.LOGARITHMIC and low <= 0:
         yield Problem("min_value", low, "must be above 0 with LOGARITHMIC scaling", "Raise it, or use LINEAR scaling.")
 
@@ -48,8 +51,16 @@ class ContinuousParameterRange(Model, message=pb.ContinuousParameterRange):
     min_value: float
     scaling_type: HyperparameterScalingType = HyperparameterScalingType.AUTO
 
-    def broken_rules(self) -> Iterable[Problem]:
-        yield from _numeric_problems(self.min_value, self.max_value, self.scaling_type)
+    @between("min_value", "max_value")
+    def _bounds_in_order(self) -> Iterable[Problem]:
+        return _out_of_order(self.min_value, self.max_value)
+
+    @between("min_value", "scaling_type")
+    def _above_zero(self) -> Iterable[Problem]:
+        return _without_logarithm(self.min_value, self.scaling_type)
+
+    @between("min_value", "max_value", "scaling_type")
+    def _below_one(self) -> Iterable[Problem]:
         reverse = self.scaling_type is HyperparameterScalingType.REVERSELOGARITHMIC
         if reverse and not 0 <= self.min_value <= self.max_value < 1:
             bounds = (self.min_value, self.max_value)
@@ -69,8 +80,16 @@ class IntegerParameterRange(Model, message=pb.IntegerParameterRange):
     min_value: int
     scaling_type: HyperparameterScalingType = HyperparameterScalingType.AUTO
 
-    def broken_rules(self) -> Iterable[Problem]:
-        yield from _numeric_problems(self.min_value, self.max_value, self.scaling_type)
+    @between("min_value", "max_value")
+    def _bounds_in_order(self) -> Iterable[Problem]:
+        return _out_of_order(self.min_value, self.max_value)
+
+    @between("min_value", "scaling_type")
+    def _above_zero(self) -> Iterable[Problem]:
+        return _without_logarithm(self.min_value, self.scaling_type)
+
+    @between("scaling_type")
+    def _scaling_of_whole_numbers(self) -> Iterable[Problem]:
         if self.scaling_type is HyperparameterScalingType.REVERSELOGARITHMIC:
             yield Problem("scaling_type", "REVERSELOGARITHMIC", "is for continuous ranges only")
 
@@ -84,7 +103,8 @@ class CategoricalParameterRange(Model, message=pb.CategoricalParameterRange):
 
     values: Sequence[str] = rule(length=(1, 30), item=text_of)
 
-    def broken_rules(self) -> Iterable[Problem]:
+    @between("values")
+    def _values_differ(self) -> Iterable[Problem]:
         if len(set(self.values)) < len(self.values):
             yield Problem("values", self.values, "must not repeat a value")
 

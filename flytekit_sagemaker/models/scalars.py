@@ -50,8 +50,10 @@ def boolean(value: Any) -> bool:
 def whole_number(value: Any) -> int:
     """An int64, also as the float that a Struct makes of it."""
     whole = isinstance(value, Integral) or (isinstance(value, float) and value.is_integer())
-    if isinstance(value, bool) or not whole or not -(2**63) <= value < 2**63:
+    if isinstance(value, bool) or not whole:
         raise refused(value, "must be a whole number")
+    if not -(2**63) <= value < 2**63:
+        raise refused(value, "must be a whole number between -2**63 and 2**63 - 1")
     return int(value)
 
 

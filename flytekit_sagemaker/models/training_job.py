@@ -13,7 +13,8 @@ from flytekit_sagemaker._generated import training_job_pb2 as pb
 from flytekit_sagemaker.errors import Problem
 from flytekit_sagemaker.models.channels import Channel, FileSystemDataSource
 from flytekit_sagemaker.models.codec import Model
-from flytekit_sagemaker.models.limits import rule
+from flytekit_sagemaker.models.limits import between, rule
+from flytekit_sagemaker.models.remedies import path_as_uri, swapped_ids
 from flytekit_sagemaker.types import AlgorithmName, DistributedProtocol, InputContentType, InputMode
 
 __all__ = [
@@ -34,6 +35,7 @@ TAGS_OF_THE_EXECUTION = 7
 _INSTANCE_TYPE = r"ml\.[a-z0-9-]+\.[a-z0-9-]+"
 _ALGORITHM_RESOURCE = r"|(arn:aws[a-z\-]*:sagemaker:[a-z0-9\-]*:\d{12}:[a-z\-]*/)?[a-zA-Z0-9][a-zA-Z0-9-]{0,62}(?<!-)"
 _KMS_KEY_LENGTH = (1, 2048)
+_URI = r"(s3|https|file)://.+"
 _TYPE, _TYPE_IN_WORDS = "int|float|str|bool", "int, float, str or bool"
 _ROLE_ARN = r"arn:aws[a-z\-]*:iam::\d{12}:role/?[a-zA-Z_0-9+=,.@\-_/]+"
 
@@ -49,7 +51,8 @@ class MetricDefinition(Model, message=pb.MetricDefinition):
     name: str = rule(length=(1, 255))
     regex: str = rule(length=(1, 500))
 
-    def broken_rules(self) -> Iterable[Problem]:
+    @between("regex")
+    def _regex_compiles(self) -> Iterable[Problem]:
         try:
             re.compile(self.regex)
         except re.error as error:
@@ -79,13 +82,15 @@ class AlgorithmSpecification(Model, message=pb.AlgorithmSpecification):
     training_image: str = rule(default="", length=(0, 255))
     algorithm_resource: str = rule(default="", pattern=_ALGORITHM_RESOURCE, like="my-algorithm")
 
-    def broken_rules(self) -> Iterable[Problem]:
-        if not self.algorithm_resource:
-            return
-        if self.training_image:
+    @between()
+    def _image_or_resource(self) -> Iterable[Problem]:
+        if self.algorithm_resource and self.training_image:
             rule_ = "must not be given together with training_image"
             yield Problem("algorithm_resource", self.algorithm_resource, rule_, "Leave one of them out.")
-        if self.algorithm_name is not AlgorithmName.CUSTOM:
+
+    @between("algorithm_name")
+    def _resource_is_ones_own(self) -> Iterable[Problem]:
+        if self.algorithm_resource and self.algorithm_name is not AlgorithmName.CUSTOM:
             yield Problem("algorithm_name", self.algorithm_name.name, "must be CUSTOM with an algorithm_resource")
 
 
@@ -142,15 +147,17 @@ class TrainingJobConfig(Model, message=pb.TrainingJobConfig):
     volume_kms_key_id: str | None = rule(default=None, length=_KMS_KEY_LENGTH)
     keep_alive_period_in_seconds: int | None = rule(default=None, at_least=0, at_most=21600)
     security_group_ids: Sequence[str] = rule(
-        default=(), length=(0, 5), pattern=r"[-0-9a-zA-Z]{1,32}", like="sg-0a1b2c3d"
+        default=(), length=(0, 5), pattern=r"sg-[-0-9a-zA-Z]{1,29}", like="sg-0a1b2c3d", remedy=swapped_ids
     )
-    subnets: Sequence[str] = rule(default=(), length=(0, 16), pattern=r"[-0-9a-zA-Z]{1,32}", like="subnet-0a1b2c3d")
-    output_path: str | None = rule(default=None, pattern=r"(s3|https|file)://.+", like="s3://bucket/prefix")
+    subnets: Sequence[str] = rule(
+        default=(), length=(0, 16), pattern=r"subnet-[-0-9a-zA-Z]{1,25}", like="subnet-0a1b2c3d", remedy=swapped_ids
+    )
+    output_path: str | None = rule(default=None, pattern=_URI, like="s3://bucket/prefix", remedy=path_as_uri)
     output_kms_key_id: str | None = rule(default=None, length=_KMS_KEY_LENGTH)
     enable_network_isolation: bool | None = None
     enable_inter_container_traffic_encryption: bool | None = None
     enable_managed_spot_training: bool | None = None
-    checkpoint_s3_uri: str | None = rule(default=None, pattern=r"(s3|https|file)://.+", like="s3://bucket/prefix")
+    checkpoint_s3_uri: str | None = rule(default=None, pattern=_URI, like="s3://bucket/prefix", remedy=path_as_uri)
     checkpoint_local_path: str | None = rule(default=None, length=(1, 4096))
     tags: Mapping[str, str] | None = rule(default=None, length=(0, MAX_TAGS - TAGS_OF_THE_EXECUTION))
     environment: Mapping[str, str] | None = rule(default=None, length=(0, 100))
@@ -163,10 +170,14 @@ class TrainingJobConfig(Model, message=pb.TrainingJobConfig):
     )
     instance_configs: Sequence[InstanceConfig] = rule(default=(), length=(0, 5))
 
-    def broken_rules(self) -> Iterable[Problem]:
+    @between()
+    def _vpc_is_whole(self) -> Iterable[Problem]:
         if bool(self.security_group_ids) != bool(self.subnets):
             missing = "subnets" if self.security_group_ids else "security_group_ids"
             yield Problem(missing, (), "must be given together with the other half of the VPC")
+
+    @between()
+    def _checkpoints_are_kept(self) -> Iterable[Problem]:
         if self.checkpoint_local_path and not self.checkpoint_s3_uri:
             yield Problem("checkpoint_s3_uri", None, "must be given with checkpoint_local_path")
 
@@ -182,7 +193,8 @@ class StoppingCondition(Model, message=pb.StoppingCondition):
     max_runtime_in_seconds: int = rule(at_least=1, at_most=MAX_RUNTIME_IN_SECONDS)
     max_wait_time_in_seconds: int | None = rule(default=None, at_least=1)
 
-    def broken_rules(self) -> Iterable[Problem]:
+    @between("max_runtime_in_seconds", "max_wait_time_in_seconds")
+    def _waits_for_the_training_too(self) -> Iterable[Problem]:
         if self.max_wait_time_in_seconds is not None and self.max_wait_time_in_seconds < self.max_runtime_in_seconds:
             limit = f"must be at least max_runtime_in_seconds ({self.max_runtime_in_seconds})"
             yield Problem("max_wait_time_in_seconds", self.max_wait_time_in_seconds, limit)
@@ -223,10 +235,14 @@ class TrainingJob(Model, message=pb.TrainingJob):
     function: Function | None = None
     overrides: Mapping[str, Any] | None = None
 
-    def broken_rules(self) -> Iterable[Problem]:
+    @between("channels")
+    def _channels_differ(self) -> Iterable[Problem]:
         names = [channel.name for channel in self.channels]
         for name in sorted({name for name in names if names.count(name) > 1}):
             yield Problem("channels", name, "must not be declared twice")
+
+    @between("algorithm_specification")
+    def _runs_one_thing(self) -> Iterable[Problem]:
         custom = self.algorithm_specification
         if custom.algorithm_name is AlgorithmName.CUSTOM and custom.algorithm_version:
             version = custom.algorithm_version

@@ -7,7 +7,17 @@ from dataclasses import replace
 
 from flytekit_sagemaker.algorithms import TunedRange, algorithm, identify_image
 from flytekit_sagemaker.errors import Problem
-from flytekit_sagemaker.requests.request_members import Request, Search, definitions, entries, ranges, search_of, struct
+from flytekit_sagemaker.requests.request_members import (
+    TUNING_CONFIG,
+    Request,
+    Search,
+    definitions,
+    entries,
+    ranges,
+    search_of,
+    struct,
+)
+from flytekit_sagemaker.requests.tuning_job_rules import rounds_of_hyperband
 
 _KINDS = {
     "IntegerParameterRanges": "integer",
@@ -27,8 +37,9 @@ def problems(operation: str, request: Request) -> Iterator[Problem]:
     if operation == "CreateTrainingJob":
         yield from _job(request, "", "HyperParameters", _NOTHING)
     elif operation == "CreateHyperParameterTuningJob":
+        most = rounds_of_hyperband(struct(request, TUNING_CONFIG))
         for path, definition in definitions(request):
-            yield from _job(definition, f"{path}.", "StaticHyperParameters", search_of(request, path, definition))
+            yield from _job(definition, f"{path}.", "StaticHyperParameters", search_of(request, path, definition), most)
 
 
 def _tuned(holder: Request) -> dict[str, TunedRange]:
@@ -52,7 +63,9 @@ def _runs_own_code(job: Request, hyperparameters: Request) -> bool:
     )
 
 
-def _job(job: Request, prefix: str, static_member: str, search: Search) -> Iterator[Problem]:
+def _job(
+    job: Request, prefix: str, static_member: str, search: Search, most_rounds: int | None = None
+) -> Iterator[Problem]:
     given = struct(job, static_member)
     identity = identify_image(str(struct(job, "AlgorithmSpecification").get("TrainingImage", "")))
     if identity is None or _runs_own_code(job, given):
@@ -62,7 +75,9 @@ def _job(job: Request, prefix: str, static_member: str, search: Search) -> Itera
     static = {str(key): value for key, value in given.items() if isinstance(value, str)}
     tuned = _tuned(search.ranges)
     metric = str(search.objective.get("MetricName") or "")
-    for problem in rules.check_hyperparameters(static, tuned, version=version, objective_metric=metric):
+    for problem in rules.check_hyperparameters(
+        static, tuned, version=version, objective_metric=metric, most_rounds=most_rounds
+    ):
         holder = search.ranges_path if problem.field in tuned else f"{prefix}{static_member}"
         yield problem.under(holder)
     if metric:

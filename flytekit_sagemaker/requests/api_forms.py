@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from flytekit_sagemaker.errors import InvalidInput, Problem
 from flytekit_sagemaker.models.channels import Channel
+from flytekit_sagemaker.models.codec import Model
 from flytekit_sagemaker.models.parameter_ranges import (
     CategoricalParameterRange,
     ContinuousParameterRange,
@@ -16,6 +17,7 @@ from flytekit_sagemaker.models.parameter_ranges import (
     ParameterRangeOneOf,
 )
 from flytekit_sagemaker.models.text import text_of
+from flytekit_sagemaker.requests.api_words import API_WORDS
 from flytekit_sagemaker.requests.fields import member_at, values_of
 from flytekit_sagemaker.requests.request_members import struct
 from flytekit_sagemaker.requests.tuning_job_rules import range_problems
@@ -39,8 +41,7 @@ def channel_of(member: Mapping[str, Any]) -> tuple[Channel, str]:
     try:
         return Channel.from_dict({"content_type": "", **values_of(Channel, member)}), uri
     except InvalidInput as error:
-        problems = [replace(problem, field=member_at(Channel, problem.field)) for problem in error.problems]
-        raise InvalidInput("the channel", problems) from None
+        raise InvalidInput("the channel", [_of_member(Channel, problem) for problem in error.problems]) from None
 
 
 def ranges_of(
@@ -65,24 +66,34 @@ def ranges_of(
     for kind, items in given.items():
         for index, item in enumerate(items):
             try:
-                ranges[item["Name"]] = ParameterRangeOneOf(param=_RANGES[kind](item))
+                ranges[item["Name"]] = ParameterRangeOneOf(param=_range(_RANGES[kind], item))
             except InvalidInput as error:
-                problems += [problem.under(f"{kind}[{index}]") for problem in error.problems]
+                told = (_of_member(_RANGES[kind], problem) for problem in error.problems)
+                problems += [problem.under(f"{kind}[{index}]") for problem in told]
     if problems:
         raise InvalidInput("the parameter ranges", problems)
     return ranges
 
 
-def _bounds(item: Mapping[str, Any], number: Callable[[str], float]) -> dict[str, Any]:
-    values = values_of(IntegerParameterRange, item)
-    return {**values, **{name: number(values[name]) for name in ("min_value", "max_value")}}
+def _of_member(model: type[Model], problem: Problem) -> Problem:
+    """A model's problem as one of the member that the model was read from."""
+    value = API_WORDS.get(problem.value, problem.value) if isinstance(problem.value, str) else problem.value
+    return replace(problem, field=member_at(model, problem.field), value=value)
 
 
-_RANGES: dict[str, Callable[[Mapping[str, Any]], Any]] = {
-    "IntegerParameterRanges": lambda item: IntegerParameterRange.from_dict(_bounds(item, int)),
-    "ContinuousParameterRanges": lambda item: ContinuousParameterRange.from_dict(_bounds(item, float)),
-    "CategoricalParameterRanges": lambda item: CategoricalParameterRange(values=item["Values"]),
+_RANGES: dict[str, type[Model]] = {
+    "IntegerParameterRanges": IntegerParameterRange,
+    "ContinuousParameterRanges": ContinuousParameterRange,
+    "CategoricalParameterRanges": CategoricalParameterRange,
 }
+
+
+def _range(model: type[Model], item: Mapping[str, Any]) -> Any:
+    number = int if model is IntegerParameterRange else float
+    bounds = ("min_value", "max_value")
+    return model.from_dict(
+        {name: number(value) if name in bounds else value for name, value in values_of(model, item).items()}
+    )
 
 
 def _in_texts(ranges: Any) -> Any:

@@ -71,6 +71,7 @@ def of_building(job: TrainingJob, name: str = "") -> Wording:
     return Wording(
         (
             Place("algorithm_version", f"{of}algorithm_specification.algorithm_version"),
+            Place("AlgorithmSpecification.training_image", f"{of}algorithm_specification.training_image"),
             Place("region", f"{of}training_job_config.region"),
             Place("static_hyperparameters", _hyperparameters(job, name)),
         )

@@ -120,15 +120,18 @@ def algorithm_specification(
 
 def _image(specification: AlgorithmSpecification, region: str) -> tuple[str, tuple[Problem, ...]]:
     """The image's URI, empty for CUSTOM without one; that of the newest version where there is no such version."""
-    name = specification.algorithm_name
-    if specification.training_image:
-        return specification.training_image, ()
-    if name is AlgorithmName.CUSTOM:
-        return "", ()
+    name, given = specification.algorithm_name, specification.training_image
+    if name is AlgorithmName.CUSTOM or (identify_image(given) or (None,))[0] is name:
+        return given, ()
+    problems: tuple[Problem, ...] = ()
+    if given:
+        rule = f"is no image of {name.name}: give either the name of a built-in algorithm or an image of your own"
+        remedy = "Leave training_image out, or set algorithm_name to CUSTOM."
+        problems = (Problem("AlgorithmSpecification.training_image", given, rule, remedy),)
     try:
-        return image_uri(name, specification.algorithm_version, region), ()
+        return image_uri(name, specification.algorithm_version, region), problems
     except InvalidInput as error:
-        return image_uri(name, "", _REGION_OF_ALL_ALGORITHMS), error.problems
+        return image_uri(name, "", _REGION_OF_ALL_ALGORITHMS), (*problems, *error.problems)
 
 
 def job_members(

@@ -9,9 +9,11 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 from flytekit_sagemaker.errors import Problem
+from flytekit_sagemaker.models.remedies import SECURITY_GROUP, SUBNET, swapped_ids
 from flytekit_sagemaker.models.training_job import MAX_RUNTIME_IN_SECONDS
 from flytekit_sagemaker.requests.request_members import Request, entries, number, struct
 
+_BEGINNINGS_OF_IDS = {"SecurityGroupIds": SECURITY_GROUP, "Subnets": SUBNET}
 _TUNING_RESOURCES = "HyperParameterTuningResourceConfig"
 
 
@@ -25,6 +27,7 @@ def problems(job: Request, path: str = "") -> Iterator[Problem]:
     yield from _algorithm(struct(job, "AlgorithmSpecification"), f"{path}AlgorithmSpecification")
     yield from _stopping(job, path)
     yield from _resources(job, path)
+    yield from _vpc(struct(job, "VpcConfig"), f"{path}VpcConfig")
     yield from _channels(job, path)
 
 
@@ -62,7 +65,7 @@ def _resources(job: Request, path: str) -> Iterator[Problem]:
     if _TUNING_RESOURCES in job:
         yield from _tuning_resources(struct(job, _TUNING_RESOURCES), f"{path}{_TUNING_RESOURCES}")
         if resources:
-            yield Problem(field, "...", f"must not be given together with {_TUNING_RESOURCES}")
+            yield Problem(field, None, f"must not be given together with {_TUNING_RESOURCES}")
         return
     if not resources:
         yield Problem(field, None, "is required")
@@ -78,7 +81,7 @@ def _resources(job: Request, path: str) -> Iterator[Problem]:
         if spot:
             remedy = "Leave them out, or the spot instances."
             rule = "cannot be combined with managed spot training"
-            yield Problem(f"{field}.InstancePreferences", "...", rule, remedy)
+            yield Problem(f"{field}.InstancePreferences", None, rule, remedy)
     else:
         yield from _instances(resources, field)
 
@@ -124,6 +127,14 @@ def _instances(resources: Request, field: str) -> Iterator[Problem]:
         yield Problem(f"{field}.InstanceCount", count, "must be at least 1", constraint=constraint)
 
 
+def _vpc(vpc: Request, path: str) -> Iterator[Problem]:
+    for member, beginning in _BEGINNINGS_OF_IDS.items():
+        for index, given in enumerate(entries(vpc, member)):
+            if not str(given).startswith(beginning):
+                rule = f"must begin with {beginning}"
+                yield Problem(f"{path}.{member}[{index}]", given, rule, swapped_ids(str(given)))
+
+
 def _channels(job: Request, path: str) -> Iterator[Problem]:
     default_mode = struct(job, "AlgorithmSpecification").get("TrainingInputMode")
     names: Counter[str] = Counter()
@@ -147,7 +158,7 @@ def _channels(job: Request, path: str) -> Iterator[Problem]:
         if "FileSystemDataSource" in source and not struct(job, "VpcConfig"):
             remedy = "Set subnets and security_group_ids to those of its VPC."
             rule = "can be reached only from the VPC of the file system"
-            yield Problem(f"{field}.DataSource.FileSystemDataSource", "...", rule, remedy)
+            yield Problem(f"{field}.DataSource.FileSystemDataSource", None, rule, remedy)
     for name, count in names.items():
         if count > 1:
             yield Problem(f"{path}InputDataConfig", name, "must not name a channel twice")

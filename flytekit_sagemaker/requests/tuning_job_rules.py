@@ -34,6 +34,8 @@ MAX_PARALLEL_TRIALS = 100
 MAX_VARIABLES_OF_TRIALS = 48
 # Hyperband reads the most resources of a trial from the first of these that it finds.
 EPOCHS = ("epochs", "numepochs", "n-epochs", "n_epochs", "num_epochs")
+_HYPERBAND = "StrategyConfig.HyperbandStrategyConfig"
+_MOST_RESOURCES = 20000
 _COUNT = re.compile(r"0*[1-9][0-9]{0,8}")
 
 
@@ -49,7 +51,7 @@ def problems(request: Request) -> Iterator[Problem]:
     if len(found) == 0:
         yield Problem("TrainingJobDefinition", None, "is required")
     if "TrainingJobDefinition" in request and request.get("TrainingJobDefinitions"):
-        yield Problem("TrainingJobDefinitions", "...", "must not be given together with TrainingJobDefinition")
+        yield Problem("TrainingJobDefinitions", None, "must not be given together with TrainingJobDefinition")
     yield from _limits(config)
     yield from _strategy(config)
     if request.get("TrainingJobDefinitions"):
@@ -88,7 +90,7 @@ def _several_definitions(request: Request) -> Iterator[Problem]:
         rule = f"must have at most {MAX_VARIABLES_OF_TRIALS} variables in all definitions together"
         yield Problem("TrainingJobDefinitions.Environment", variables, rule)
     if "WarmStartConfig" in request:
-        yield Problem("WarmStartConfig", "...", "is for a single training job definition")
+        yield Problem("WarmStartConfig", None, "is for a single training job definition")
     if struct(request, TUNING_CONFIG).get("TrainingJobEarlyStoppingType") == "Auto":
         field = f"{TUNING_CONFIG}.TrainingJobEarlyStoppingType"
         yield Problem(field, "Auto", "must be Off with several training job definitions")
@@ -112,26 +114,52 @@ def _limits(config: Request) -> Iterator[Problem]:
 def _strategy(config: Request) -> Iterator[Problem]:
     hyperband = config.get("Strategy") == "Hyperband"
     if "StrategyConfig" in config and not hyperband:
-        yield Problem(f"{TUNING_CONFIG}.StrategyConfig", "...", "is for the Hyperband strategy only")
+        yield Problem(f"{TUNING_CONFIG}.StrategyConfig", None, "is for the Hyperband strategy only")
     if hyperband and config.get("TrainingJobEarlyStoppingType") == "Auto":
         yield Problem(f"{TUNING_CONFIG}.TrainingJobEarlyStoppingType", "Auto", "must be Off with Hyperband")
 
+    if hyperband:
+        resources, path = _resources_of_hyperband(config), f"{TUNING_CONFIG}.{_HYPERBAND}"
+        for name in ("MinResource", "MaxResource"):
+            if number(resources.get(name)) > _MOST_RESOURCES:
+                yield Problem(f"{path}.{name}", resources[name], f"must be at most {_MOST_RESOURCES}")
+        fewest, most = resources.get("MinResource"), resources.get("MaxResource")
+        if most is not None and number(fewest) > number(most):
+            yield Problem(f"{path}.MinResource", fewest, f"must not exceed MaxResource ({most})")
+
+
+def _resources_of_hyperband(config: Request) -> Request:
+    return struct(struct(config, "StrategyConfig"), "HyperbandStrategyConfig")
+
+
+def rounds_of_hyperband(config: Request) -> int | None:
+    """How many rounds or epochs Hyperband lets a trial have, by ``MaxResource``; None where nothing says so."""
+    most = _resources_of_hyperband(config).get("MaxResource")
+    return most if config.get("Strategy") == "Hyperband" and isinstance(most, int) else None
+
 
 def _resource_of_hyperband(config: Request, definition: Request, prefix: str) -> Iterator[Problem]:
-    most = struct(struct(config, "StrategyConfig"), "HyperbandStrategyConfig").get("MaxResource")
-    if config.get("Strategy") != "Hyperband" or most is not None:
+    resources = _resources_of_hyperband(config)
+    if config.get("Strategy") != "Hyperband" or resources.get("MaxResource") is not None:
         return
     static = struct(definition, "StaticHyperParameters")
     name = next((each for each in EPOCHS if static.get(each)), "")
     if not name:
         rule = "is required with Hyperband, which has to know how many rounds or epochs a trial may have"
-        field = f"{TUNING_CONFIG}.StrategyConfig.HyperbandStrategyConfig.MaxResource"
+        field = f"{TUNING_CONFIG}.{_HYPERBAND}.MaxResource"
         built_in = identify_image(str(struct(definition, "AlgorithmSpecification").get("TrainingImage", "")))
         epochs = "" if built_in else f", or one of the static hyperparameters {', '.join(EPOCHS)}"
         yield Problem(field, None, rule, f"Set it{epochs}.")
     elif not _COUNT.fullmatch(str(static[name])):
         rule = "must be a whole number above 0: Hyperband takes it for the most epochs of a trial"
         yield Problem(f"{prefix}StaticHyperParameters.{name}", static[name], rule, "Or set MaxResource.")
+    elif (most := int(str(static[name]))) > _MOST_RESOURCES:
+        rule = f"must be at most {_MOST_RESOURCES} with Hyperband"
+        remedy = "Set MaxResource, after which Hyperband stops a trial."
+        yield Problem(f"{prefix}StaticHyperParameters.{name}", static[name], rule, remedy)
+    elif number(resources.get("MinResource")) > most:
+        rule = f"must not exceed the most epochs of a trial ({name}: {most})"
+        yield Problem(f"{TUNING_CONFIG}.{_HYPERBAND}.MinResource", resources["MinResource"], rule)
 
 
 def range_problems(
@@ -146,10 +174,10 @@ def range_problems(
         static: the static hyperparameters beside the ranges.
     """
     grid = config.get("Strategy") == "Grid"
-    names: Counter[str] = Counter()
+    kinds: dict[str, list[str]] = {}
     for kind, index, item in ranges(holder):
         field, name = f"{path}.{kind}[{index}]".lstrip("."), str(item.get("Name"))
-        names[name] += 1
+        kinds.setdefault(name, []).append(kind)
         if name in static:
             yield Problem(f"{field}.Name", name, "must not be a static hyperparameter as well")
         if kind == "CategoricalParameterRanges":
@@ -158,9 +186,9 @@ def range_problems(
             remedy = "Give its values as a categorical range, or use another strategy."
             yield Problem(f"{field} ({name})", None, "cannot be searched by Grid", remedy)
         yield from _bounds(kind, item, field)
-    for name, count in names.items():
-        if count > 1:
-            yield Problem(path, name, "must have one range only")
+    for name, those in kinds.items():
+        if len(those) > 1:
+            yield Problem(path, name, f"must have one range only, and has {len(those)} ({', '.join(those)})")
 
 
 def _bounds(kind: str, item: Request, path: str) -> Iterator[Problem]:
@@ -174,7 +202,7 @@ def _bounds(kind: str, item: Request, path: str) -> Iterator[Problem]:
             if not math.isfinite(bounds[end]):
                 raise ValueError
         except (TypeError, ValueError, OverflowError):
-            yield Problem(f"{path}.{end}", item.get(end), f"must be {noun} as text (range of {name})")
+            yield Problem(f"{path}.{end}", item.get(end), f"must be {noun} (range of {name})")
             return
     low, high = bounds["MinValue"], bounds["MaxValue"]
     if low > high:
@@ -207,7 +235,8 @@ def _combinations(config: Request, searched: Sequence[Request]) -> Iterator[Prob
 def _objective(definition: Request, prefix: str, objective: Request) -> Iterator[Problem]:
     specification = struct(definition, "AlgorithmSpecification")
     field = f"{prefix}AlgorithmSpecification.MetricDefinitions"
-    given = [item.get("Name") for item in entries(specification, "MetricDefinitions") if isinstance(item, Mapping)]
+    defined = [item for item in entries(specification, "MetricDefinitions") if isinstance(item, Mapping)]
+    given = [item.get("Name") for item in defined]
     metric = objective.get("MetricName")
     if not metric:
         yield Problem(f"{TUNING_CONFIG}.HyperParameterTuningJobObjective", None, "is required")
@@ -221,3 +250,16 @@ def _objective(definition: Request, prefix: str, objective: Request) -> Iterator
             f"{specification['TrainingImage']} is no image of a built-in algorithm, which has its own."
         )
         yield Problem(field, given, "must define the objective metric", remedy)
+    else:
+        for index, item in enumerate(defined):
+            if item.get("Name") == metric and not _finds_a_value(str(item.get("Regex"))):
+                rule = "must have a group, which finds the value of the objective"
+                remedy = "Put parentheses around what matches the number, as in 'error=([0-9.]+)'."
+                yield Problem(f"{field}[{index}].Regex", item.get("Regex"), rule, remedy)
+
+
+def _finds_a_value(regex: str) -> bool:
+    try:
+        return re.compile(regex).groups > 0
+    except (re.error, OverflowError, RecursionError):
+        return True  # the service may know more than Python

@@ -13,6 +13,7 @@ from functools import cache
 from typing import Any
 
 from flytekit_sagemaker.errors import InvalidInput, Problem, did_you_mean
+from flytekit_sagemaker.models.remedies import path_as_uri
 from flytekit_sagemaker.requests import algorithm_rules, service_rules
 
 AWS_URI_SCHEMES = ("s3", "https")
@@ -35,10 +36,16 @@ class Findings:
         return Findings(self.problems + other.problems, self.warnings + other.warnings)
 
     def with_others(self, problems: Iterable[Problem]) -> Findings:
-        """These findings and further problems, without those of members that are known to be wrong already."""
+        """These findings and further problems, without those of members that are known to be wrong already.
+
+        Problems that are not fatal become warnings.
+        """
         broken = {problem.field for problem in self.problems}
-        others = (problem for problem in problems if broken.isdisjoint(_holders(problem.field)))
-        return Findings((*self.problems, *others), self.warnings)
+        others = [problem for problem in problems if broken.isdisjoint(_holders(problem.field))]
+        warnings = (str(problem) for problem in others if not problem.fatal)
+        return Findings(
+            (*self.problems, *(problem for problem in others if problem.fatal)), (*self.warnings, *warnings)
+        )
 
     def raise_problems(self, subject: str) -> None:
         """Raise what was found to be wrong with ``subject``, once what is wrong in several of its parts alike.
@@ -195,6 +202,8 @@ class _Walk:
             yield from self._bounds(shape, value, value, path, "have value", "")
 
     def _structure(self, shape: Any, value: Mapping[str, Any], path: str) -> Iterator[Problem]:
+        import botocore
+
         prefix = f"{path}." if path else ""
         for name in shape.required_members:
             if name not in value:
@@ -206,7 +215,8 @@ class _Walk:
                 yield from self.problems(shape.members[name], member, prefix + name)
             else:
                 hint = did_you_mean(str(name), shape.members)
-                yield Problem(f"{prefix}{name}", member, f"is not a member of {shape.name}", hint)
+                known_by = f"botocore {botocore.__version__}; a newer one may know it"
+                yield Problem(f"{prefix}{name}", member, f"is not a member of {shape.name} in {known_by}", hint)
 
     def _text(self, shape: Any, value: str, path: str) -> Iterator[Problem]:
         scheme = value.partition("://")[0] if "://" in value else ""
@@ -214,6 +224,7 @@ class _Walk:
             if "file" not in self._uri_schemes:
                 yield Problem(path, value, "cannot be read by AWS", "Give an s3:// URI, or use the local SageMaker.")
             return
+        local = "file" in self._uri_schemes and shape.name == "S3Uri"
         if shape.enum and value not in shape.enum:
             if shape.name == "TrainingInstanceType" and _INSTANCE_TYPE.fullmatch(value):
                 hint = did_you_mean(value, shape.enum)
@@ -231,7 +242,9 @@ class _Walk:
         if pattern and not sizes and not _compiled(pattern).fullmatch(value):
             constraint = f"Member must satisfy regular expression pattern: {pattern}"
             rule = _IN_WORDS.get(shape.name) or _IN_WORDS.get(pattern) or f"must match the pattern {pattern}"
-            yield Problem(path, value, rule, constraint=constraint)
+            if local:
+                rule = "must be an s3:// or file:// URI"
+            yield Problem(path, value, rule, path_as_uri(value) if local else "", constraint)
 
     def _size(self, shape: Any, value: Any, path: str) -> Iterator[Problem]:
         unit = " characters" if isinstance(value, str) else " entries"

@@ -22,8 +22,10 @@ from flytekit_sagemaker.requests.request_members import (
 from flytekit_sagemaker.requests.tuning_job_rules import most_trials
 
 _PARENTS = "WarmStartConfig.ParentHyperParameterTuningJobs"
+_IDENTICAL, _TRANSFER = "IdenticalDataAndAlgorithm", "TransferLearning"
 _ENDED = ("Completed", "Failed", "Stopped")
-_MOST_MADE_STATIC = 10
+_MOST_CHANGES = 10
+_CHANGES_OF_A_STATIC_VALUE = 2
 
 
 def parent_names(request: Request) -> list[str]:
@@ -42,7 +44,7 @@ def problems(request: Request, parents: Mapping[str, Request | None]) -> Iterato
     """
     if "TrainingJobDefinition" not in request:
         return  # several definitions have no parents at all
-    launched = 0
+    launched: dict[str, int] = {}  # one that is named twice is one parent
     for index, name in enumerate(parent_names(request)):
         field = f"{_PARENTS}[{index}]"
         if name not in parents:
@@ -56,10 +58,40 @@ def problems(request: Request, parents: Mapping[str, Request | None]) -> Iterato
         elif "TrainingJobDefinition" not in parent:
             yield Problem(field, name, "has several training job definitions, from which no warm start is possible")
         else:
-            launched += sum(parent.get("TrainingJobStatusCounters", {}).values())
+            counters = parent.get("TrainingJobStatusCounters", {})
+            launched[parent.get("HyperParameterTuningJobName", name)] = sum(counters.values())
             for rule, remedy in _differences(request, parent):
                 yield Problem(field, name, rule, remedy)
-    yield from _too_many(request, launched)
+    yield from _too_many(request, sum(launched.values()))
+
+
+def advice(request: Request, parents: Mapping[str, Request | None]) -> Iterator[Problem]:
+    """What keeps no tuning job from starting from its parents, though they may not be what it takes them for.
+
+    SageMaker believes that data and algorithm are identical when it is told so.
+
+    Args:
+        request: as :func:`problems`.
+        parents: likewise.
+    """
+    if struct(request, "WarmStartConfig").get("WarmStartType") != _IDENTICAL:
+        return
+    for index, name in enumerate(parent_names(request)):
+        for rule in _not_identical(request, parents.get(name) or {}):
+            remedy = f"Its trials count as this job's own all the same; {_TRANSFER} expects such differences."
+            yield Problem(f"{_PARENTS}[{index}]", name, rule, remedy, fatal=False)
+
+
+def _not_identical(request: Request, parent: Request) -> Iterator[str]:
+    ours, theirs = _Space(request), _Space(parent)
+    if ours.runs == theirs.runs and ours.image != theirs.image:
+        yield f"runs {theirs.image}, not {ours.image}"
+    if not theirs.runs:
+        return  # nothing is known of it
+    for channel in sorted(ours.data.keys() | theirs.data.keys()):
+        here, there = ours.data.get(channel), theirs.data.get(channel)
+        if here != there:
+            yield f"has {there or 'nothing'} in the channel {channel}, not {here or 'nothing'}"
 
 
 def _differences(request: Request, parent: Request) -> Iterator[tuple[str, str]]:
@@ -79,14 +111,15 @@ def _differences(request: Request, parent: Request) -> Iterator[tuple[str, str]]
         if ours.kinds[name] != theirs.kinds[name]:
             kind, other = (RANGE_WORDS[each] for each in (theirs.kinds[name], ours.kinds[name]))
             yield f"tunes {name} with {kind} range, not {other} one", f"Give {name} {kind} range."
-    made_static = sorted(theirs.kinds.keys() - ours.kinds.keys())
-    if len(made_static) > _MOST_MADE_STATIC:
-        rule = f"tunes {len(made_static)} hyperparameters that are static here, of which {_MOST_MADE_STATIC} may be"
-        yield rule, f"Tune more of them: {', '.join(made_static)}."
-    identical = struct(request, "WarmStartConfig").get("WarmStartType") == "IdenticalDataAndAlgorithm"
-    if identical and ours.runs != theirs.runs:
-        rule = f"runs {theirs.runs}, which IdenticalDataAndAlgorithm asks for, not {ours.runs}"
-        yield rule, "Use the same image, or TransferLearning."
+    changes = ours.changes_from(theirs)
+    if (count := sum(changes.values())) > _MOST_CHANGES:
+        of_each = ", ".join(f"{name} ({number})" for name, number in sorted(changes.items()))
+        rule = f"differs in values by {count} changes, of which {_MOST_CHANGES} may be: {of_each}"
+        ways = "Another static value counts as 2, a tuned one made static as 1, a choice as many as it had values."
+        yield rule, f"{ways} Keep more of them as they were, or tune them."
+    if struct(request, "WarmStartConfig").get("WarmStartType") == _IDENTICAL and ours.runs != theirs.runs:
+        rule = f"runs {theirs.runs}, which {_IDENTICAL} asks for, not {ours.runs}"
+        yield rule, f"Use the same image, or {_TRANSFER}."
 
 
 # A newer version of an image may be the same algorithm still; which it is, only the user can tell.
@@ -101,12 +134,38 @@ class _Space:
         definition = struct(job, "TrainingJobDefinition")
         search = search_of(job, "TrainingJobDefinition", definition)
         self.objective = (str(search.objective.get("Type")), str(search.objective.get("MetricName")))
-        self.kinds = {str(item.get("Name")): kind for kind, _, item in ranges(search.ranges)}
-        static = set(struct(definition, "StaticHyperParameters")) - {OBJECTIVE_METRIC_HYPERPARAMETER}
-        self.names = static | set(self.kinds)
+        tuned = {str(item.get("Name")): (kind, item) for kind, _, item in ranges(search.ranges)}
+        self.kinds = {name: kind for name, (kind, _) in tuned.items()}
+        self.choices = {name: len(entries(item, "Values")) or 1 for name, (_, item) in tuned.items()}
+        given = struct(definition, "StaticHyperParameters")
+        self.static = {name: text for name, text in given.items() if name != OBJECTIVE_METRIC_HYPERPARAMETER}
+        self.names = self.static.keys() | self.kinds.keys()
         specification = struct(definition, "AlgorithmSpecification")
-        image = _TAG.sub("", str(specification.get("TrainingImage") or ""))
-        self.runs = image or str(specification.get("AlgorithmName"))
+        self.image = str(specification.get("TrainingImage") or "")
+        self.runs = _TAG.sub("", self.image) or str(specification.get("AlgorithmName") or "")
+        self.data = {
+            str(channel.get("ChannelName")): _location(struct(channel, "DataSource"))
+            for channel in entries(definition, "InputDataConfig")
+            if isinstance(channel, Mapping)
+        }
+
+    def changes_from(self, parent: _Space) -> dict[str, int]:
+        """As how many changes each hyperparameter counts, of those that do."""
+        made_static = {name: parent.choices[name] for name in parent.kinds.keys() - self.kinds.keys()}
+        others = (
+            name for name in self.static.keys() & parent.static.keys() if self.static[name] != parent.static[name]
+        )
+        return {**made_static, **dict.fromkeys(others, _CHANGES_OF_A_STATIC_VALUE)}
+
+
+def _location(source: Request) -> str:
+    """Where the data of a channel is, in one text."""
+    if "S3DataSource" in source:
+        return str(struct(source, "S3DataSource").get("S3Uri")).rstrip("/")
+    files = struct(source, "FileSystemDataSource")
+    if files:
+        return f"{files.get('FileSystemId')}:{files.get('DirectoryPath')}".rstrip("/")
+    return str(struct(source, "DatasetSource").get("DatasetArn"))
 
 
 def _too_many(request: Request, launched: int) -> Iterator[Problem]:

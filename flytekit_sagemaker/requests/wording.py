@@ -113,7 +113,7 @@ class Wording:
         return replace(
             problem,
             field=name,
-            value=None if value == "..." else value,
+            value=value,
             rule=sentence(_OF_A_RANGE.sub("", problem.rule)),
             remedy=sentence(problem.remedy),
         )

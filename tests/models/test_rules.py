@@ -18,6 +18,7 @@ from flytekit_sagemaker.testing import builders as make
 LONG = "x" * 513
 PARENTS = "parent_hyperparameter_tuning_jobs"
 FILES = {"file_system_id": "fs-0123456789abcdef0", "directory_path": "/data"}
+VPC = {"security_group_ids": ["sg-1"], "subnets": ["subnet-1"]}
 DATASET = "arn:aws:sagemaker:us-east-1:123456789012:hub-content/hub/DataSet/orders/1.0.0"
 CONTINUOUS = {"continuous_parameter_range": {"min_value": 0, "max_value": 1}}
 
@@ -81,7 +82,7 @@ BROKEN: list[tuple[str, dict[str, Any], str, str]] = [
     ("TrainingJobConfig", {"volume_size_in_gb": "3"}, "volume_size_in_gb", "must be a whole number"),
     ("TrainingJobConfig", {"volume_size_in_gb": 1.5}, "volume_size_in_gb", "must be a whole number"),
     ("TrainingJobConfig", {"volume_size_in_gb": math.nan}, "volume_size_in_gb", "must be a whole number"),
-    ("TrainingJobConfig", {"volume_size_in_gb": 2**63}, "volume_size_in_gb", "must be a whole number"),
+    ("TrainingJobConfig", {"volume_size_in_gb": 2**63}, "volume_size_in_gb", "between -2**63 and 2**63 - 1"),
     ("TrainingJobConfig", {"instance_count": 0}, "instance_count", "at least 1"),
     ("TrainingJobConfig", {"instance_count": True}, "instance_count", "must be a whole number"),
     ("TrainingJobConfig", {"role_arn": "SageMakerRole"}, "role_arn", "arn:aws:iam::"),
@@ -90,8 +91,9 @@ BROKEN: list[tuple[str, dict[str, Any], str, str]] = [
     ("TrainingJobConfig", {"keep_alive_period_in_seconds": 21601}, "keep_alive_period_in_seconds", "0 and 21600"),
     ("TrainingJobConfig", {"subnets": ["subnet-1"]}, "security_group_ids", "other half of the VPC"),
     ("TrainingJobConfig", {"security_group_ids": ["sg-1"]}, "subnets", "other half of the VPC"),
-    ("TrainingJobConfig", {"security_group_ids": "sg-1"}, "security_group_ids", "must be a list"),
-    ("TrainingJobConfig", {"subnets": ["sub net"]}, "subnets", "'subnet-0a1b2c3d'"),
+    ("TrainingJobConfig", {**VPC, "security_group_ids": "sg-1"}, "security_group_ids", "must be a list"),
+    ("TrainingJobConfig", {**VPC, "subnets": ["sub net"]}, "subnets", "'subnet-0a1b2c3d'"),
+    ("TrainingJobConfig", {**VPC, "security_group_ids": ["default"]}, "security_group_ids", "'sg-0a1b2c3d'"),
     ("TrainingJobConfig", {"output_path": "bucket/prefix"}, "output_path", "'s3://bucket/prefix'"),
     ("TrainingJobConfig", {"checkpoint_local_path": "/opt/x"}, "checkpoint_s3_uri", "with checkpoint_local_path"),
     ("TrainingJobConfig", {"enable_network_isolation": 1}, "enable_network_isolation", "True or False"),
@@ -163,6 +165,12 @@ BROKEN: list[tuple[str, dict[str, Any], str, str]] = [
     ("HyperparameterTuningJobConfig", {"hyperband_max_resource": 9}, "hyperband_max_resource", "HYPERBAND strategy"),
     (
         "HyperparameterTuningJobConfig",
+        {"tuning_strategy": "HYPERBAND", "hyperband_min_resource": 9, "hyperband_max_resource": 3},
+        "hyperband_min_resource",
+        "must not exceed hyperband_max_resource (3)",
+    ),
+    (
+        "HyperparameterTuningJobConfig",
         {"tuning_strategy": "HYPERBAND", "training_job_early_stopping_type": "AUTO"},
         "training_job_early_stopping_type",
         "must be OFF with HYPERBAND",
@@ -208,6 +216,77 @@ def test_a_broken_rule_is_refused(name: str, change: dict[str, Any], field: str,
     assert problem.field == field
     assert words in problem.rule
     assert name in str(caught.value)
+
+
+def test_rules_between_fields_are_told_with_what_is_wrong_in_single_fields() -> None:
+    with pytest.raises(InvalidInput) as caught:
+        training_job.TrainingJobConfig(
+            instance_type="m5", volume_size_in_gb=0, security_group_ids=["x"], checkpoint_local_path="/x"
+        )
+    assert [problem.field for problem in caught.value.problems] == [
+        "instance_type",
+        "volume_size_in_gb",
+        "security_group_ids",
+        "subnets",
+        "checkpoint_s3_uri",
+    ]
+    with pytest.raises(InvalidInput) as caught:
+        hpo_job.HyperparameterTuningJobConfig(
+            tuning_strategy="HYPERBAND",  # type: ignore[arg-type]
+            tuning_objective={"objective_type": "least", "metric_name": "rmse"},  # type: ignore[arg-type]
+            training_job_early_stopping_type="AUTO",  # type: ignore[arg-type]
+            random_seed=-1,
+        )
+    assert [problem.field for problem in caught.value.problems] == [
+        "tuning_objective.objective_type",
+        "random_seed",
+        "training_job_early_stopping_type",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("cls", "values", "wrong"),
+    [
+        # Of a limit that is none, and a strategy that is none, nothing follows.
+        ("StoppingCondition", {"max_runtime_in_seconds": "an hour", "max_wait_time_in_seconds": 1}, "max_runtime"),
+        ("HyperparameterTuningJobConfig", {"tuning_strategy": "Best", "hyperband_max_resource": 9}, "tuning_strategy"),
+        ("HyperparameterTuningJob", {"max_number_of_training_jobs": 0}, "max_number_of_training_jobs"),
+        ("IntegerParameterRange", {"max_value": "nine", "min_value": 10}, "max_value"),
+        ("TrainingJobConfig", {"checkpoint_s3_uri": "", "checkpoint_local_path": "/x"}, "checkpoint_s3_uri"),
+    ],
+)
+def test_nothing_is_concluded_from_a_field_that_is_wrong(cls: str, values: dict[str, Any], wrong: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        model_class(cls).from_dict({**VALID[cls], **values})
+    (problem,) = caught.value.problems
+    assert problem.field.startswith(wrong)
+
+
+@pytest.mark.parametrize(
+    ("field", "given", "told"),
+    [
+        ("security_group_ids", "subnet-1", "It is the id of a subnet: did you swap them?"),
+        ("subnets", "sg-1", "It is the id of a security group: did you swap them?"),
+        ("subnets", "default", ""),
+    ],
+)
+def test_the_ids_of_a_vpc_say_which_is_which(field: str, given: str, told: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        model_class("TrainingJobConfig").from_dict({**VALID["TrainingJobConfig"], **VPC, field: [given]})
+    (problem,) = caught.value.problems
+    assert (problem.field, problem.value, problem.remedy) == (field, given, told)
+
+
+def test_a_path_in_place_of_a_uri_is_written_as_one() -> None:
+    with pytest.raises(InvalidInput, match="Write 'file:///tmp/my%20jobs' for a folder of this machine"):
+        make.training_job_config(checkpoint_s3_uri="/tmp/my jobs")
+    with pytest.raises(InvalidInput, match="Write file:// and its whole path"):
+        make.training_job_config(output_path="models")
+
+
+def test_a_member_of_an_enum_is_told_by_its_name() -> None:
+    with pytest.raises(InvalidInput, match=r"input_mode = 'FILE': must be PIPE"):
+        training_job.Channel(name="a", s3_data_type=types.S3DataType.AUGMENTED_MANIFEST_FILE, input_mode="File")  # type: ignore[arg-type]
 
 
 def test_more_parallel_trials_than_trials_has_a_remedy() -> None:

@@ -181,7 +181,9 @@ def legacy_inputs() -> Any:
 
 def hyperband() -> Any:
     return make.tuning_config(
-        tuning_strategy=types.HyperparameterTuningStrategy.HYPERBAND, hyperband_min_resource=1, hyperband_max_resource=9
+        tuning_strategy=types.HyperparameterTuningStrategy.HYPERBAND,
+        hyperband_min_resource=1,
+        hyperband_max_resource=10,
     )
 
 

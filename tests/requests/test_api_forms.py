@@ -97,6 +97,12 @@ def test_every_problem_of_a_channel_is_found_at_once() -> None:
         channel_of("train")  # type: ignore[arg-type]
 
 
+def test_what_does_not_go_together_in_a_channel_is_told_in_the_words_of_the_api() -> None:
+    source = {"S3DataType": "AugmentedManifestFile", "S3Uri": "s3://bucket/a", "AttributeNames": ["a"]}
+    with pytest.raises(InvalidInput, match="InputMode = 'File': must be"):
+        channel_of({"ChannelName": "train", "InputMode": "File", "DataSource": {"S3DataSource": source}})
+
+
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 @given(models(ParameterRanges))
 def test_ranges_and_their_members_become_each_other(ranges: ParameterRanges) -> None:
@@ -118,13 +124,14 @@ def test_ranges_as_they_are_published_and_with_numbers() -> None:
 @pytest.mark.parametrize(
     ("lists", "field", "words"),
     [
-        ({"integer": [{"Name": "k", "MinValue": "1.5", "MaxValue": "2"}]}, "MinValue", "whole number as text"),
+        ({"integer": [{"Name": "k", "MinValue": "1.5", "MaxValue": "2"}]}, "MinValue", "must be a whole number"),
         ({"integer": [{"Name": "k", "MinValue": "3", "MaxValue": "2"}]}, "MinValue", "must not exceed MaxValue"),
         ({"integer": [{"Name": "k", "MinValue": "3"}]}, "MaxValue", "is required"),
+        ({"integer": [{"Name": "k", "MinValue": 3, "MaxValue": 10**20}]}, "MaxValue", "between -2**63 and 2**63 - 1"),
         ({"continuous": [{"Name": "k", "MinValue": float("nan"), "MaxValue": 1}]}, "MinValue", "must be a text"),
         ({"continuous": [{"Name": "k", "MinValue": "1", "MaxValue": "2", "Scaling": "Auto"}]}, "Scaling", "mean"),
         ({"categorical": [{"Name": "k", "Values": "ab"}]}, "Values", "must be a list"),
-        ({"categorical": [{"Name": "k", "Values": ["a", "a"]}]}, "values", "must not repeat"),
+        ({"categorical": [{"Name": "k", "Values": ["a", "a"]}]}, "Values", "must not repeat"),
         ({"categorical": {"Name": "k", "Values": ["a"]}}, "CategoricalParameterRanges", "must be a list"),
         ({"categorical": [{"Name": "k", "Values": ["a"]}] * 2}, "", "one range only"),
         ({"integer": ["k"]}, "IntegerParameterRanges[0]", "must be a dictionary"),

@@ -3,6 +3,7 @@
 import random
 from typing import Any
 
+import botocore
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -54,10 +55,20 @@ def preferences(*several: dict[str, Any], **changes: Any) -> dict[str, Any]:
     return {"ResourceConfig": {"InstancePreferences": list(several), "VolumeSizeInGB": 9}, **changes}
 
 
+METRICS = f"{JOB}.AlgorithmSpecification.MetricDefinitions"
 CUSTOM_TUNING = {
     f"{JOB}.AlgorithmSpecification.TrainingImage": samples.IMAGE,
-    f"{JOB}.AlgorithmSpecification.MetricDefinitions": [{"Name": "validation:rmse", "Regex": "rmse=(.*)"}],
+    METRICS: [{"Name": "validation:rmse", "Regex": "rmse=(.*)"}],
 }
+HYPERBAND = f"{CONFIG}.StrategyConfig.HyperbandStrategyConfig"
+
+
+def hyperband(epochs: str = "", **resources: int) -> dict[str, Any]:
+    static = {"epochs": epochs} if epochs else {}
+    strategy = {f"{CONFIG}.Strategy": "Hyperband", HYPERBAND: resources}
+    return {**CUSTOM_TUNING, **strategy, f"{JOB}.StaticHyperParameters": static}
+
+
 GRID = {
     **CUSTOM_TUNING,
     f"{CONFIG}.Strategy": "Grid",
@@ -224,6 +235,28 @@ TUNING: list[Case] = [
         f"{JOB}.StaticHyperParameters.epochs",
         "must be a whole number above 0",
     ),
+    (hyperband(MinResource=10, MaxResource=9), f"{HYPERBAND}.MinResource", "must not exceed MaxResource (9)"),
+    (hyperband(MaxResource=20001), f"{HYPERBAND}.MaxResource", "must be at most 20000"),
+    (
+        hyperband(MinResource=10, epochs="5"),
+        f"{HYPERBAND}.MinResource",
+        "must not exceed the most epochs of a trial (epochs: 5)",
+    ),
+    (
+        hyperband(MinResource=1, epochs="30000"),
+        f"{JOB}.StaticHyperParameters.epochs",
+        "must be at most 20000 with Hyperband. Set MaxResource, after which",
+    ),
+    (
+        {**CUSTOM_TUNING, METRICS: [{"Name": "validation:rmse", "Regex": "rmse=.*"}]},
+        f"{METRICS}[0].Regex",
+        "must have a group, which finds the value of the objective. Put parentheses around",
+    ),
+    (
+        {f"{JOB}.VpcConfig": {"SecurityGroupIds": ["sg-1"], "Subnets": ["subnet-1", "sg-2"]}},
+        f"{JOB}.VpcConfig.Subnets[1]",
+        "'sg-2': must begin with subnet-. It is the id of a security group: did you swap them?",
+    ),
     (
         {f"{JOB}.ResourceConfig": GONE, TUNING_RESOURCES: {"InstanceType": "ml.m5.large", "VolumeSizeInGB": 9}},
         f"{TUNING_RESOURCES}.InstanceCount",
@@ -278,7 +311,7 @@ TUNING: list[Case] = [
     (
         {
             f"{CONFIG}.Strategy": "Hyperband",
-            f"{CONFIG}.StrategyConfig": {"HyperbandStrategyConfig": {"MaxResource": 9}},
+            f"{CONFIG}.StrategyConfig": {"HyperbandStrategyConfig": {"MaxResource": 10}},
             f"{CONFIG}.TrainingJobEarlyStoppingType": "Auto",
         },
         f"{CONFIG}.TrainingJobEarlyStoppingType",
@@ -511,11 +544,138 @@ def test_as_many_tags_as_a_job_may_have_fit_beside_those_of_the_execution() -> N
     assert problems(built.operation, built.parameters) == {}
 
 
-def test_an_image_of_ones_own_for_a_built_in_algorithm_keeps_its_metrics() -> None:
-    algorithm = samples.custom_algorithm(algorithm_name=types.AlgorithmName.XGBOOST)
+KMEANS_IMAGE = "174872318107.dkr.ecr.us-west-2.amazonaws.com/kmeans:1"
+
+
+@pytest.mark.parametrize("image", [samples.IMAGE, KMEANS_IMAGE, "a/b:1"])
+def test_an_algorithm_and_another_image_are_one_problem(image: str) -> None:
+    algorithm = make.algorithm_specification(algorithm_version="", training_image=image)
+    job = make.training_job(algorithm_specification=algorithm)
+    for built in (samples.training(job=job), samples.tuning(job=make.tuning_job(training_job=job))):
+        (problem,) = built.problems
+        assert str(built.wording.problem(problem)) == (
+            f"algorithm_specification.training_image = '{image}': is no image of XGBOOST: give either the name of a "
+            "built-in algorithm or an image of your own. Leave training_image out, or set algorithm_name to CUSTOM."
+        )
+        assert problems(built.operation, built.parameters) == {}
+
+
+def test_an_algorithm_and_an_image_of_it_are_one_thing() -> None:
+    algorithm = make.algorithm_specification(
+        algorithm_name=types.AlgorithmName.KMEANS, algorithm_version="", training_image=KMEANS_IMAGE
+    )
     built = samples.training(job=make.training_job(algorithm_specification=algorithm))
+    assert built.problems == ()
+    assert built.parameters["AlgorithmSpecification"]["TrainingImage"] == KMEANS_IMAGE
+
+
+def test_an_image_of_ones_own_keeps_its_metrics() -> None:
+    built = samples.training(job=make.training_job(algorithm_specification=samples.custom_algorithm()))
     assert built.parameters["AlgorithmSpecification"]["MetricDefinitions"][0]["Name"] == "validation:error"
     assert built.warnings == ()
+
+
+NEVER_LEAVES_A_MODEL = "Hyperband stops a trial there, and XGBoost leaves no model when it is stopped"
+
+
+@pytest.mark.parametrize(
+    ("rounds", "saves", "told"),
+    [
+        ("27", None, ""),
+        ("28", None, "Set it to 27 or less, or save_model_on_termination to 'true'."),
+        ("100", "false", "Set it to 27 or less, or save_model_on_termination to 'true'."),
+        ("100", "true", ""),
+    ],
+)
+def test_hyperband_and_xgboost_end_with_a_model(rounds: str, saves: str | None, told: str) -> None:
+    static = {"num_round": rounds, "save_model_on_termination": saves}
+    config = make.tuning_config(tuning_strategy=types.HyperparameterTuningStrategy.HYPERBAND, hyperband_max_resource=27)
+    built = samples.tuning(config=config, inputs=make.job_inputs(static_hyperparameters=static))
+    found = [built.wording.problem(each) for each in check_request(built.operation, built.parameters).problems]
+    expected = f"must be at most hyperband_max_resource (27): HYPERBAND stops a trial there{told and ', '}"
+    assert [problem.field for problem in found] == ["static_hyperparameters.num_round"] * bool(told)
+    for problem in found:
+        assert expected.rstrip(", ") in problem.rule
+        assert problem.remedy == told
+
+
+def test_hyperband_and_rounds_that_are_tuned_end_with_a_model_too() -> None:
+    changes = {
+        f"{CONFIG}.Strategy": "Hyperband",
+        HYPERBAND: {"MaxResource": 27},
+        f"{JOB}.StaticHyperParameters": {},
+        f"{RANGES}.IntegerParameterRanges": [integer("num_round", "1", "28")],
+    }
+    (told,) = problems("CreateHyperParameterTuningJob", changed(valid("tuning"), changes)).items()
+    assert told[0] == f"{RANGES}.num_round"
+    assert NEVER_LEAVES_A_MODEL in told[1]
+
+
+def test_old_xgboost_that_cannot_save_when_stopped_is_told_to_do_fewer_rounds() -> None:
+    algorithm = make.algorithm_specification(algorithm_version="0.90-2")
+    config = make.tuning_config(tuning_strategy=types.HyperparameterTuningStrategy.HYPERBAND, hyperband_max_resource=9)
+    job = make.tuning_job(training_job=make.training_job(algorithm_specification=algorithm))
+    built = samples.tuning(job=job, config=config)
+    (problem,) = check_request(built.operation, built.parameters).problems
+    assert problem.remedy == "Set it to 9 or less."
+
+
+def test_what_the_container_ignores_is_a_warning() -> None:
+    stopping = make.job_inputs(static_hyperparameters={"num_round": 10, "early_stopping_rounds": 3})
+    built = samples.training(inputs=stopping)
+    findings = check_request(built.operation, built.parameters)
+    assert findings.problems == ()
+    (warning,) = map(built.wording.warning, findings.warnings)
+    assert warning.startswith("static_hyperparameters.early_stopping_rounds = 3: is ignored by the container")
+
+
+def test_the_hyperparameters_that_there_are_are_listed_once() -> None:
+    inputs = make.job_inputs(static_hyperparameters={"num_round": 1, "qqq": 1, "zzz": 2, "xyz": 3})
+    built = samples.training(inputs=inputs)
+    found = check_request(built.operation, built.parameters).problems
+    assert len(found) == 3
+    assert " ".join(map(str, found)).count("colsample_bylevel") == 1
+
+
+def test_a_part_that_is_wrong_as_a_whole_shows_no_value() -> None:
+    warm_start = {"WarmStartType": "TransferLearning", PARENTS: [{"HyperParameterTuningJobName": "p"}]}
+    request = changed(valid("tuning"), {"WarmStartConfig": warm_start, f"{JOB}.DefinitionName": "one"})
+    request["TrainingJobDefinitions"] = [request.pop(JOB)]
+    definition = request["TrainingJobDefinitions"][0]
+    common = request[CONFIG]
+    definition["TuningObjective"] = common.pop("HyperParameterTuningJobObjective")
+    definition["HyperParameterRanges"] = common.pop("ParameterRanges")
+    assert problems("CreateHyperParameterTuningJob", request) == {
+        "WarmStartConfig": "WarmStartConfig is for a single training job definition"
+    }
+
+
+def test_a_member_that_botocore_does_not_know_may_be_newer() -> None:
+    (message,) = problems("CreateTrainingJob", changed(valid("CreateTrainingJob"), {"FutureThing": {}})).values()
+    assert f"is not a member of CreateTrainingJobRequest in botocore {botocore.__version__}; a newer one" in message
+
+
+def test_two_ranges_of_a_name_are_told_apart() -> None:
+    twice = {f"{RANGES}.IntegerParameterRanges": [integer("eta")]}
+    (message,) = problems("CreateHyperParameterTuningJob", changed(valid("tuning"), twice)).values()
+    assert "and has 2 (IntegerParameterRanges, ContinuousParameterRanges)" in message
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ("/data/my files", "Write 'file:///data/my%20files' for a folder of this machine"),
+        ("models", "Write file:// and its whole path for a folder of this machine"),
+        ("ftp://host/data", "must be an s3:// or file:// URI"),
+    ],
+)
+def test_what_is_no_uri_is_told_of_files_where_they_are_read(given: str, told: str) -> None:
+    request = changed(valid("CreateTrainingJob"), {f"{SOURCE}.S3Uri": given})
+    (local,) = check_request("CreateTrainingJob", request, uri_schemes=LOCAL_URI_SCHEMES).problems
+    assert "must be an s3:// or file:// URI" in str(local)
+    assert told in str(local)
+    (on_aws,) = check_request("CreateTrainingJob", request).problems
+    assert "file://" not in str(on_aws)
 
 
 def test_static_and_tunable_is_tuned() -> None:

@@ -10,7 +10,8 @@ import pytest
 from flytekit_sagemaker import types
 from flytekit_sagemaker.models.hpo_job import WarmStartConfig
 from flytekit_sagemaker.models.parameter_ranges import IntegerParameterRange, ParameterRangeOneOf, ParameterRanges
-from flytekit_sagemaker.requests.warm_start import problems
+from flytekit_sagemaker.requests.validation import Findings
+from flytekit_sagemaker.requests.warm_start import advice, problems
 from flytekit_sagemaker.testing import builders as make
 from tests.requests import samples
 
@@ -35,6 +36,11 @@ def parent(**changes: Any) -> dict[str, Any]:
 
 def told(request: dict[str, Any], **parents: Any) -> list[str]:
     return [str(problem) for problem in problems(request, parents)]
+
+
+def advised(request: dict[str, Any], **parents: Any) -> list[str]:
+    """The warnings that a user is told."""
+    return list(Findings().with_others(advice(request, parents)).warnings)
 
 
 def test_a_child_that_is_like_its_parents_starts_from_them() -> None:
@@ -92,7 +98,29 @@ def test_any_number_becomes_tuned_and_ten_at_most_become_static() -> None:
     ended = {"HyperParameterTuningJobStatus": "Completed"}
     assert told(tunes, parent={**fixes, **ended}) == []
     (sentence,) = told(fixes, parent={**tunes, **ended})
-    assert "tunes 11 hyperparameters that are static here, of which 10 may be. Tune more of them: weight_0" in sentence
+    assert "differs in values by 11 changes, of which 10 may be: weight_0 (1), weight_1 (1)" in sentence
+    assert "Keep more of them as they were, or tune them." in sentence
+
+
+def test_another_static_value_counts_twice() -> None:
+    names = [f"weight_{number}" for number in range(6)]
+    ours, theirs = child(), parent()
+    for job, value in ((ours, "0.5"), (theirs, "0.6")):
+        job["TrainingJobDefinition"]["StaticHyperParameters"] |= dict.fromkeys(names, value)
+    (sentence,) = told(ours, parent=theirs)
+    assert "by 12 changes, of which 10 may be: weight_0 (2), weight_1 (2)" in sentence
+    ours["TrainingJobDefinition"]["StaticHyperParameters"]["weight_0"] = "0.6"
+    assert told(ours, parent=theirs) == []
+
+
+@pytest.mark.parametrize(("values", "refused"), [(10, 0), (11, 1)])
+def test_a_choice_that_is_made_counts_as_often_as_it_had_values(values: int, refused: int) -> None:
+    ours, theirs = child(), parent()
+    ours["TrainingJobDefinition"]["StaticHyperParameters"]["booster"] = "dart"
+    choice = {"Name": "booster", "Values": [str(number) for number in range(values)]}
+    theirs["HyperParameterTuningJobConfig"]["ParameterRanges"]["CategoricalParameterRanges"] = [choice]
+    sentences = told(ours, parent=theirs)
+    assert ["by 11 changes, of which 10 may be: booster (11)" in sentence for sentence in sentences] == [True] * refused
 
 
 def test_a_range_keeps_its_kind() -> None:
@@ -119,6 +147,44 @@ def test_a_newer_version_of_an_image_may_be_the_same_algorithm() -> None:
     assert specification["TrainingImage"].endswith(":1.7-1")
     specification["TrainingImage"] = specification["TrainingImage"].replace(":1.7-1", ":1.7-2@sha256:0123")
     assert told(child(), parent=other) == []
+    assert told(child("IDENTICAL_DATA_AND_ALGORITHM"), parent=other) == []
+    (warning,) = advised(child("IDENTICAL_DATA_AND_ALGORITHM"), parent=other)
+    assert "sagemaker-xgboost:1.7-2@sha256:0123, not 683313688378" in warning
+    assert advised(child("TRANSFER_LEARNING"), parent=other) == []
+
+
+@pytest.mark.parametrize(
+    ("source", "told_of"),
+    [
+        ({"S3DataSource": {"S3Uri": "s3://bucket/old", "S3DataType": "S3Prefix"}}, "s3://bucket/old"),
+        ({"FileSystemDataSource": {"FileSystemId": "fs-1", "DirectoryPath": "/old"}}, "fs-1:/old"),
+        ({"DatasetSource": {"DatasetArn": "arn:aws:old"}}, "arn:aws:old"),
+        (None, "nothing"),
+    ],
+)
+def test_other_data_that_is_called_identical_is_a_warning(source: dict[str, Any] | None, told_of: str) -> None:
+    request, other = child("IDENTICAL_DATA_AND_ALGORITHM"), parent()
+    train, validation = other["TrainingJobDefinition"]["InputDataConfig"]
+    if source:
+        train["DataSource"] = source
+    else:
+        other["TrainingJobDefinition"]["InputDataConfig"] = [validation]
+    ours = request["TrainingJobDefinition"]["InputDataConfig"][0]["DataSource"]["S3DataSource"]["S3Uri"]
+    assert told(request, parent=other) == []
+    (warning,) = advised(request, parent=other)
+    assert f"'parent': has {told_of} in the channel train, not {ours}. Its trials count as this job's own" in warning
+    assert advised(child("TRANSFER_LEARNING"), parent=other) == []
+
+
+def test_the_same_folder_with_a_slash_at_its_end_is_the_same_data() -> None:
+    other = parent()
+    other["TrainingJobDefinition"]["InputDataConfig"][0]["DataSource"]["S3DataSource"]["S3Uri"] += "/"
+    assert advised(child("IDENTICAL_DATA_AND_ALGORITHM"), parent=other) == []
+
+
+def test_of_a_parent_that_nobody_knows_nothing_is_advised() -> None:
+    assert advised(child("IDENTICAL_DATA_AND_ALGORITHM"), parent=None) == []
+    assert advised(child("IDENTICAL_DATA_AND_ALGORITHM")) == []
 
 
 def test_hyperparameters_that_autotune_chose_are_not_counted() -> None:

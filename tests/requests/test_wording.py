@@ -110,6 +110,23 @@ def test_what_a_parent_differs_in() -> None:
     ]
 
 
+def test_other_data_of_a_parent_is_told_where_warnings_are_told() -> None:
+    warm_start = WarmStartConfig(
+        warm_start_type=types.WarmStartType.IDENTICAL_DATA_AND_ALGORITHM,
+        parent_hyperparameter_tuning_jobs=("parent",),
+    )
+    built = samples.tuning(config=make.tuning_config(warm_start_config=warm_start))
+    parent = copy.deepcopy({**built.parameters, "HyperParameterTuningJobStatus": "Completed"})
+    del parent["TrainingJobDefinition"]["InputDataConfig"][1]
+    advice = warm_start_rules.advice(built.parameters, {"parent": parent})
+    (warning,) = check_request(built.operation, built.parameters).with_others(advice).warnings
+    assert built.wording.warning(warning) == (
+        "hyperparameter_tuning_job_config.warm_start_config.parent_hyperparameter_tuning_jobs[0] = 'parent': has "
+        "nothing in the channel validation, not s3://bucket/validation. Its trials count as this job's own all the "
+        "same; TRANSFER_LEARNING expects such differences."
+    )
+
+
 def test_a_warning_is_told_likewise() -> None:
     config = make.training_job_config(instance_type="ml.m99.xlarge")
     built = samples.tuning(job=make.tuning_job(training_job=make.training_job(training_job_config=config)))

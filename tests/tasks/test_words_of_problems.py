@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import botocore
 import pytest
 
 from flytekit_sagemaker import SdkSimpleHPOJobTask, SdkSimpleTrainingJobTask, custom_training_job_task
@@ -70,8 +71,8 @@ def test_a_training_job(data: dict[str, str]) -> None:
         "you mean "
         "'ml.m5.xlarge'?",
         "  - overrides.StoppingCondition.MaxPendingTimeInSeconds = 5: must be at least 1800",
-        "  - overrides.EnableNetworkIsolaton = True: is not a member of CreateTrainingJobRequest. Did you mean "
-        "'EnableNetworkIsolation'?",
+        "  - overrides.EnableNetworkIsolaton = True: is not a member of CreateTrainingJobRequest in botocore "
+        f"{botocore.__version__}; a newer one may know it. Did you mean 'EnableNetworkIsolation'?",
         "  - stopping_condition.max_wait_time_in_seconds is required with managed spot training. Give at least "
         "max_runtime_in_seconds.",
         "  - training_job_config.instance_configs cannot be combined with managed spot training. Leave them out, "
@@ -137,7 +138,7 @@ def test_several_definitions(data: dict[str, str]) -> None:
     line = {"algorithm_name": "LINEAR_LEARNER", "algorithm_version": "9"}
     jobs = {
         "trees": SdkSimpleTrainingJobTask(MACHINES, XGBOOST, overrides={"EnableNetworkIsolation": "yes"}),
-        "line": SdkSimpleTrainingJobTask({**MACHINES, "subnets": ["s"], "security_group_ids": ["g"]}, line),
+        "line": SdkSimpleTrainingJobTask({**MACHINES, "subnets": ["subnet-1"], "security_group_ids": ["sg-1"]}, line),
     }
     config = search(
         training_job_early_stopping_type="AUTO",
