@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import shlex
 import sys
 import warnings
@@ -65,11 +64,10 @@ def _interrupt(options: argparse.Namespace) -> None:
 
 def _endpoint_url() -> str:
     """Where the local SageMaker is: as the shell has it from what ``serve`` prints, else at the default port."""
-    from flytekit_sagemaker import settings
+    from flytekit_sagemaker import aws, settings
 
-    variables = ("AWS_ENDPOINT_URL_SAGEMAKER", "AWS_ENDPOINT_URL")
-    urls = (settings.current().endpoint_url, *(os.environ.get(variable, "") for variable in variables))
-    return next((url for url in urls if "://" in url), f"http://127.0.0.1:{DEFAULT_PORT}")
+    own = settings.current().endpoint_url
+    return own if "://" in own else aws.configured_url() or f"http://127.0.0.1:{DEFAULT_PORT}"
 
 
 def _dockerfile(options: argparse.Namespace) -> None:
