@@ -69,7 +69,7 @@ class AlgorithmSpecification(Model, message=pb.AlgorithmSpecification):
         input_content_type: format of the channels that name none of their own.
         metric_definitions: metrics of a custom image, up to 40. The built-in algorithms have their own and the service
             refuses others, so they are left out of the request there, with a warning.
-        training_image: URI of the image; replaces the one of the built-in algorithm.
+        training_image: URI of an image of your own, with CUSTOM; a built-in algorithm takes only an image of itself.
         algorithm_resource: name or ARN of an algorithm resource of your own account or of AWS Marketplace, in place of
             an image.
     """
@@ -174,7 +174,7 @@ class TrainingJobConfig(Model, message=pb.TrainingJobConfig):
     def _vpc_is_whole(self) -> Iterable[Problem]:
         if bool(self.security_group_ids) != bool(self.subnets):
             missing = "subnets" if self.security_group_ids else "security_group_ids"
-            yield Problem(missing, (), "must be given together with the other half of the VPC")
+            yield Problem(missing, None, "must be given together with the other half of the VPC")
 
     @between()
     def _checkpoints_are_kept(self) -> Iterable[Problem]:

@@ -375,6 +375,8 @@ def test_linear_learner_takes(legal: dict[str, str]) -> None:
         ({"loss": "squared_loss"}, "must be a loss of predictor_type=binary_classifier: auto, logistic, hinge_loss"),
         ({"positive_example_weight_mult": "heavy"}, "must be a number in (0, inf), or 'balanced' or 'auto'"),
         ({"momentum": "1"}, "must be a number in [0, 1), or 'auto'"),
+        ({"loss": "hinge_loss", "margin": "0"}, "margin = '0': must be a number in (0, inf)"),
+        ({"huber_delta": "0"}, "huber_delta = '0': must be a number in (0, inf)"),
         ({"learning_rte": "1"}, "Did you mean 'learning_rate'?"),
     ],
 )

@@ -241,9 +241,11 @@ def test_the_trials_of_all_parents_count_together() -> None:
     request = child("TRANSFER_LEARNING", "one", "two")
     request["HyperParameterTuningJobConfig"]["Strategy"] = "Bayesian"
     request["HyperParameterTuningJobConfig"]["ResourceLimits"]["MaxNumberOfTrainingJobs"] = 747
-    two = parent(HyperParameterTuningJobStatus="Failed", TrainingJobStatusCounters={"Failed": 2})
-    (sentence,) = told(request, one=two, two=two)
+    ended = {"HyperParameterTuningJobStatus": "Failed", "TrainingJobStatusCounters": {"Failed": 2}}
+    one, two = (parent(HyperParameterTuningJobName=name, **ended) for name in ("one", "two"))
+    (sentence,) = told(request, one=one, two=two)
     assert "the 4 trials of the parents count too" in sentence
+    assert told(request, one=one, two=one) == []  # the service finds a job by its name in another case, too
 
 
 def test_several_definitions_have_no_parents_to_be_compared_with() -> None:
