@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs
 
+import boto3
 import pytest
 from prometheus_client import REGISTRY
 
@@ -393,6 +394,39 @@ def test_logs_of_an_endpoint_with_a_url_are_asked_for_there(sagemaker: LocalSage
 )
 def test_a_vpc_endpoint_of_sagemaker_is_not_asked_for_logs(url: str, host: str) -> None:
     assert aws.client(Endpoint(REGION, url), "logs").meta.endpoint_url == f"https://{host}"
+
+
+HERE, GATEWAY, LOGS = "http://127.0.0.1:1", "https://gateway.example.com", "https://logs.example.com"
+
+
+@pytest.mark.parametrize(
+    ("variables", "asked"),
+    [
+        ({"SAGEMAKER": HERE}, HERE),  # it has them all
+        ({"SAGEMAKER": HERE, "CLOUDWATCH_LOGS": LOGS}, LOGS),
+        ({"SAGEMAKER": GATEWAY}, "https://logs.eu-central-1.amazonaws.com"),  # which nobody said serves more
+        ({"SAGEMAKER": GATEWAY, "CLOUDWATCH_LOGS": LOGS}, LOGS),
+    ],
+)
+def test_logs_of_an_endpoint_of_the_environment_are_where_it_says(
+    variables: dict[str, str], asked: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, url in variables.items():
+        monkeypatch.setenv(f"AWS_ENDPOINT_URL_{name}", url)
+    assert aws.client(Endpoint(REGION, aws.configured_url()), "logs").meta.endpoint_url == asked
+
+
+def test_the_url_of_sagemaker_is_found_as_boto3_finds_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    config = "[default]\nservices = mine\n[services mine]\nsagemaker =\n  endpoint_url = https://config.example.com\n"
+    (tmp_path / "config").write_text(config)
+    for name, url in (("", GATEWAY), ("_SAGEMAKER", LOGS), ("_S3", HERE)):
+        found = aws.configured_url()
+        assert found == boto3.Session().client("sagemaker", REGION).meta.endpoint_url
+        monkeypatch.setenv(f"AWS_ENDPOINT_URL{name}", url)
+    assert found == aws.configured_url() == LOGS
+    monkeypatch.setenv("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true")
+    aws.forget_clients()
+    assert aws.configured_url() == ""
 
 
 @pytest.mark.parametrize("name", ["AWS_REGION", "AWS_DEFAULT_REGION"])

@@ -22,7 +22,7 @@ TEAM_URL = "https://sagemaker.team.example.com"
 def nothing_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> Iterator[None]:
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
-    for name in ("FLYTECTL_CONFIG", "FLYTEKIT_SAGEMAKER_ENDPOINT_URL"):
+    for name in ("FLYTECTL_CONFIG", "FLYTEKIT_SAGEMAKER_ENDPOINT_URL", "AWS_ENDPOINT_URL"):
         monkeypatch.delenv(name, raising=False)
     get_config_file.cache_clear()
     yield
@@ -122,6 +122,38 @@ def test_the_endpoint_of_the_deployment_may_be_named_too(given: Any) -> None:
     given(endpoint_url=TEAM_URL)
     assert placed(endpoint_url=TEAM_URL).problems == ()
     assert fields(placed(endpoint_url="aws")) == ["training_job_config.endpoint_url"]
+
+
+def test_aws_is_where_the_environment_says(given: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_SAGEMAKER", f"{TEAM_URL}/")
+    assert placed().endpoint == Endpoint("eu-west-1", TEAM_URL)
+    assert allowed(TEAM_URL)
+    given(endpoint_url="https://other.example.com")
+    assert placed().endpoint.url == "https://other.example.com"
+    assert not allowed(TEAM_URL)
+
+
+def test_a_local_sagemaker_of_the_environment_takes_files_and_asks_for_no_role(
+    given: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given(assume_role_arn=PLATFORM)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:8642")
+    placement = placed()
+    assert placement.endpoint == Endpoint("eu-west-1", "http://127.0.0.1:8642")
+    assert "file" in placement.deployment.uri_schemes
+
+
+def test_no_variable_of_aws_takes_a_task_away_from_the_user_s_own_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_SAGEMAKER", TEAM_URL)
+    with settings.default_endpoint(settings.LOCAL):
+        assert placed().endpoint.is_on_this_machine
+        assert placed(endpoint_url="aws").endpoint.url == TEAM_URL, "unless the task asks for AWS"
+
+
+def test_an_endpoint_of_the_environment_that_is_none_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_SAGEMAKER", "sagemaker")
+    (problem,) = placed().problems
+    assert "endpoint_url = 'sagemaker': of the AWS environment or config must be the URL" in str(problem)
 
 
 def test_endpoints_that_come_back_in_metadata_are_those_a_job_can_have(given: Any) -> None:

@@ -24,7 +24,7 @@ ARGUMENTS = (
     Argument(
         "endpoint_url",
         "URL of the SageMaker endpoint: that of a private link in a VPC, or of a local SageMaker. "
-        "Left out, the region's own.",
+        "Left out, the one that AWS_ENDPOINT_URL_SAGEMAKER or AWS_ENDPOINT_URL names, else the region's own.",
         example="https://vpce-0a1b-2c3d.api.sagemaker.us-east-1.vpce.amazonaws.com",
         sets="TrainingJobConfig.endpoint_url",
     ),

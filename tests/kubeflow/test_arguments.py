@@ -160,6 +160,8 @@ def test_everything_that_cannot_be_read_is_told_at_once(capfd: pytest.CaptureFix
     assert "22 problems" in told
 
 
+AUGMENTED = channel("train", "s3://bucket/train")
+AUGMENTED["DataSource"]["S3DataSource"] |= {"S3DataType": "AugmentedManifestFile", "AttributeNames": ["image"]}
 WRONG: dict[str, tuple[dict[str, Any], list[str]]] = {
     "an image and an algorithm": ({"image": "image:1"}, ["algorithm_name = 'K-Means': must not be given together"]),
     "neither": ({"algorithm_name": ""}, ["algorithm_name is required where no image is given"]),
@@ -322,7 +324,7 @@ WRONG: dict[str, tuple[dict[str, Any], list[str]]] = {
     ),
     "a range that the algorithm does not take": (
         {"integer_parameters": [{"Name": "mini_batch_size", "MinValue": -5, "MaxValue": 3}]},
-        ["integer_parameters (mini_batch_size) = -5 to 3"],
+        ["integer_parameters (mini_batch_size) = -5 to 3: MinValue must be"],
     ),
     "no place for checkpoints": ({"checkpoint_config": {"S3Uri": "nope"}}, ["checkpoint_config = 'nope': must look"]),
     "checkpoints without a place": (
@@ -330,7 +332,11 @@ WRONG: dict[str, tuple[dict[str, Any], list[str]]] = {
         ["checkpoint_config.S3Uri is required"],
     ),
     "too many metrics": (
-        {"algorithm_name": "", "image": "image:1", "metric_definitions": {f"loss-{index}": "(.)" for index in range(41)}},
+        {
+            "algorithm_name": "",
+            "image": "image:1",
+            "metric_definitions": {f"loss-{index}": "(.)" for index in range(41)},
+        },
         ["metric_definitions", "must have at most 40 entries, has 41"],
     ),
     "too many channels": (
@@ -345,6 +351,88 @@ WRONG: dict[str, tuple[dict[str, Any], list[str]]] = {
     "one metric without its expression": (
         {"algorithm_name": "", "image": "image:1", "metric_definitions": {"test:msd": "(.)", "test:ssd": None}},
         ["metric_definitions['test:ssd'] has no value. In YAML"],
+    ),
+    "a key that is there twice": (
+        {"static_parameters": '{"k": 10,\n "k": 12, "feature_dim": 64}', "tags": "{team: ml, cost: 1, team: ops}"},
+        [
+            "static_parameters has 'k' twice: at line 1, column 2 and again at line 2, column 2\n",
+            "tags has 'team' twice: at line 1, column 2 and again at line 1, column 21",
+        ],
+    ),
+    "what is no number": (
+        {
+            "static_parameters": '{"k": NaN}',
+            "overrides": '{"HyperParameterTuningJobConfig": {"RandomSeed": NaN}}',
+            "tags": '{"cost":\n\t1E400}',
+            "instance_count": "1_0",
+            "volume_size": "٣٠",
+        },
+        [
+            "static_parameters has NaN at line 1, column 7, which is no number; quote it",
+            "overrides has NaN at line 1, column 50",
+            "tags has a number at line 2, column 2 that is too large",
+            "instance_count = '1_0': must be a whole number",
+            "volume_size = '٣٠': must be a whole number",
+        ],
+    ),
+    "what JSON does not have": (
+        {"static_parameters": "{[k]: 3}", "tags": "team: &team [*team]", "overrides": "{a: !!binary YQ==}"},
+        [
+            "static_parameters has a key at line 1, column 2 that JSON does not have: keys are texts",
+            "tags holds itself at line 1, column 7",
+            "overrides has the tag tag:yaml.org,2002:binary at line 1, column 5",
+        ],
+    ),
+    "None of Python": (
+        {"static_parameters": "{'k': 3, 'feature_dim': 2, 'epochs': None}"},
+        ["static_parameters.epochs has no value\n"],
+    ),
+    "one range in two arguments": (
+        {"continuous_parameters": [{"Name": "mini_batch_size", "MinValue": "100", "MaxValue": "200"}]},
+        ["'mini_batch_size': must have one range only, and has 2 (integer_parameters, continuous_parameters)"],
+    ),
+    "ranges of which nobody knows what they tune": (
+        {"static_parameters": {"k": 3}, "integer_parameters": "[{Name: feature_dim, MinValue: 1"},
+        ["integer_parameters is neither JSON nor YAML"],
+    ),
+    "a static parameter that is tuned nowhere": (
+        {"static_parameters": {"k": 3}},
+        ["static_parameters.feature_dim is required"],
+    ),
+    "no image": (
+        {"algorithm_name": "", "image": "not an image"},
+        ["image = 'not an image': must be the URI of an image. For example: 1111"],
+    ),
+    "spot instances of the overrides": (
+        {
+            "overrides": {"TrainingJobDefinition": {"EnableManagedSpotTraining": True}},
+            "max_run_time": 7200,
+            "max_wait_time": 3600,
+        },
+        ["max_wait_time = 3600: must be at least max_run_time (7200)"],
+    ),
+    "an override that takes a role away": (
+        {"overrides": {"TrainingJobDefinition": {"RoleArn": None}}},
+        ["TrainingJobDefinition.RoleArn is required. The argument role says it: do not override it.\n"],
+    ),
+    "a value that begins with a hyphen": ({"job_name": "-x"}, ["job_name = '-x': must consist of letters"]),
+    "a number that no service takes": (
+        {
+            "instance_count": "99999999999999999999",
+            "integer_parameters": [{"Name": "mini_batch_size", "MinValue": 1, "MaxValue": 99999999999999999999}],
+        },
+        [
+            "instance_count = 99999999999999999999: must be a whole number between",
+            "integer_parameters[0].MaxValue = 99999999999999999999: must be a whole number between",
+        ],
+    ),
+    "a mode that the channel cannot have": (
+        {"channels": [AUGMENTED, channel("test", "s3://bucket/test")]},
+        ["channels[0].InputMode = 'File': must be Pipe for an augmented manifest"],
+    ),
+    "a metric that finds no value": (
+        {"algorithm_name": "", "image": "image:1", "metric_definitions": {"test:ssd": "(.)", "test:msd": "."}},
+        ["metric_definitions.test:msd = '.': must have a group"],
     ),
     "half an address": ({"endpoint_url": "http://[::1"}, ["endpoint_url = 'http://[::1': must be the URL"]),
     "an endpoint": ({"endpoint_url": "local"}, ["endpoint_url = 'local': must be the URL of a SageMaker endpoint"]),
@@ -399,6 +487,27 @@ def test_this_machine_has_no_roles_to_assume() -> None:
         (["--network_isolation=true"], True),
         (["--static_parameters", "k: 3\nratio: 0.5\nborn: 2020-02-30"], {"k": 3, "ratio": 0.5, "born": "2020-02-30"}),
         (["--static_parameters", "{'k': '3'}"], {"k": "3"}),
+        (
+            ["--tags", "{time: 10:30, code: 010, on: 5, no: y, x: !!str 5}"],
+            {
+                "time": "10:30",
+                "code": "010",
+                "on": 5,
+                "no": "y",
+                "x": "5",
+            },
+        ),
+        (
+            ["--overrides", "{a: true, b: False, c: null, d: ~, e: -1.5e1}"],
+            {
+                "a": True,
+                "b": False,
+                "c": None,
+                "d": None,
+                "e": -15.0,
+            },
+        ),
+        (["--tags", "---\nteam: ml"], {"team": "ml"}),
         (["--static_parameters", "null"], {}),
         (["--channels", "- {ChannelName: train}"], [{"ChannelName": "train"}]),
         (["--volume_size", "1.0"], 1),
@@ -418,7 +527,10 @@ def test_built_in_algorithms_go_by_their_titles_and_by_sagemakers_names() -> Non
         if name is not AlgorithmName.CUSTOM:
             spellings = (*algorithm_names.TITLES[name], name.name.replace("_", "-"))
             assert {algorithm_names.built_in(each.lower()) for each in spellings} == {name}
+    for title in ("Latent Dirichlet Allocation (LDA)", "Principal Component Analysis (PCA) Algorithm"):
+        assert algorithm_names.built_in(title) is not None  # as AWS's pages have them
     assert algorithm_names.built_in("my-kmeans") is None
+    assert algorithm_names.built_in("kmeans-algorithm") is None
     assert algorithm_names.hint("linear-lerner") != ""
     assert algorithm_names.hint("my-own-algorithm") == ""
 
@@ -446,7 +558,85 @@ def test_help_lists_the_arguments(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main(["--help"])
     assert ended.value.code == 0
-    assert "--parent_hpo_jobs" in capsys.readouterr().out
+    told = " ".join(capsys.readouterr().out.split())
+    assert "--region TEXT --role TEXT --metric_name TEXT" in told.partition("[other arguments]")[0]
+    assert "--volume_size NUMBER Storage of each instance in GB. Accepted: ≥ 1. Default: 30." in told
+    assert "--channels LIST The input channels" in told.partition("required arguments:")[2]
+
+
+def test_numbers_are_sent_as_they_are_written() -> None:
+    for text in ("{version: 1.10, eta: 1e-3, rounds: 30.0}", '{"version": 1.10, "eta": 1e-3, "rounds": 30.0}'):
+        given = {**AT_AWS, "image": "image:1", "algorithm_name": "", "metric_definitions": {"test:msd": "(.)"}}
+        texts = parse(command_line({**given, "static_parameters": text, "tags": text}))[0]
+        request = described(values(texts)[0]).request
+        assert request["TrainingJobDefinition"]["StaticHyperParameters"].items() >= {
+            ("version", "1.10"),
+            ("eta", "1e-3"),
+            ("rounds", "30"),  # Kubeflow has whole numbers only so, and int("30.0") is none
+        }
+        tags = {tag["Key"]: tag["Value"] for tag in request["Tags"]}
+        assert tags.items() >= {("version", "1.10"), ("eta", "1e-3"), ("rounds", "30.0")}
+
+
+def test_spot_instances_of_the_overrides_have_their_time_to_wait() -> None:
+    for spot, on_spot in ((True, False), (False, True)):
+        given = {**AT_AWS, "spot_instance": str(on_spot), "max_wait_time": 100_000}
+        overrides = {"TrainingJobDefinition": {"EnableManagedSpotTraining": spot}}
+        job = described(values(parse(command_line({**given, "overrides": overrides}))[0])[0])
+        condition = job.request["TrainingJobDefinition"]["StoppingCondition"]
+        assert condition.get("MaxWaitTimeInSeconds") == (100_000 if spot else None)
+
+
+def test_what_is_wrong_with_a_file_is_told_without_words_of_flyte(
+    own_sagemaker: LocalSageMaker, tmp_path: Path, run: Callable[..., Step]
+) -> None:
+    write_records(tmp_path / "digits.pbr", np.zeros((3, 2)))
+    wrong = [channel(name, tmp_path, ContentType="text/csv;label_size=0") for name in ("train", "test")]
+    step = run(AT_AWS, endpoint_url=own_sagemaker.url, channels=wrong)
+    assert step.code == 1
+    assert "Set the content type application/x-recordio-protobuf." in step.errors
+
+
+def test_the_endpoint_is_the_one_that_boto3_would_take(monkeypatch: pytest.MonkeyPatch) -> None:
+    def url(**others: Any) -> str:
+        return described(values(parse(command_line({**AT_AWS, **others}))[0])[0]).endpoint.url
+
+    assert url() == ""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "https://aws.example.com")
+    assert url() == "https://aws.example.com"
+    monkeypatch.setenv("AWS_ENDPOINT_URL_SAGEMAKER", "http://127.0.0.1:1/")
+    assert url() == "http://127.0.0.1:1"
+    assert url(endpoint_url="http://127.0.0.1:2") == "http://127.0.0.1:2"
+    monkeypatch.setenv("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true")
+    assert url() == ""
+
+
+def test_an_endpoint_of_the_environment_that_is_none_is_told(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_SAGEMAKER", "127.0.0.1:8642")
+    told = problems(capfd)
+    assert "endpoint_url = '127.0.0.1:8642': must be the URL of a SageMaker endpoint" in told
+    assert "AWS_ENDPOINT_URL_SAGEMAKER" in told
+
+
+def test_the_local_sagemaker_of_the_environment_takes_files(
+    own_sagemaker: LocalSageMaker, tmp_path: Path, run: Callable[..., Step], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_SAGEMAKER", own_sagemaker.url)
+    (tmp_path / "data").mkdir()
+    write_records(tmp_path / "data" / "points.pbr", np.random.default_rng(0).random((200, 2)))
+    step = run(
+        AT_AWS,
+        channels=[channel(name, tmp_path / "data") for name in ("train", "test")],
+        output_location=(tmp_path / "out").as_uri(),
+        max_num_jobs=1,
+        max_parallel_jobs=1,
+    )
+    assert step.code == 0, step.errors
+    assert step.outputs["model_artifact_url"].startswith("file://")
+    assert f"at {own_sagemaker.url}\n" in step.log
+    assert "console.aws" not in step.log
 
 
 STRANGE = """ |-1|1e999|nan|null|[]|{}|[null]|[{}]|{"a": null}|{null: 1}|&a {b: *a}|a: &a [*a]

@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 
 from flytekit_sagemaker.clock import SystemClock
+from flytekit_sagemaker.errors import UserError
 from flytekit_sagemaker.kubeflow import running
 from flytekit_sagemaker.kubeflow.files import OutputFiles
 from flytekit_sagemaker.kubeflow.reading import parse, values
@@ -70,7 +71,7 @@ def test_a_lost_answer_makes_one_job(fault: Fault, run: Callable[..., Step]) -> 
 def test_where_nothing_answers_on_this_machine_the_remedy_is_told_at_once(
     run: Callable[..., Step], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(running, "_THIS_MACHINE", running._THIS_MACHINE._replace(create_for=0.1))
+    monkeypatch.setattr(running, "_THIS_MACHINE", running._THIS_MACHINE._replace(create_for=1.0))
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{taken.getsockname()[1]}"
@@ -79,7 +80,7 @@ def test_where_nothing_answers_on_this_machine_the_remedy_is_told_at_once(
     remedy = f"nothing answers at {url}: start it with flytekit-sagemaker serve"
     first, *others = step.log.splitlines()
     assert first.startswith("creating tuning job")
-    assert others == [f"{remedy}; trying for 0 s"]
+    assert others == [f"{remedy}; trying for 1 s"]
     assert step.errors == f"error: {remedy}\n"
 
 
@@ -418,6 +419,27 @@ def test_what_cannot_be_had_at_once_is_not_waited_for_once_told_to_end(run: Call
     assert account.calls.operations[STOP] == 1
     assert faults.asked == 2, "once as the job is told to stop, and once when it has"
     assert set(step.outputs) == {"hpo_job_name"}
+
+
+def test_what_an_output_leads_to_stays_what_it_is(tmp_path: Path) -> None:
+    kept, link, pipe = (tmp_path / name for name in ("kept", "link", "pipe"))
+    kept.write_text("old")
+    link.symlink_to(kept)
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    files = OutputFiles({"linked": link, "piped": pipe, "unwanted": Path(os.devnull)})
+    assert list(files.problems()) == []
+    files.write({"linked": "new", "piped": "through", "unwanted": "gone"})
+    assert (kept.read_text(), link.is_symlink()) == ("new", True)
+    assert (os.read(reader, 100), pipe.is_fifo()) == (b"through", True)
+    os.close(reader)
+    assert Path(os.devnull).is_char_device()
+
+
+def test_a_link_that_leads_to_itself_is_told(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "link")
+    with pytest.raises(UserError, match="the output job cannot be written to"):
+        OutputFiles({"job": tmp_path / "link"}).write({"job": "x"})
 
 
 def test_who_reads_an_output_while_it_is_written_reads_one_or_the_other(tmp_path: Path) -> None:
