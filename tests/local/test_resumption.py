@@ -16,7 +16,7 @@ from flytekit_sagemaker.local.server import LocalSageMaker
 from flytekit_sagemaker.local.store import Job, Kind
 from flytekit_sagemaker.local.workspace import Workspace
 
-from .support import Jobs, eventually
+from .support import Jobs, channel, continuous, eventually
 from .test_crash import ServeProcess
 
 # Saves a checkpoint after its second epoch, when it is told to, and is lost in its fifth one when it starts at first.
@@ -196,3 +196,58 @@ def test_a_start_knows_its_newest_complete_checkpoint(
         os.utime(file, (moment, moment))
     description = {"CheckpointConfig": {"S3Uri": f"file://{tmp_path}/checkpoints"}}
     assert start_of(Job(Kind.TRAINING, description), [workspace], 5.0) == Start(5.0, saved, steps)
+
+
+# The program of built-in XGBoost, which is lost in its seventh round when it starts at first.
+ROUNDS = """
+import os, sys, time
+from flytekit_sagemaker.local.programs import xgboost, xgboost_training
+
+lost = sys.argv[1] + os.environ["SAGEMAKER_BASE_DIR"].replace("/", "_") + ".lost"
+metric_line = xgboost_training.metric_line
+
+def lost_in_a_round(number, values):
+    if number == 6 and not os.path.exists(lost):
+        open(lost, "w")
+        time.sleep(600)
+    return metric_line(number, values)
+
+xgboost_training.metric_line = lost_in_a_round
+sys.exit(xgboost.main())
+"""
+
+
+def test_xgboost_gets_as_many_rounds_as_without_an_interruption(tmp_path: Path) -> None:
+    """Its checkpoint holds the seventh round, too, of which nobody has read."""
+    (tmp_path / "rounds.py").write_text(ROUNDS)
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "rows.csv").write_text("".join(f"{row % 7},{row % 5},{row % 3}\n" for row in range(200)))
+    members = spot("rounds", f"file://{tmp_path}/kept")
+    members["AlgorithmSpecification"]["MetricDefinitions"] = [
+        {"Name": "validation:rmse", "Regex": "validation-rmse:(.*)"}
+    ]
+    command = [sys.executable, f"{tmp_path}/rounds.py", f"{tmp_path}/told"]
+    with LocalSageMaker(tmp_path / "root", images={"rounds": command}) as server:
+        jobs = Jobs(server, tmp_path)
+        trials = {}
+        for name, rounds in (("fits", "12"), ("exceeds", "13")):
+            jobs.tune(
+                name,
+                {"ContinuousParameterRanges": [continuous("eta", 0.1, 0.2)]},
+                {"num_round": rounds},
+                objective=("Minimize", "validation:rmse"),
+                jobs=1,
+                strategy="Hyperband",
+                config={"StrategyConfig": {"HyperbandStrategyConfig": {"MinResource": 12, "MaxResource": 12}}},
+                InputDataConfig=[
+                    channel(each, tmp_path / "data", ContentType="text/csv") for each in ("train", "validation")
+                ],
+                **members,
+            )
+        eventually(lambda: len(list(tmp_path.glob("told*.lost"))), (2).__eq__)
+        for name in ("fits", "exceeds"):
+            trials[name] = jobs.trials(name)[0]["TrainingJobName"]
+            server.interrupt(trials[name])
+        assert ended(jobs, trials) == EXPECTED
+        for trial in trials.values():
+            assert "Resuming from iteration 7" in jobs.log(trial)
