@@ -29,6 +29,21 @@ def channel(name: str, folder: Path | str, **members: Any) -> dict[str, Any]:
     }
 
 
+AT_AWS: dict[str, Any] = {
+    "region": "us-east-1",
+    "role": ROLE,
+    "algorithm_name": "K-Means",
+    "metric_name": "test:msd",
+    "metric_type": "Minimize",
+    "static_parameters": {"k": "3", "feature_dim": "2"},
+    "integer_parameters": [{"Name": "mini_batch_size", "MinValue": "100", "MaxValue": "200"}],
+    "channels": [channel("train", "s3://bucket/train"), channel("test", "s3://bucket/test")],
+    "output_location": "s3://bucket/output",
+    "max_num_jobs": 4,
+    "max_parallel_jobs": 2,
+}
+
+
 def command_line(arguments: dict[str, Any], outputs: Path | None = None) -> list[str]:
     """Values as Kubeflow writes them, and a file for each output in a folder of its own."""
     words = []
