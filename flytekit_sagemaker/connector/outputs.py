@@ -20,6 +20,8 @@ from flytekit_sagemaker.uris import local_path
 OUTPUTS = "outputs.pb"
 DECK = "deck.html"
 
+HOW_TO_LEAVE_A_MODEL = "the model is what the program saves in SM_MODEL_DIR (/opt/ml/model on AWS)"
+
 
 def write_outputs(prefix: str, outputs: Mapping[str, literals_pb2.Literal]) -> None:
     """Write the outputs of the task where Flyte reads them."""
@@ -40,7 +42,17 @@ def write_table(prefix: str, name: str, csv: str) -> str:
 def exists(uri: str) -> bool:
     """Whether there is something at a URI."""
     path = str(local_path(uri) or uri)
-    return bool(_file_system(path).exists(path))
+    file_system = _file_system(path)
+    file_system.invalidate_cache()  # a job may have written it since somebody looked
+    return bool(file_system.exists(path))
+
+
+def may_exist(uri: str) -> bool:
+    """Whether there is something at a URI; True where that cannot be told, or not by this process."""
+    try:
+        return exists(uri)
+    except Exception:  # whatever the store raises
+        return True
 
 
 def write(prefix: str, name: str, content: bytes) -> None:

@@ -33,13 +33,14 @@ def best_outputs(
     # These load flytekit, for which nobody should wait who only gave wrong arguments.
     from flytekit_sagemaker.connector.best_trial import best_result
     from flytekit_sagemaker.connector.metadata import JobMetadata
+    from flytekit_sagemaker.connector.outputs import may_exist
 
     name = description["HyperParameterTuningJobName"]
     meta = JobMetadata(
         name, region=endpoint.region, endpoint_url=endpoint.url, assume_role_arn=endpoint.assume_role_arn
     )
     record = patiently(lambda: _record(endpoint, description))
-    result = patiently(lambda: best_result(meta, record, _may_be_there))
+    result = patiently(lambda: best_result(meta, record, may_exist))
     if result.note:
         tell(result.note)
     best = result.description
@@ -63,15 +64,6 @@ def _record(endpoint: Endpoint, description: Mapping[str, Any]) -> TuningRecord:
         SortOrder="Ascending",
     )
     return tuning_record(description, list(trials))
-
-
-def _may_be_there(uri: str) -> bool:
-    from flytekit_sagemaker.connector.outputs import exists
-
-    try:
-        return exists(uri)
-    except Exception:  # a step that may not look there believes SageMaker
-        return True
 
 
 def _image(endpoint: Endpoint, specification: Mapping[str, Any]) -> str:

@@ -132,6 +132,7 @@ class Account:
         if job.ended or job.plan.end != moment:  # it was stopped before the end that it was to have
             return
         self.training.move(job, job.plan.status)
+        job.leave_model()
         self._instances.subtract(job.instances)
         if job.tuning_job:
             self._go_on(job.tuning_job, moment)

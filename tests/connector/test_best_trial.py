@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import sys
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+import pytest
 from flyteidl.core.execution_pb2 import TaskExecution
 from google.protobuf import json_format
 
 from flytekit_sagemaker import SdkSimpleHPOJobTask, SdkSimpleTrainingJobTask
 from flytekit_sagemaker.connector.metadata import JobMetadata
+from flytekit_sagemaker.local.server import LocalSageMaker
 from flytekit_sagemaker.models.training_job import AlgorithmSpecification, TrainingJobConfig
 from flytekit_sagemaker.reporting.progress import Progress, progress_line
 from flytekit_sagemaker.types import AlgorithmName
@@ -130,3 +135,79 @@ async def test_a_spot_trial_that_was_interrupted_is_one_in_the_report(
                 is_interrupted = True
     await flyte.end(SPOT, meta)
     assert "Stopped, interrupted</td>" in flyte.deck(meta)
+
+
+# A program of one's own that prints its objective, and saves a model if it is told to.
+PROGRAM = """
+import os
+loss = float(os.environ["SM_HP_LOSS"])
+print(f"loss={loss};", flush=True)
+if os.environ["SM_HP_SAVED"] == "yes":
+    open(os.path.join(os.environ["SM_MODEL_DIR"], "model.txt"), "w").write("a model")
+"""
+OWN = SdkSimpleTrainingJobTask(
+    training_job_config=TrainingJobConfig(instance_type="ml.m5.xlarge", volume_size_in_gb=10),
+    algorithm_specification=AlgorithmSpecification(
+        algorithm_name=AlgorithmName.CUSTOM,
+        training_image="own/program",
+        metric_definitions=[{"name": "loss", "regex": "loss=([^;]*);"}],
+    ),
+    channels=["train"],
+)
+TUNE_OWN = SdkSimpleHPOJobTask(training_job=OWN, max_number_of_training_jobs=2, max_parallel_training_jobs=1)
+
+
+@pytest.fixture
+def own_program(flyte: Flyte, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    (tmp_path / "program.py").write_text(PROGRAM)
+    images = {"own/program": [sys.executable, str(tmp_path / "program.py")]}
+    with LocalSageMaker(tmp_path / "sagemaker", images=images) as server:
+        monkeypatch.setenv("FLYTEKIT_SAGEMAKER_ENDPOINT_URL", server.url)
+        yield
+
+
+def own_inputs(csv_data: Any, **static: str) -> dict[str, Any]:
+    return {"static_hyperparameters": static, "train": str(csv_data.train)}
+
+
+def search(**choices: list[str]) -> dict[str, Any]:
+    ranges = {name: {"categorical_parameter_range": {"values": values}} for name, values in choices.items()}
+    return {
+        "hyperparameter_tuning_job_config": {
+            "tuning_strategy": "GRID",
+            "tuning_objective": {"objective_type": "MINIMIZE", "metric_name": "loss"},
+            "hyperparameter_ranges": {"parameter_range_map": ranges},
+        }
+    }
+
+
+@pytest.mark.usefixtures("own_program")
+async def test_where_the_best_trial_completed_without_a_model_the_outputs_are_those_of_the_next(
+    flyte: Flyte, csv_data: Any
+) -> None:
+    # The grid is the categorical ranges' only; all but the saving is the same, so the first trial is the best.
+    inputs = {**own_inputs(csv_data, loss="1"), **search(saved=["no", "yes"])}
+    meta = await flyte.create(TUNE_OWN, inputs)
+    resource = await flyte.end(TUNE_OWN, meta)
+    assert resource.phase == TaskExecution.SUCCEEDED, resource.message
+    outputs = flyte.plain_outputs(meta)
+    assert outputs["best_hyperparameters"]["saved"] == "yes"
+    assert "trial 1 (loss 1) left none" in flyte.deck(meta)
+
+
+@pytest.mark.usefixtures("own_program")
+async def test_where_no_trial_saves_a_model_that_is_said(flyte: Flyte, csv_data: Any) -> None:
+    meta = await flyte.create(TUNE_OWN, {**own_inputs(csv_data, saved="no"), **search(loss=["1", "2"])})
+    resource = await flyte.end(TUNE_OWN, meta)
+    assert resource.phase == TaskExecution.FAILED
+    assert "no trial left a model; the model is what the program saves in SM_MODEL_DIR" in resource.message
+
+
+@pytest.mark.usefixtures("own_program")
+async def test_a_training_job_that_saves_no_model_says_so(flyte: Flyte, csv_data: Any) -> None:
+    meta = await flyte.create(OWN, own_inputs(csv_data, loss="1", saved="no"))
+    resource = await flyte.end(OWN, meta)
+    assert resource.phase == TaskExecution.FAILED
+    assert "completed without a model; the model is what the program saves in SM_MODEL_DIR" in resource.message
+    assert "There are no outputs: " in flyte.deck(meta)
+    assert "loss" in flyte.deck(meta)
