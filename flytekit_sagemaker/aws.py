@@ -1,4 +1,4 @@
-"""The way to AWS: one attempt per call, clients by endpoint and role, and AWS's errors in this package's terms."""
+"""The way to AWS: one attempt per call, and clients by endpoint and role."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ import re
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, partial
-from typing import Any, NoReturn, TypeVar
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from flytekit_sagemaker import settings, telemetry
-from flytekit_sagemaker.errors import SageMakerError, ServiceError, TransientError, UserError
 from flytekit_sagemaker.partitions import is_host_of_aws
+from flytekit_sagemaker.refusals import RefusedByUserFault, RefusedCall, RefusedForNow, translated
 
 T = TypeVar("T")
 
@@ -54,107 +54,6 @@ class Endpoint:
         """Whether AWS serves the endpoint: the region's own, or one inside a VPC."""
         return not self.url or is_host_of_aws(urlsplit(self.url).hostname or "")
 
-
-class RefusedCall(SageMakerError):
-    """A call that did not succeed; mixed into the class that says whose move it is.
-
-    Attributes:
-        code: the service's error code, such as ``ResourceInUse``; empty where the service gave no answer.
-    """
-
-    def __init__(self, message: str, code: str = "") -> None:
-        super().__init__(message)
-        self.code = code
-
-    @property
-    def is_not_found(self) -> bool:
-        """Whether the service says that there is no such thing; it has several ways to say so."""
-        codes = ("ResourceNotFound", "ResourceNotFoundException")
-        return self.code in codes or (self.code == "ValidationException" and "not found" in str(self))
-
-    @property
-    def refuses_the_signature(self) -> bool:
-        """Whether the service did not accept this call's own credentials; others may have been put in their place."""
-        return self.code in _STALE_CODES and not isinstance(self.__cause__, RefusedCall)
-
-
-class RefusedByUserFault(RefusedCall, UserError):
-    """The request, its credentials or its permissions have to change."""
-
-
-class RefusedByService(RefusedCall, ServiceError):
-    """The service refused for a reason of its own."""
-
-
-class RefusedForNow(RefusedCall, TransientError):
-    """Throttled, out of capacity, unreachable or broken: the same call may succeed later.
-
-    Attributes:
-        certain: whether the service surely did not do what it was asked; where False, nobody knows.
-    """
-
-    def __init__(self, message: str, code: str = "", *, certain: bool = False) -> None:
-        super().__init__(message, code)
-        self.certain = certain
-
-    @property
-    def is_throttling(self) -> bool:
-        """Whether the service was asked too often."""
-        return self.code in _THROTTLING_CODES
-
-    @property
-    def lacks_room(self) -> bool:
-        """Whether the account, or AWS, has no room for what was asked; that takes longer than a moment."""
-        return self.code in _CAPACITY_CODES
-
-
-# Codes by which AWS says that it was asked too often:
-# https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html
-_THROTTLING_CODES = {
-    "BandwidthLimitExceeded",
-    "LimitExceededException",
-    "RequestLimitExceeded",
-    "RequestThrottled",
-    "RequestThrottledException",
-    "SlowDown",
-    "Throttling",
-    "ThrottledException",
-    "ThrottlingException",
-    "TooManyRequestsException",
-}
-# What an account has no room for now: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateTrainingJob.html
-_CAPACITY_CODES = {"CapacityError", "InsufficientCapacityException", "ResourceLimitExceeded"}
-# Credentials that ran out; whoever provides them provides new ones.
-_EXPIRED_CODES = {"ExpiredToken", "ExpiredTokenException", "RequestExpired"}
-# Credentials that may have been replaced where they were found.
-_STALE_CODES = _EXPIRED_CODES | {"InvalidClientTokenId", "SignatureDoesNotMatch", "UnrecognizedClientException"}
-_CERTAIN_CODES = _THROTTLING_CODES | _CAPACITY_CODES | _EXPIRED_CODES
-# https://docs.aws.amazon.com/sagemaker/latest/APIReference/CommonErrors.html and what the service was seen to send.
-_UNCERTAIN_CODES = {
-    "InternalFailure",
-    "InternalServerError",
-    "PriorRequestNotComplete",
-    "RequestTimeout",
-    "RequestTimeoutException",
-    "ServiceUnavailable",
-}
-_USER_CODES = {
-    "AccessDenied",
-    "AccessDeniedException",
-    "InvalidClientTokenId",
-    "NotAuthorized",
-    "OptInRequired",
-    "ResourceInUse",
-    "ResourceNotFound",
-    "ResourceNotFoundException",
-    "SignatureDoesNotMatch",
-    "UnrecognizedClientException",
-    "ValidationError",
-    "ValidationException",
-}
-
-# What the service answers when it is asked to stop a job that ended or never was.
-NOTHING_TO_DO_CODES = ("ValidationException", "ResourceNotFound")
 
 # Access keys of the local SageMakers that ask for one, by URL.
 _local_keys: dict[str, str] = {}
@@ -237,42 +136,6 @@ def pages(
         parameters["NextToken"] = answer["NextToken"]
 
 
-def translated(make: Callable[[], T], operation: str) -> T:
-    """The result of ``make``, with boto3's errors as those of :func:`call`."""
-    from botocore import exceptions
-    from botocore.parsers import ResponseParserError
-
-    try:
-        return make()
-    except exceptions.ClientError as error:
-        _raise_refusal(error.response, operation, error)
-    except exceptions.NoCredentialsError as error:
-        remedy = "Give the service account an IAM role, or set AWS_PROFILE or an access key"
-        raise RefusedByUserFault(f"{operation} cannot be called: there are no AWS credentials. {remedy}") from error
-    except (
-        exceptions.NoRegionError,
-        exceptions.ParamValidationError,
-        exceptions.PartialCredentialsError,
-        exceptions.ProfileNotFound,
-        exceptions.SSOError,
-        exceptions.TokenRetrievalError,
-    ) as error:
-        raise RefusedByUserFault(f"{operation} cannot be called: {error}") from error
-    except (exceptions.CredentialRetrievalError, exceptions.MetadataRetrievalError) as error:
-        raise RefusedForNow(f"{operation} cannot be signed: {error}", certain=True) from error
-    except (exceptions.ConnectTimeoutError, exceptions.EndpointConnectionError) as error:
-        raise RefusedForNow(f"{operation} was not sent: {error}", certain=True) from error
-    except (exceptions.HTTPClientError, exceptions.ConnectionError, ResponseParserError) as error:
-        raise RefusedForNow(f"{operation} got no answer: {error}") from error
-    except exceptions.BotoCoreError as error:
-        raise RefusedByService(f"{operation} failed: {error}") from error
-    except RuntimeError as error:
-        # botocore has no class of its own for credentials that are expired when they arrive, as with a wrong clock.
-        if "expired" not in str(error):
-            raise
-        raise RefusedForNow(f"{operation} cannot be signed: {error}", certain=True) from error
-
-
 def _counted(
     endpoint: Endpoint, operation: str, service: str, session_name: str, parameters: Mapping[str, Any]
 ) -> Mapping[str, Any]:
@@ -282,7 +145,7 @@ def _counted(
         return translated(lambda: _attempt(client(endpoint, service, session_name), operation, parameters), operation)
     except RefusedCall as error:
         result = error.code or ("no answer" if isinstance(error, RefusedForNow) else "not sent")
-        throttled = error.code in _THROTTLING_CODES
+        throttled = isinstance(error, RefusedForNow) and error.is_throttling
         raise
     finally:
         telemetry.aws_call(operation, result, time.monotonic() - start, throttled=throttled)
@@ -296,19 +159,6 @@ def _attempt(client: Any, operation: str, parameters: Mapping[str, Any]) -> Mapp
     if promised and not any(member in answer for member in promised):
         raise RefusedForNow(f"{operation} got an answer that makes no sense")
     return answer
-
-
-def _raise_refusal(response: Mapping[str, Any], operation: str, cause: Exception) -> NoReturn:
-    said = response.get("Error", {})
-    code, status = said.get("Code", ""), response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    code = {"429": "TooManyRequestsException", "408": "RequestTimeout"}.get(code, code)  # of a proxy, without a body
-    message = f"{operation} was refused: {said.get('Message') or cause} ({code})"
-    if code in _CERTAIN_CODES:
-        raise RefusedForNow(message, code, certain=True) from cause
-    # A code that is the HTTP status is what botocore makes of an answer that it cannot read.
-    if code in _UNCERTAIN_CODES or code.isdigit() or status >= 500:
-        raise RefusedForNow(message, code) from cause
-    raise (RefusedByUserFault if code in _USER_CODES else RefusedByService)(message, code) from cause
 
 
 class _Clients:

@@ -44,6 +44,8 @@ _ABOUT = _words(
     "arn name names path file dir column columns field fields length len size count num type types mode method url uri "
     "endpoint host server limit ids classes provider region scope scopes expiry ttl ratio dropout embedding"
 )
+# Arguments of the Kubeflow component, whose values are ids of KMS keys.
+_IDS_OF_KEYS = _words("output_encryption_key resource_encryption_key")
 _PLAIN = _words("true false none null yes no on off auto default basic bearer digest iam anonymous enabled disabled")
 _SPECIAL_TOKEN = re.compile(r"<[^<>]*>|\[[^\[\]]*\]")
 
@@ -163,7 +165,7 @@ def _is_secret(name: str, value: str) -> bool:
 
 def _names_a_secret(name: str) -> bool:
     words = [word.lower() for word in _WORD.findall(name)]
-    if not words or words[-1] in _ABOUT:
+    if not words or words[-1] in _ABOUT or name in _IDS_OF_KEYS:
         return False
     pairs = list(zip(words, words[1:], strict=False))
     if any(pair in _PAIRS or (pair[0] in _KEYS and pair[1] in ("key", "keys")) for pair in pairs):

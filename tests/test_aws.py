@@ -23,6 +23,7 @@ from prometheus_client import REGISTRY
 from flytekit_sagemaker import aws
 from flytekit_sagemaker.aws import Endpoint, call
 from flytekit_sagemaker.local.server import LocalSageMaker
+from flytekit_sagemaker.refusals import RefusedByService, RefusedByUserFault, RefusedCall, RefusedForNow
 from flytekit_sagemaker.testing.conformance import training_request
 
 ROLE = "arn:aws:iam::123456789012:role/Team"
@@ -173,7 +174,7 @@ def test_every_session_name_is_legal(cloud: Aws, given: str, sent: str) -> None:
 
 def test_a_role_that_may_not_be_assumed_is_named(cloud: Aws) -> None:
     cloud.answers["AssumeRole"] = cloud.denies(403, "AccessDenied", "not authorized to perform: sts:AssumeRole")
-    with pytest.raises(aws.RefusedByUserFault) as caught:
+    with pytest.raises(RefusedByUserFault) as caught:
         describe(Endpoint(REGION, cloud.url, ROLE, "flyte:shop:production"))
     assert caught.value.code == "AccessDenied"
     for part in (ROLE, "not authorized to perform: sts:AssumeRole", "trust policy", "'flyte:shop:production'"):
@@ -184,14 +185,14 @@ def test_a_role_that_may_not_be_assumed_is_named(cloud: Aws) -> None:
 @pytest.mark.parametrize("code", ["Throttling", "ServiceUnavailable"])
 def test_a_job_is_surely_not_made_while_its_role_cannot_be_assumed(cloud: Aws, code: str) -> None:
     cloud.answers["AssumeRole"] = cloud.denies(503, code, "later")
-    with pytest.raises(aws.RefusedForNow, match=re.escape(ROLE)) as caught:
+    with pytest.raises(RefusedForNow, match=re.escape(ROLE)) as caught:
         describe(Endpoint(REGION, cloud.url, ROLE))
     assert caught.value.certain
 
 
 def test_credentials_that_are_expired_on_arrival_are_for_later(cloud: Aws) -> None:
     cloud.lifetime = timedelta(minutes=-5)
-    with pytest.raises(aws.RefusedForNow, match="expired") as caught:
+    with pytest.raises(RefusedForNow, match="expired") as caught:
         describe(Endpoint(REGION, cloud.url, ROLE))
     assert caught.value.certain
 
@@ -199,21 +200,21 @@ def test_credentials_that_are_expired_on_arrival_are_for_later(cloud: Aws) -> No
 @pytest.mark.parametrize(
     ("status", "code", "kind", "certain", "throttling"),
     [
-        (400, "ThrottlingException", aws.RefusedForNow, True, True),
-        (503, "SlowDown", aws.RefusedForNow, True, True),
-        (400, "ResourceLimitExceeded", aws.RefusedForNow, True, False),
-        (400, "CapacityError", aws.RefusedForNow, True, False),
-        (500, "InternalFailure", aws.RefusedForNow, False, False),
-        (503, "ServiceUnavailable", aws.RefusedForNow, False, False),
-        (502, "NeverHeardOf", aws.RefusedForNow, False, False),
-        (400, "ValidationException", aws.RefusedByUserFault, None, None),
-        (400, "AccessDeniedException", aws.RefusedByUserFault, None, None),
-        (400, "ResourceInUse", aws.RefusedByUserFault, None, None),
-        (400, "NeverHeardOf", aws.RefusedByService, None, None),
+        (400, "ThrottlingException", RefusedForNow, True, True),
+        (503, "SlowDown", RefusedForNow, True, True),
+        (400, "ResourceLimitExceeded", RefusedForNow, True, False),
+        (400, "CapacityError", RefusedForNow, True, False),
+        (500, "InternalFailure", RefusedForNow, False, False),
+        (503, "ServiceUnavailable", RefusedForNow, False, False),
+        (502, "NeverHeardOf", RefusedForNow, False, False),
+        (400, "ValidationException", RefusedByUserFault, None, None),
+        (400, "AccessDeniedException", RefusedByUserFault, None, None),
+        (400, "ResourceInUse", RefusedByUserFault, None, None),
+        (400, "NeverHeardOf", RefusedByService, None, None),
     ],
 )
 def test_each_refusal_comes_from_one_attempt_and_says_whose_move_it_is(
-    cloud: Aws, status: int, code: str, kind: type[aws.RefusedCall], certain: bool, throttling: bool
+    cloud: Aws, status: int, code: str, kind: type[RefusedCall], certain: bool, throttling: bool
 ) -> None:
     cloud.refuses(status, code, "the service's own words")
     before = count("describe_training_job", code)
@@ -229,7 +230,7 @@ def test_each_refusal_comes_from_one_attempt_and_says_whose_move_it_is(
 @pytest.mark.parametrize(("status", "certain"), [(429, True), (408, False), (503, False)])
 def test_a_proxy_s_refusal_is_for_now(cloud: Aws, status: int, certain: bool) -> None:
     cloud.answers["DescribeTrainingJob"] = lambda *_: (status, "<html>a proxy's page</html>")
-    with pytest.raises(aws.RefusedForNow) as caught:
+    with pytest.raises(RefusedForNow) as caught:
         describe(Endpoint(REGION))
     assert caught.value.certain is caught.value.is_throttling is certain
 
@@ -238,7 +239,7 @@ def test_a_proxy_s_refusal_is_for_now(cloud: Aws, status: int, certain: bool) ->
 def test_an_answer_that_never_came_or_makes_no_sense_leaves_it_open(cloud: Aws, body: str | None) -> None:
     cloud.answers["DescribeTrainingJob"] = lambda *_: body and (200, body)
     before = count("describe_training_job", "no answer")
-    with pytest.raises(aws.RefusedForNow) as caught:
+    with pytest.raises(RefusedForNow) as caught:
         describe(Endpoint(REGION))
     assert not caught.value.certain
     assert len(cloud.requests) == 1
@@ -249,7 +250,7 @@ def test_the_read_timeout_is_a_setting(cloud: Aws, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("FLYTEKIT_SAGEMAKER_READ_TIMEOUT_IN_SECONDS", "0.1")
     over = threading.Event()
     cloud.answers["DescribeTrainingJob"] = lambda *_: over.wait() and None
-    with pytest.raises(aws.RefusedForNow, match="timeout") as caught:
+    with pytest.raises(RefusedForNow, match="timeout") as caught:
         describe(Endpoint(REGION, cloud.url))
     over.set()
     assert not caught.value.certain
@@ -258,7 +259,7 @@ def test_the_read_timeout_is_a_setting(cloud: Aws, monkeypatch: pytest.MonkeyPat
 def test_what_could_not_be_sent_was_surely_not_done() -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         url = f"http://127.0.0.1:{free.getsockname()[1]}"
-    with pytest.raises(aws.RefusedForNow, match="was not sent") as caught:
+    with pytest.raises(RefusedForNow, match="was not sent") as caught:
         describe(Endpoint(REGION, url))
     assert caught.value.certain
 
@@ -267,7 +268,7 @@ def test_a_call_without_credentials_is_refused_until_there_are_some(
     cloud: Aws, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
-    with pytest.raises(aws.RefusedByUserFault, match="credentials"):
+    with pytest.raises(RefusedByUserFault, match="credentials"):
         describe(Endpoint(REGION))
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIALATER")
     describe(Endpoint(REGION))
@@ -275,10 +276,10 @@ def test_a_call_without_credentials_is_refused_until_there_are_some(
 
 
 KEY_REFUSALS = [
-    ("ExpiredTokenException", aws.RefusedForNow),
-    ("InvalidClientTokenId", aws.RefusedByUserFault),
-    ("SignatureDoesNotMatch", aws.RefusedByUserFault),
-    ("UnrecognizedClientException", aws.RefusedByUserFault),
+    ("ExpiredTokenException", RefusedForNow),
+    ("InvalidClientTokenId", RefusedByUserFault),
+    ("SignatureDoesNotMatch", RefusedByUserFault),
+    ("UnrecognizedClientException", RefusedByUserFault),
 ]
 
 
@@ -298,7 +299,7 @@ def test_a_job_is_created_though_the_key_was_rotated(cloud: Aws, monkeypatch: py
 
 
 @pytest.mark.parametrize(("code", "kind"), KEY_REFUSALS)
-def test_a_key_that_stays_wrong_is_tried_twice(cloud: Aws, code: str, kind: type[aws.RefusedCall]) -> None:
+def test_a_key_that_stays_wrong_is_tried_twice(cloud: Aws, code: str, kind: type[RefusedCall]) -> None:
     cloud.refuses(400, code)
     before = count("describe_training_job", code)
     with pytest.raises(kind) as caught:
@@ -326,18 +327,18 @@ def test_a_role_is_assumed_though_the_key_was_rotated(cloud: Aws, monkeypatch: p
 
 def test_a_role_cannot_be_assumed_with_a_key_that_stays_wrong(cloud: Aws) -> None:
     cloud.answers["AssumeRole"] = cloud.denies(403, "InvalidClientTokenId", "no")
-    with pytest.raises(aws.RefusedByUserFault, match=re.escape(ROLE)):
+    with pytest.raises(RefusedByUserFault, match=re.escape(ROLE)):
         describe(Endpoint(REGION, cloud.url, ROLE))
     assert len(cloud.requests) == len(cloud.of("AssumeRole")) == 2
 
 
 def test_a_url_that_is_none_is_the_user_s_fault() -> None:
-    with pytest.raises(aws.RefusedByUserFault, match="cannot be called"):
+    with pytest.raises(RefusedByUserFault, match="cannot be called"):
         describe(Endpoint(REGION, "http://not a host"))
 
 
 def test_wrong_parameters_are_the_user_s_fault(cloud: Aws) -> None:
-    with pytest.raises(aws.RefusedByUserFault, match="TrainingJobName"):
+    with pytest.raises(RefusedByUserFault, match="TrainingJobName"):
         call(Endpoint(REGION), "describe_training_job")
     assert cloud.requests == []
 
@@ -379,7 +380,7 @@ def test_logs_of_an_endpoint_with_a_url_are_asked_for_there(sagemaker: LocalSage
         endpoint, "describe_log_streams", service="logs", logGroupName=group, logStreamNamePrefix="no-such-job/"
     )
     assert streams["logStreams"] == []
-    with pytest.raises(aws.RefusedByUserFault) as caught:
+    with pytest.raises(RefusedByUserFault) as caught:
         call(endpoint, "get_log_events", service="logs", logGroupName=group, logStreamName="no-such-job/algo-1-1")
     assert caught.value.is_not_found
 
@@ -441,5 +442,5 @@ def test_the_region_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch, 
 def test_a_profile_that_is_not_there_is_the_user_s_fault(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_PROFILE", "nobody")
     aws.forget_clients()
-    with pytest.raises(aws.RefusedByUserFault, match="nobody"):
+    with pytest.raises(RefusedByUserFault, match="nobody"):
         describe(Endpoint(REGION))

@@ -16,7 +16,18 @@ import flytekit_sagemaker
 
 ROOT = Path(flytekit_sagemaker.__file__).parent
 
-LEAVES = {"arguments", "background", "clock", "errors", "masking", "partitions", "types", "status", "settings", "uris"}
+LEAVES = {
+    "arguments",
+    "background",
+    "clock",
+    "errors",
+    "masking",
+    "partitions",
+    "refusals",
+    "types",
+    "status",
+    "settings",
+} | {"uris"}
 ANYTHING = {part.stem for part in ROOT.iterdir()} - {"testing"}
 
 # Part of the package: the other parts that it may import.
@@ -42,7 +53,8 @@ ARROWS: dict[str, set[str]] = {
     "container": {"errors", "uris"},
     "images": {"errors"},
     "reporting": {"models", "errors", "masking"},
-    "aws": {"settings", "telemetry", "errors", "partitions"},
+    "refusals": {"errors"},
+    "aws": {"refusals", "settings", "telemetry", "partitions"},
     "placement": {"aws", "requests", "models", "setting_values", "settings", "errors", "uris"},
     "connector": {"aws", "placement", "requests", "reporting", "models", "algorithms", "container", "telemetry", "logs"}
     | LEAVES,
@@ -78,7 +90,7 @@ ON_DEMAND: dict[str, set[str]] = {"placement": {"local"}, "tasks": {"remote"}, "
 LIBRARIES: dict[str, set[str]] = {
     "prometheus_client": {"telemetry"},
     "boto3": set(),
-    "botocore": {"aws", "partitions", "requests", "local", "testing"},
+    "botocore": {"aws", "refusals", "partitions", "requests", "local", "testing"},
     "optuna": {"local"},
     "xgboost": {"local"},
     "pandas": {"local", "remote", "tasks"},

@@ -93,6 +93,14 @@ def test_numbers_switches_and_very_short_values_are_no_secrets(value: str) -> No
     assert secrets_of({"token": value}) == frozenset()
 
 
+def test_the_id_of_a_key_that_encrypts_outputs_is_no_secret() -> None:
+    assert (
+        str(Problem("output_encryption_key", "my key", "must be a key"))
+        == "output_encryption_key = 'my key': must be a key"
+    )
+    assert MASK in str(Problem("encryption_key", "my key", "must be another"))
+
+
 def test_a_password_of_digits_is_a_secret() -> None:
     assert masked("the pin is 481516", secrets_of({"password": "481516"})) == f"the pin is {MASK}"
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from flytekit_sagemaker import aws
 from flytekit_sagemaker.aws import Endpoint
+from flytekit_sagemaker.refusals import NOTHING_TO_DO_CODES, RefusedByService, RefusedByUserFault, RefusedForNow
 from flytekit_sagemaker.requests.names import DEFAULT_PREFIX, TRAINING_JOB_NAME_LENGTH, TUNING_JOB_NAME_LENGTH
 
 PAGE_LENGTH = 100
@@ -57,9 +58,9 @@ class JobKind:
         """
         try:
             aws.call(endpoint, f"stop_{self.noun}", session_name=session_name, **{f"{self.shape}Name": name})
-        except (aws.RefusedByUserFault, aws.RefusedByService) as error:
+        except (RefusedByUserFault, RefusedByService) as error:
             # The service answers for a job that has ended, and for one that it does not know, with these codes.
-            if error.code not in aws.NOTHING_TO_DO_CODES:
+            if error.code not in NOTHING_TO_DO_CODES:
                 raise
             return not error.is_not_found
         return True
@@ -68,7 +69,7 @@ class JobKind:
         """The tags of a described job; raises as :func:`flytekit_sagemaker.aws.call`."""
         answer = aws.call(endpoint, "list_tags", ResourceArn=description[f"{self.shape}Arn"])
         if "Tags" not in answer:  # half an answer: a job without tags has an empty list of them
-            raise aws.RefusedForNow("list_tags got an answer that makes no sense")
+            raise RefusedForNow("list_tags got an answer that makes no sense")
         return {tag["Key"]: tag["Value"] for tag in answer["Tags"]}
 
     def in_progress(

@@ -14,6 +14,7 @@ from typing import Any
 from flytekit_sagemaker import aws
 from flytekit_sagemaker.connector.links import LOG_GROUP
 from flytekit_sagemaker.masking import masked
+from flytekit_sagemaker.refusals import RefusedCall
 from flytekit_sagemaker.reporting.wording import cut, printable
 
 LINES = 20
@@ -69,7 +70,7 @@ def log_tail(
     try:
         streams = _streams(endpoint, training_job_name, reason)
         tails = [LogTail(_lines(endpoint, stream, secrets), stream) for stream in streams]
-    except aws.RefusedCall as error:
+    except RefusedCall as error:
         missing = error.code.startswith("ResourceNotFound")
         return LogTail(note=_NO_LOG if missing else f"the log could not be read: {cut(_first_line(error), 300)}")
     except Exception as error:  # an explanation without a log is better than none

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from flytekit_sagemaker import aws
 from flytekit_sagemaker.aws import Endpoint
 from flytekit_sagemaker.connector.kinds import TUNING
 from flytekit_sagemaker.errors import Problem
+from flytekit_sagemaker.refusals import RefusedCall, RefusedForNow
 from flytekit_sagemaker.requests import warm_start
 
 
@@ -25,9 +25,9 @@ def parent_problems(endpoint: Endpoint, request: Mapping[str, Any]) -> list[Prob
     for name in dict.fromkeys(warm_start.parent_names(request)):
         try:
             known[name] = TUNING.describe(endpoint, name)
-        except aws.RefusedForNow:  # who does not answer now will not answer for the next parent either
+        except RefusedForNow:  # who does not answer now will not answer for the next parent either
             break
-        except aws.RefusedCall as error:
+        except RefusedCall as error:
             if error.is_not_found:
                 known[name] = None
     return [*warm_start.problems(request, known), *warm_start.advice(request, known)]

@@ -11,10 +11,10 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from flytekit_sagemaker import aws
 from flytekit_sagemaker.aws import Endpoint
 from flytekit_sagemaker.connector.kinds import JobKind
 from flytekit_sagemaker.errors import SageMakerError, TransientError, UserError
+from flytekit_sagemaker.refusals import RefusedByService, RefusedByUserFault, RefusedCall, RefusedForNow
 from flytekit_sagemaker.requests.names import identity_tags
 
 CREATED = "created"
@@ -63,7 +63,7 @@ class Submission:
         try:
             self._kind.create(self._endpoint, self._request, self._session_name)
             return CREATED
-        except aws.RefusedForNow as error:
+        except RefusedForNow as error:
             if error.code in _NO_SAGEMAKER and not self.may_exist:
                 where = self._endpoint.url or f"what answers for SageMaker in {self._endpoint.region}"
                 raise UserError(
@@ -77,7 +77,7 @@ class Submission:
             if not _will_not_clear(error):
                 raise
             refusal: SageMakerError = UserError(f"{error}. Waiting will not help: ask AWS for a higher quota")
-        except aws.RefusedCall as error:
+        except RefusedCall as error:
             if not error.code and not self.may_exist:
                 raise  # it was not even sent
             refusal = error
@@ -133,7 +133,7 @@ def belongs_to(kind: JobKind, endpoint: Endpoint, name: str, tags: Any) -> bool:
     try:
         description = kind.describe(endpoint, name)
         found = kind.tags(endpoint, description)
-    except (aws.RefusedByUserFault, aws.RefusedByService) as error:
+    except (RefusedByUserFault, RefusedByService) as error:
         if error.is_not_found:
             return False
         raise Untold(f"whether {name!r} is a job of this execution cannot be told: {error}") from error
@@ -149,6 +149,6 @@ def belongs_to(kind: JobKind, endpoint: Endpoint, name: str, tags: Any) -> bool:
     return True
 
 
-def _will_not_clear(error: aws.RefusedForNow) -> bool:
+def _will_not_clear(error: RefusedForNow) -> bool:
     quota = _QUOTA.search(str(error))
     return quota is not None and int(quota[2]) > int(quota[1])

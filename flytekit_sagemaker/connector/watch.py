@@ -10,7 +10,7 @@ from typing import Any
 
 from flyteidl.core.execution_pb2 import TaskExecution
 
-from flytekit_sagemaker import aws, logs, settings, telemetry
+from flytekit_sagemaker import logs, settings, telemetry
 from flytekit_sagemaker.connector import waiting
 from flytekit_sagemaker.connector.answers import Answer, Sighting, Step
 from flytekit_sagemaker.connector.kinds import JobKind
@@ -19,6 +19,7 @@ from flytekit_sagemaker.connector.metadata import JobMetadata
 from flytekit_sagemaker.connector.submission import Submission
 from flytekit_sagemaker.errors import SageMakerError, TransientError
 from flytekit_sagemaker.masking import masked, secrets_in
+from flytekit_sagemaker.refusals import RefusedCall
 from flytekit_sagemaker.reporting.progress import Progress, progress_of
 from flytekit_sagemaker.status import JobState, job_state
 from flytekit_sagemaker.uris import local_path
@@ -140,7 +141,7 @@ class JobWatch:
         telemetry.look(self.kind, "describe")
         try:
             description = self._job_kind.describe(self._meta.endpoint, self.name)
-        except aws.RefusedCall as error:
+        except RefusedCall as error:
             if not error.is_not_found or not not_found_is_believed(self._created_at, self._now()):
                 raise
             return self._failed(str(error))
@@ -160,7 +161,7 @@ class JobWatch:
         except TransientError:
             raise
         except Exception as error:
-            if isinstance(error, SageMakerError) and not isinstance(error, aws.RefusedCall):
+            if isinstance(error, SageMakerError) and not isinstance(error, RefusedCall):
                 message = str(error)
             elif self._is_worth_another_try(error):
                 raise
@@ -180,7 +181,7 @@ class JobWatch:
         worth some patience; but the disk of this machine does not change its mind.
         """
         self._failed_ends += 1
-        lasting = isinstance(error, PermissionError | FileNotFoundError | NotADirectoryError | aws.RefusedCall)
+        lasting = isinstance(error, PermissionError | FileNotFoundError | NotADirectoryError | RefusedCall)
         on_disk = "://" not in self._meta.output_prefix or local_path(self._meta.output_prefix) is not None
         if lasting and on_disk and isinstance(error, OSError):
             return False

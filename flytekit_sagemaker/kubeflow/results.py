@@ -9,6 +9,7 @@ from typing import Any
 from flytekit_sagemaker import aws
 from flytekit_sagemaker.aws import Endpoint
 from flytekit_sagemaker.container.contract import OBJECTIVE_METRIC_HYPERPARAMETER
+from flytekit_sagemaker.refusals import RefusedByService, RefusedByUserFault
 from flytekit_sagemaker.reporting.records import TuningRecord, tuning_record
 
 
@@ -73,6 +74,6 @@ def _image(endpoint: Endpoint, specification: Mapping[str, Any]) -> str:
     resource = str(specification["AlgorithmName"])
     try:
         found = aws.call(endpoint, "describe_algorithm", AlgorithmName=resource)
-    except (aws.RefusedByUserFault, aws.RefusedByService):
+    except (RefusedByUserFault, RefusedByService):
         return resource
     return str(found["TrainingSpecification"]["TrainingImage"])

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any, NamedTuple, TypeVar
 
-from flytekit_sagemaker import aws
 from flytekit_sagemaker.connector.explanation import explain
 from flytekit_sagemaker.connector.kinds import TUNING
 from flytekit_sagemaker.connector.links import job_links
@@ -19,6 +18,7 @@ from flytekit_sagemaker.kubeflow.interruption import Interruption
 from flytekit_sagemaker.kubeflow.results import best_outputs
 from flytekit_sagemaker.kubeflow.tuning_job import TuningJob
 from flytekit_sagemaker.masking import masked, secrets_in
+from flytekit_sagemaker.refusals import RefusedCall, RefusedForNow
 from flytekit_sagemaker.reporting.progress import progress_line, progress_of
 from flytekit_sagemaker.status import JobState, job_state
 
@@ -102,7 +102,7 @@ class TuningRun:
                 remedy = "Give a job_name that is new in this account and region, or none"
                 raise UserError(f"{error}. {self._about_the_other(error.status)}. {remedy}") from error
             except TransientError as error:
-                waits_for_room = isinstance(error, aws.RefusedForNow) and error.lacks_room
+                waits_for_room = isinstance(error, RefusedForNow) and error.lacks_room
                 nobody_there = self._endpoint.is_on_this_machine and _was_not_sent(error)
                 if not waits_for_room and time.monotonic() - begun > self._pace.create_for:
                     if nobody_there:
@@ -218,7 +218,7 @@ class TuningRun:
         for pause in self._lengths():
             try:
                 return ask()
-            except (aws.RefusedCall, TransientError) as error:
+            except (RefusedCall, TransientError) as error:
                 trouble = error
             if isinstance(trouble, TransientError) and not _is_for_good(trouble):
                 refused_since = None
@@ -234,7 +234,7 @@ class TuningRun:
         """For how many seconds a refusal is not believed."""
         if not self._has_results:  # why the job failed is to be told, not only what else there may be
             return 0.0
-        is_not_found = isinstance(refusal, aws.RefusedCall) and refusal.is_not_found
+        is_not_found = isinstance(refusal, RefusedCall) and refusal.is_not_found
         return _NOT_FOUND_IS_BELIEVED_AFTER_SECONDS if is_not_found else _REFUSALS_ARE_BELIEVED_AFTER_SECONDS
 
     def _lengths(self) -> Iterator[float]:
@@ -260,9 +260,9 @@ def _state(description: Mapping[str, Any]) -> JobState:
 
 def _was_not_sent(error: TransientError) -> bool:
     """Whether nobody took the connection."""
-    return isinstance(error, aws.RefusedForNow) and error.certain and not error.code
+    return isinstance(error, RefusedForNow) and error.certain and not error.code
 
 
 def _is_for_good(error: TransientError) -> bool:
     """Whether credentials ran out that nobody has renewed where they were found."""
-    return isinstance(error, aws.RefusedForNow) and error.refuses_the_signature
+    return isinstance(error, RefusedForNow) and error.refuses_the_signature
