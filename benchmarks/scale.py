@@ -92,8 +92,9 @@ class World:
     def _create(self, number: int, seconds: float) -> JobMetadata:
         is_tuning = number % 10 == 0
         name = f"flyte-tuning-{number}" if is_tuning else f"flyte-training-{number}"
+        shared = {**DEFINITION, "OutputDataConfig": {"S3OutputPath": f"file://{self.folder}"}}
         if is_tuning:
-            definition = {**DEFINITION, "StaticHyperParameters": {"seconds": str(seconds * AT_A_TIME / TRIALS)}}
+            definition = {**shared, "StaticHyperParameters": {"seconds": str(seconds * AT_A_TIME / TRIALS)}}
             self.account.call(
                 "create_hyper_parameter_tuning_job",
                 HyperParameterTuningJobName=name,
@@ -102,7 +103,7 @@ class World:
             )
         else:
             parameters = {"seconds": str(seconds)}
-            self.account.call("create_training_job", TrainingJobName=name, HyperParameters=parameters, **DEFINITION)
+            self.account.call("create_training_job", TrainingJobName=name, HyperParameters=parameters, **shared)
         execution, now = f"p/d/f{number}/n0/0", int(self.loop.time())
         task = f"module.task_{number % 20}"  # jobs of a task are of all lengths: no telling when one will end
         return JobMetadata(name, f"{self.folder}/{name}", REGION, URL, execution=execution, task=task, created=now)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,6 +20,10 @@ from flytekit_sagemaker.sandbox import Sandbox
 # The tests start hundreds of processes, which would otherwise each compile all their libraries anew.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
+
+# A shell that starts the tests in the background makes them deaf to Ctrl-C, and all the processes that they start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # The same examples in each run, so that nobody's change fails for an example that its author never saw;
 # `make explore` looks for new ones.

@@ -48,9 +48,14 @@ def exists(uri: str) -> bool:
 
 
 def may_exist(uri: str) -> bool:
-    """Whether there is something at a URI; True where that cannot be told, or not by this process."""
+    """Whether there is something at a URI; True where that cannot be told.
+
+    That is where the store does not answer this process, and where it has no such bucket: what Flyte's storage is
+    need not be where SageMaker writes.
+    """
+    bucket = "/".join(uri.split("/", 3)[:3])
     try:
-        return exists(uri)
+        return exists(uri) or not exists(f"{bucket}/")
     except Exception:  # whatever the store raises
         return True
 
