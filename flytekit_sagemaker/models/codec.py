@@ -55,7 +55,8 @@ class Model:
         cls.MESSAGE = message
         cls.ONEOF = oneof
         cls._readers = _readers(cls)
-        cls._rules = tuple(member for member in vars(cls).values() if hasattr(member, "between"))
+        members = (member for base in reversed(cls.__mro__) for member in vars(base).values())
+        cls._rules = tuple(member for member in members if hasattr(member, "between"))
         _models[message.DESCRIPTOR.full_name] = cls
 
     def __post_init__(self) -> None:

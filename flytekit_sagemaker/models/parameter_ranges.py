@@ -28,17 +28,26 @@ __all__ = [
 ]
 
 
-def _out_of_order(low: float, high: float) -> Iterable[Problem]:
-    if low > high:
-        yield Problem("min_value", low, f"must not exceed max_value ({high})")
+class _Interval:
+    """The rules of both kinds of ranges that have bounds."""
+
+    min_value: Any
+    max_value: Any
+    scaling_type: HyperparameterScalingType
+
+    @between("min_value", "max_value")
+    def _bounds_in_order(self) -> Iterable[Problem]:
+        if self.min_value > self.max_value:
+            yield Problem("min_value", self.min_value, f"must not exceed max_value ({self.max_value})")
+
+    @between("min_value", "scaling_type")
+    def _above_zero(self) -> Iterable[Problem]:
+        if self.scaling_type is HyperparameterScalingType.LOGARITHMIC and self.min_value <= 0:
+            remedy = "Raise it, or use LINEAR scaling."
+            yield Problem("min_value", self.min_value, "must be above 0 with LOGARITHMIC scaling", remedy)
 
 
-def _without_logarithm(low: float, scaling: HyperparameterScalingType) -> Iterable[Problem]:
-    if scaling is HyperparameterScalingType.LOGARITHMIC and low <= 0:
-        yield Problem("min_value", low, "must be above 0 with LOGARITHMIC scaling", "Raise it, or use LINEAR scaling.")
-
-
-class ContinuousParameterRange(Model, message=pb.ContinuousParameterRange):
+class ContinuousParameterRange(_Interval, Model, message=pb.ContinuousParameterRange):
     """Any number between two bounds, both included.
 
     Attributes:
@@ -51,14 +60,6 @@ class ContinuousParameterRange(Model, message=pb.ContinuousParameterRange):
     min_value: float
     scaling_type: HyperparameterScalingType = HyperparameterScalingType.AUTO
 
-    @between("min_value", "max_value")
-    def _bounds_in_order(self) -> Iterable[Problem]:
-        return _out_of_order(self.min_value, self.max_value)
-
-    @between("min_value", "scaling_type")
-    def _above_zero(self) -> Iterable[Problem]:
-        return _without_logarithm(self.min_value, self.scaling_type)
-
     @between("min_value", "max_value", "scaling_type")
     def _below_one(self) -> Iterable[Problem]:
         reverse = self.scaling_type is HyperparameterScalingType.REVERSELOGARITHMIC
@@ -67,7 +68,7 @@ class ContinuousParameterRange(Model, message=pb.ContinuousParameterRange):
             yield Problem("scaling_type", "REVERSELOGARITHMIC", f"needs bounds in [0, 1), has {bounds}")
 
 
-class IntegerParameterRange(Model, message=pb.IntegerParameterRange):
+class IntegerParameterRange(_Interval, Model, message=pb.IntegerParameterRange):
     """Any whole number between two bounds, both included.
 
     Attributes:
@@ -79,14 +80,6 @@ class IntegerParameterRange(Model, message=pb.IntegerParameterRange):
     max_value: int
     min_value: int
     scaling_type: HyperparameterScalingType = HyperparameterScalingType.AUTO
-
-    @between("min_value", "max_value")
-    def _bounds_in_order(self) -> Iterable[Problem]:
-        return _out_of_order(self.min_value, self.max_value)
-
-    @between("min_value", "scaling_type")
-    def _above_zero(self) -> Iterable[Problem]:
-        return _without_logarithm(self.min_value, self.scaling_type)
 
     @between("scaling_type")
     def _scaling_of_whole_numbers(self) -> Iterable[Problem]:

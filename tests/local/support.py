@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -231,6 +233,15 @@ class Jobs:
     def log(self, name: str, host: str = "algo-1") -> str:
         path = self.server.root / "training-jobs" / name / host / "log"
         return path.read_text(encoding="utf-8", errors="replace")
+
+
+@contextmanager
+def serving_script(folder: Path, image: str, script: str, **options: Any) -> Iterator[LocalSageMaker]:
+    """A local SageMaker for which a script is the ``train`` of an image; further options are the server's."""
+    (folder / "train.py").write_text(script)
+    images = {image: [sys.executable, "-S", str(folder / "train.py"), "train"]}
+    with LocalSageMaker(folder / "root", images=images, **options) as server:
+        yield server
 
 
 def eventually(look: Callable[[], Any], wanted: Callable[[Any], object], seconds: float = 15) -> Any:

@@ -20,7 +20,7 @@ from flytekit_sagemaker.local.server import LocalSageMaker
 from flytekit_sagemaker.types import AlgorithmName
 
 from .mounted import FILE_SYSTEM, join_words
-from .support import IMAGE, Jobs, channel
+from .support import IMAGE, Jobs, channel, serving_script
 
 LUSTRE, EFS = FILE_SYSTEM, "fs-01234567"
 VPC = {"SecurityGroupIds": ["sg-1"], "Subnets": ["subnet-1"]}
@@ -58,12 +58,8 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory, folders: dict[str, Path]) -> Iterator[LocalSageMaker]:
-    script = tmp_path_factory.mktemp("script") / "train.py"
-    script.write_text(SCRIPT)
-    images = {IMAGE: [sys.executable, "-S", str(script), "train"]}
-    with LocalSageMaker(
-        tmp_path_factory.mktemp("root"), images=images, file_systems=folders | {EFS: str(folders[EFS])}
-    ) as server:
+    file_systems = folders | {EFS: str(folders[EFS])}
+    with serving_script(tmp_path_factory.mktemp("server"), IMAGE, SCRIPT, file_systems=file_systems) as server:
         yield server
 
 

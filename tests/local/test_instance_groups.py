@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from botocore.exceptions import ClientError
 
 from flytekit_sagemaker.local.server import LocalSageMaker
 
-from .support import IMAGE, Jobs, channel
+from .support import IMAGE, Jobs, channel, serving_script
 
 SCRIPT = """
 import json, os
@@ -41,10 +40,7 @@ RESOURCES = {"InstanceGroups": GROUPS, "VolumeSizeInGB": 1}
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalSageMaker]:
-    script = tmp_path_factory.mktemp("script") / "train.py"
-    script.write_text(SCRIPT)
-    images = {IMAGE: [sys.executable, "-S", str(script), "train"]}
-    with LocalSageMaker(tmp_path_factory.mktemp("root"), images=images) as server:
+    with serving_script(tmp_path_factory.mktemp("server"), IMAGE, SCRIPT) as server:
         yield server
 
 

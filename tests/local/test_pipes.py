@@ -7,7 +7,6 @@ import gzip
 import json
 import os
 import signal
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from flytekit_sagemaker.local.server import LocalSageMaker
 from flytekit_sagemaker.recordio import framed
 from flytekit_sagemaker.types import AlgorithmName
 
-from .support import IMAGE, Jobs, channel, eventually
+from .support import IMAGE, Jobs, channel, eventually, serving_script
 
 # Reads as many epochs of each channel as it is told to, and keeps what it has read.
 SCRIPT = """
@@ -44,10 +43,7 @@ LARGE = b"".join(b"%d\n" % number for number in range(40_000))  # more than a pi
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalSageMaker]:
-    script = tmp_path_factory.mktemp("script") / "train.py"
-    script.write_text(SCRIPT)
-    images = {IMAGE: [sys.executable, "-S", str(script), "train"]}
-    with LocalSageMaker(tmp_path_factory.mktemp("root"), images=images) as server:
+    with serving_script(tmp_path_factory.mktemp("server"), IMAGE, SCRIPT) as server:
         yield server
 
 
