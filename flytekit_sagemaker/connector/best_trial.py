@@ -10,7 +10,7 @@ from flytekit_sagemaker import aws
 from flytekit_sagemaker.connector.containers import trial_prefix
 from flytekit_sagemaker.connector.function_results import outputs_left
 from flytekit_sagemaker.connector.metadata import JobMetadata
-from flytekit_sagemaker.connector.outputs import HOW_TO_LEAVE_A_MODEL, exists, may_exist
+from flytekit_sagemaker.connector.outputs import exists
 from flytekit_sagemaker.container.command import TRAINING_MODULE, TRAINING_MODULE_VARIABLE
 from flytekit_sagemaker.errors import ServiceError
 from flytekit_sagemaker.reporting.records import Trial, TuningRecord
@@ -37,13 +37,13 @@ class Result:
 def best_result(meta: JobMetadata, record: TuningRecord, there_is: Callable[[str], bool] = exists) -> Result:
     """The result of the best trial that left one.
 
-    A trial that the tuner stopped, however good it was, may have been stopped before it saved anything, and one that
-    ran to its end may save nothing; the service names it the best, and the place of its model, all the same.
+    A trial that the tuner stopped, however good it was, may have been stopped before it saved anything; the service
+    names it the best, and the place of its model, all the same.
 
     Args:
         meta: the tuning job.
         record: what is known of it.
-        there_is: whether there is the model of a trial that was stopped, by its URI.
+        there_is: whether there is something at a URI.
 
     Raises:
         ServiceError: no trial left a result.
@@ -66,15 +66,12 @@ def best_result(meta: JobMetadata, record: TuningRecord, there_is: Callable[[str
             outputs = outputs_left(trial_prefix(meta.output_prefix, trial.training_job_name))
             if outputs is not None:
                 return Result(trial, description, outputs, _note(record, trial, better, "result"))
-        elif (may_exist if trial.status == "Completed" else there_is)(_model(description)):
+        elif trial.status == "Completed" or there_is(description["ModelArtifacts"]["S3ModelArtifacts"]):
             return Result(trial, description, None, _note(record, trial, better, "model"))
         better.append(trial)
     if _runs_a_function(description):
         why = "every trial was stopped, or ended by itself, before its function returned"
         remedy = "let the function look at checkpoint.stop_requested, and return what it has"
-    elif any(trial.status == "Completed" for *_, trial in scored):
-        why = "no trial left a model"
-        remedy = HOW_TO_LEAVE_A_MODEL
     else:
         why = "every trial was stopped before it left a model"
         remedy = "let trials save what they have when they are stopped (XGBoost: save_model_on_termination=true)"
@@ -85,17 +82,12 @@ def _note(record: TuningRecord, trial: Trial, better: Sequence[Trial], left: str
     if not better:
         return ""
     best, others = better[0], len(better) - 1
-    also = f", and neither did {others} more that did better" if others else ""
-    why = "left none" if best.status == "Completed" else "was stopped before it left one"
+    also = f", and so were {others} more that did better" if others else ""
     own, bests = (f"{record.objective_metric} {number(each.objective)}" for each in (trial, best))
     return (
         f"The outputs are those of trial {trial.index}, the best that left a {left} ({own}): "
-        f"trial {best.index} ({bests}) {why}{also}."
+        f"trial {best.index} ({bests}) was stopped before{also}."
     )
-
-
-def _model(description: Mapping[str, Any]) -> str:
-    return str(description["ModelArtifacts"]["S3ModelArtifacts"])
 
 
 def _runs_a_function(description: Mapping[str, Any]) -> bool:

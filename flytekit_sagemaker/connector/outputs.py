@@ -5,7 +5,12 @@ Files, since outputs that a connector returns in its answer hide the deck from F
 
 from __future__ import annotations
 
+import contextvars
+import io
 import os
+import queue
+import tarfile
+import threading
 import uuid
 from collections.abc import Mapping
 from contextlib import suppress
@@ -19,8 +24,10 @@ from flytekit_sagemaker.uris import local_path
 
 OUTPUTS = "outputs.pb"
 DECK = "deck.html"
+MODEL = "model.tar.gz"
 
-HOW_TO_LEAVE_A_MODEL = "the model is what the program saves in SM_MODEL_DIR (/opt/ml/model on AWS)"
+# A store that takes a connection and says nothing keeps its caller for minutes.
+_SECONDS_TO_LOOK = 5
 
 
 def write_outputs(prefix: str, outputs: Mapping[str, literals_pb2.Literal]) -> None:
@@ -50,14 +57,42 @@ def exists(uri: str) -> bool:
 def may_exist(uri: str) -> bool:
     """Whether there is something at a URI; True where that cannot be told.
 
-    That is where the store does not answer this process, and where it has no such bucket: what Flyte's storage is
-    need not be where SageMaker writes.
+    That is where the store does not answer this process, or not in time, and where it has no such bucket: what Flyte's
+    storage is need not be where SageMaker writes.
     """
     bucket = "/".join(uri.split("/", 3)[:3])
+    answer: queue.SimpleQueue[bool] = queue.SimpleQueue()
+
+    def look() -> None:
+        try:
+            answer.put(exists(uri) or not exists(f"{bucket}/"))
+        except Exception:  # whatever the store raises
+            answer.put(True)
+
+    threading.Thread(target=contextvars.copy_context().run, args=(look,), name="look", daemon=True).start()
     try:
-        return exists(uri) or not exists(f"{bucket}/")
-    except Exception:  # whatever the store raises
+        return answer.get(timeout=_SECONDS_TO_LOOK)
+    except queue.Empty:
         return True
+
+
+def model_left(prefix: str, uri: str, job: str) -> tuple[str, str]:
+    """The URI of the model that a job left; where it left none, of an empty archive, and a sentence that says so.
+
+    Source: https://docs.aws.amazon.com/sagemaker/latest/dg/your-algorithms-training-algo-output.html
+
+    Args:
+        prefix: where the outputs of the task are.
+        uri: where the service says that the model is.
+        job: the job, in words.
+    """
+    if may_exist(uri):
+        return uri, ""
+    archive = io.BytesIO()
+    tarfile.open(fileobj=archive, mode="w:gz").close()
+    write(prefix, MODEL, archive.getvalue())
+    how = "its model is what the program saves in SM_MODEL_DIR (/opt/ml/model on AWS)"
+    return f"{prefix.rstrip('/')}/{MODEL}", f"{job} saved no model, so the output model is an empty archive: {how}."
 
 
 def write(prefix: str, name: str, content: bytes) -> None:

@@ -14,8 +14,7 @@ from flytekit_sagemaker.connector.kinds import TRAINING
 from flytekit_sagemaker.connector.links import job_links
 from flytekit_sagemaker.connector.log_follower import LogFollower
 from flytekit_sagemaker.connector.metadata import JobMetadata
-from flytekit_sagemaker.connector.outputs import HOW_TO_LEAVE_A_MODEL, may_exist
-from flytekit_sagemaker.errors import ServiceError
+from flytekit_sagemaker.connector.outputs import model_left
 from flytekit_sagemaker.models.codec import from_wire
 from flytekit_sagemaker.models.training_job import TrainingJob
 from flytekit_sagemaker.reporting.deck import training_page
@@ -58,10 +57,11 @@ class TrainingJobConnector(JobConnector):
         return training_record(description, links=links, log_tail=explanation.log_tail if explanation else ())
 
     def outputs(self, meta: JobMetadata, record: TrainingRecord) -> tuple[dict[str, Any], TrainingRecord]:
-        if not may_exist(record.model_uri):
-            raise ServiceError(f"training job {meta.name} completed without a model; {HOW_TO_LEAVE_A_MODEL}")
+        model, note = model_left(meta.output_prefix, record.model_uri, f"Training job {record.name}")
+        if note:
+            record = replace(record, notes=(*record.notes, note))
         outputs = {
-            "model": literals.file(record.model_uri),
+            "model": literals.file(model),
             "training_job_name": literals.text(record.name),
             "final_metrics": literals.dictionary(record.final_metrics),
         }

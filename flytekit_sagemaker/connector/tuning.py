@@ -21,7 +21,7 @@ from flytekit_sagemaker.connector.inputs import Inputs
 from flytekit_sagemaker.connector.kinds import PAGE_LENGTH, TUNING
 from flytekit_sagemaker.connector.links import job_links
 from flytekit_sagemaker.connector.metadata import JobMetadata
-from flytekit_sagemaker.connector.outputs import write_table
+from flytekit_sagemaker.connector.outputs import model_left, write_table
 from flytekit_sagemaker.connector.parents import parent_problems
 from flytekit_sagemaker.container.contract import OBJECTIVE_METRIC_HYPERPARAMETER
 from flytekit_sagemaker.errors import Problem, SageMakerError
@@ -120,7 +120,10 @@ class TuningJobConnector(JobConnector):
         if best.note:
             self._log(meta, "get").warning("%s", best.note)
             record = record.with_outputs_of(best.trial, best.note)
-        model = description["ModelArtifacts"]["S3ModelArtifacts"]
+        artifact = model = description["ModelArtifacts"]["S3ModelArtifacts"]
+        if best.outputs is None:
+            model, note = model_left(meta.output_prefix, artifact, f"Trial {best.trial.index}")
+            record = replace(record, notes=(*record.notes, *filter(None, (note,))))
         hyperparameters = dict(description.get("HyperParameters", {}))
         hyperparameters.pop(OBJECTIVE_METRIC_HYPERPARAMETER, None)
         outputs = {
@@ -130,7 +133,7 @@ class TuningJobConnector(JobConnector):
             "best_hyperparameters": literals.dictionary(hyperparameters),
             "best_objective": literals.number(best.trial.objective or 0.0),
             "training_image": literals.text(description["AlgorithmSpecification"].get("TrainingImage", "")),
-            "model_artifact_url": literals.text(model),
+            "model_artifact_url": literals.text(artifact),
             "trials": literals.csv_table(write_table(meta.output_prefix, "trials", record.csv())),
         }
         return outputs, record

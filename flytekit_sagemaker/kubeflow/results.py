@@ -25,7 +25,7 @@ def best_outputs(
         endpoint: where the tuning job is.
         description: the service's of the tuning job.
         patiently: has a question answered that the service may not answer at once.
-        tell: takes a sentence where another training job has a better objective, and left nothing.
+        tell: takes a sentence about training jobs that left no model.
 
     Raises:
         ServiceError: when none has left anything.
@@ -45,10 +45,13 @@ def best_outputs(
     if result.note:
         tell(result.note)
     best = result.description
+    model = best["ModelArtifacts"]["S3ModelArtifacts"]
+    if not may_exist(model):
+        tell(f"{best['TrainingJobName']} saved no model in /opt/ml/model, so model_artifact_url leads nowhere.")
     hyperparameters = dict(best.get("HyperParameters", {}))
     hyperparameters.pop(OBJECTIVE_METRIC_HYPERPARAMETER, None)
     return {
-        "model_artifact_url": best["ModelArtifacts"]["S3ModelArtifacts"],
+        "model_artifact_url": model,
         "best_job_name": best["TrainingJobName"],
         "best_hyperparameters": json.dumps(hyperparameters),
         "training_image": patiently(lambda: _image(endpoint, best["AlgorithmSpecification"])),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 import s3fs
 from moto.server import ThreadedMotoServer
 
+from flytekit_sagemaker.connector import outputs
 from flytekit_sagemaker.connector.outputs import may_exist
 
 
@@ -46,6 +48,16 @@ def test_a_store_that_lets_nobody_look_is_believed(store: Any, monkeypatch: pyte
     monkeypatch.setenv("AWS_CONFIG_FILE", "/dev/null")
     s3fs.S3FileSystem.clear_instance_cache()
     assert may_exist("s3://models/two/output/model.tar.gz")
+
+
+def test_a_store_that_says_nothing_is_waited_for_in_vain_but_not_for_long(
+    store: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", f"http://127.0.0.1:{silent.getsockname()[1]}")
+        monkeypatch.setattr(outputs, "_SECONDS_TO_LOOK", 0.2)
+        s3fs.S3FileSystem.clear_instance_cache()
+        assert may_exist("s3://models/two/output/model.tar.gz")
 
 
 def test_on_this_machine_a_file_is_there_or_is_not(tmp_path: Path) -> None:
