@@ -5,11 +5,11 @@ Source: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_Channel.ht
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from flytekit_sagemaker.algorithms.files import data_files
 from flytekit_sagemaker.errors import Problem
 
 GZIP_START = b"\x1f\x8b"
@@ -21,14 +21,14 @@ def compression_problems(
     """The problem, at most one, that files of a channel are compressed and it does not say so, or the other way round.
 
     Args:
-        roots: local files or directories.
+        roots: local files or directories, of whose files the data files are looked at.
         channel: an entry of ``InputDataConfig``; its name is the problem's field.
         may_read_gzip: whether what reads the channel may decompress files by itself.
     """
     declared = channel.get("CompressionType") == "Gzip"
     if may_read_gzip and not declared:
         return
-    wrong = [file for root in roots for file in _files_at(root) if _is_gzip(file) is (not declared)]
+    wrong = [file for root in roots for file in data_files(root) if _is_gzip(file) is (not declared)]
     if not wrong:
         return
     where = f"{wrong[0]}, and {len(wrong) - 1} more" if len(wrong) > 1 else f"{wrong[0]}"
@@ -41,15 +41,11 @@ def compression_problems(
     yield Problem(str(channel.get("ChannelName")), wrong[0].name, rule, remedy)
 
 
-def _files_at(root: Path) -> Iterator[Path]:
-    if root.is_file():
-        yield root
-    for folder, _, names in os.walk(root, followlinks=True):
-        yield from (Path(folder, name) for name in sorted(names))
-
-
 def _is_gzip(file: Path) -> bool | None:
-    """None of an empty file, which is as good compressed as not."""
-    with file.open("rb") as stream:
-        start = stream.read(len(GZIP_START))
+    """None of an empty file, which is as good compressed as not, and of one that cannot be read."""
+    try:
+        with file.open("rb") as stream:
+            start = stream.read(len(GZIP_START))
+    except OSError:
+        return None
     return start == GZIP_START if start else None

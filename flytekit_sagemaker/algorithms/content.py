@@ -20,6 +20,7 @@ from typing import Any, TextIO
 
 from flytekit_sagemaker.algorithms.catalogue import Algorithm
 from flytekit_sagemaker.algorithms.compression import GZIP_START, compression_problems
+from flytekit_sagemaker.algorithms.files import data_files, hidden_files
 from flytekit_sagemaker.errors import Problem
 from flytekit_sagemaker.uris import local_path
 
@@ -36,8 +37,6 @@ PER_FILE = Extent(10_000, 8 * 2**20)
 PER_CHANNEL = Extent(100_000, 32 * 2**20)
 EVERYTHING = Extent(math.inf, math.inf)
 PROBLEMS_PER_CHANNEL = 20
-MAX_FOLDER_DEPTH = 3
-"""The XGBoost container looks for data this many folders down and leaves out what lies deeper."""
 
 _DELIMITERS = (",", "\t", ";", "|", " ")
 _SAMPLE_LINES, _SAMPLE_CHARACTERS = 20, 2**16
@@ -122,18 +121,6 @@ def label_first(content_type: str) -> bool:
     return "label_size=0" not in parameters
 
 
-def data_files(root: Path) -> list[Path]:
-    """The data files at a path, sorted: itself, or those in it, three levels down, but no hidden and no ``_`` files."""
-    if root.is_file():
-        return [root]
-    return sorted(path for path in _files(root) if not _is_hidden(path, root) and not path.name.startswith("_"))
-
-
-def hidden_files(root: Path) -> list[Path]:
-    """Files at a path whose name, or whose folder's name, begins with a dot; the XGBoost container refuses them."""
-    return sorted(path for path in _files(root) if _is_hidden(path, root))
-
-
 def delimiter_of(line: str) -> str:
     """What separates the columns of a line: a delimiter that leaves numbers only, else the most frequent one.
 
@@ -160,17 +147,6 @@ def is_number(text: str) -> bool:
 def _paths(path_or_paths: PathLike | Sequence[PathLike]) -> list[Path]:
     paths = [path_or_paths] if isinstance(path_or_paths, (str, os.PathLike)) else path_or_paths
     return [local_path(os.fspath(path)) or Path(path) for path in paths]
-
-
-def _files(root: Path) -> Iterator[Path]:
-    for folder, folders, names in os.walk(root, followlinks=True):
-        if len(Path(folder).relative_to(root).parts) >= MAX_FOLDER_DEPTH:
-            folders.clear()
-        yield from (Path(folder, name) for name in names)
-
-
-def _is_hidden(path: Path, root: Path) -> bool:
-    return any(part.startswith(".") for part in path.relative_to(root).parts)
 
 
 def _records_problems(roots: Iterable[Path], channel: str, csv_content_type: str) -> Iterator[Problem]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 from pathlib import Path
 
 import pytest
@@ -170,6 +171,45 @@ def test_programs_of_ones_own_may_read_gzip_files_and_xgboost_its_code(tmp_path:
     (tmp_path / "sourcedir.tar.gz").write_bytes(gzip.compress(b"code"))
     assert channel_problems(tmp_path, {"ChannelName": "train", "ContentType": "text/csv"}, None) == []
     assert channel_problems(tmp_path, {"ChannelName": "code"}, XGBOOST) == []
+
+
+@pytest.mark.parametrize("reader", [XGBOOST, None])
+@pytest.mark.parametrize("compression", ["Gzip", "None"])
+def test_what_is_no_regular_file_is_no_data(tmp_path: Path, reader: Algorithm | None, compression: str) -> None:
+    data = gzip.compress(b"1,2\n") if compression == "Gzip" else b"1,2\n"
+    (tmp_path / "data").write_bytes(data)
+    (tmp_path / "loop").symlink_to(".")
+    (tmp_path / "itself").symlink_to("itself")
+    (tmp_path / "gone").symlink_to("nowhere")
+    os.mkfifo(tmp_path / "pipe")
+    channel = {"ChannelName": "train", "CompressionType": compression, "ContentType": "text/csv"}
+    assert channel_problems(tmp_path, channel, reader) == []
+
+
+UNREADABLE = Path("/proc/self/mem")
+"""The beginning of a process's memory can be read by nobody, not even by root."""
+
+
+@pytest.mark.skipif(not UNREADABLE.is_file(), reason="only Linux has such a file")
+def test_a_file_that_cannot_be_read_is_not_said_to_be_compressed_or_not(tmp_path: Path) -> None:
+    (tmp_path / "data").symlink_to(UNREADABLE)
+    assert channel_problems(tmp_path, {"ChannelName": "train", "CompressionType": "Gzip"}, None) == []
+
+
+def test_what_spark_leaves_beside_its_gzip_files_is_let_pass(tmp_path: Path) -> None:
+    (tmp_path / "part-0.gz").write_bytes(gzip.compress(b"1,2\n"))
+    write(tmp_path, ".part-0.gz.crc", "crc")
+    write(tmp_path, "_SUCCESS", "done")
+    channel = {"ChannelName": "train", "InputMode": "Pipe", "CompressionType": "Gzip"}
+    assert channel_problems(tmp_path, channel, None) == []
+
+
+def test_a_hidden_gzip_file_is_to_be_removed_rather_than_decompressed(tmp_path: Path) -> None:
+    write(tmp_path, "a.csv", "1,2\n")
+    (tmp_path / ".hidden.gz").write_bytes(gzip.compress(b"1,2\n"))
+    (problem,) = channel_problems(tmp_path, {"ChannelName": "train", "ContentType": "text/csv"}, XGBOOST)
+    assert problem.rule == "must not be a hidden file"
+    assert problem.remedy.startswith("Remove it")
 
 
 def test_missing_path_and_missing_data(tmp_path: Path) -> None:

@@ -17,7 +17,8 @@ import numpy as np
 import pandas as pd
 import scipy.sparse
 
-from flytekit_sagemaker.algorithms.content import EVERYTHING, csv_problems, data_files, delimiter_of, hidden_files
+from flytekit_sagemaker.algorithms.content import EVERYTHING, csv_problems, delimiter_of
+from flytekit_sagemaker.algorithms.files import data_files, hidden_files
 from flytekit_sagemaker.local.programs.container import Container, TrainingError, log
 from flytekit_sagemaker.recordio import joined, read_files
 
