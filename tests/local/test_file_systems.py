@@ -16,6 +16,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from flytekit_sagemaker.algorithms import image_uri
+from flytekit_sagemaker.errors import InvalidInput
+from flytekit_sagemaker.local.file_systems import mounted
 from flytekit_sagemaker.local.server import LocalSageMaker
 from flytekit_sagemaker.types import AlgorithmName
 
@@ -165,6 +167,15 @@ def test_what_cannot_be_mounted_is_refused_with_the_reason(
         (folders[EFS] / "outside").symlink_to(folders[LUSTRE])
     with pytest.raises(ClientError, match=said):
         jobs.train(name, **{**mounting(source), **members})
+
+
+def test_a_link_may_stand_for_a_file_system(folders: dict[str, Path], tmp_path: Path) -> None:
+    link = tmp_path / "link"
+    link.symlink_to(folders[EFS])
+    source = on_efs("train", "/tables/train")["DataSource"]["FileSystemDataSource"]
+    assert mounted(source, {EFS: link}).samefile(folders[EFS] / "tables" / "train")
+    with pytest.raises(InvalidInput, match="must not lead out of"):
+        mounted({**source, "DirectoryPath": "/.."}, {EFS: link})
 
 
 def test_a_trial_whose_directory_is_gone_by_then_fails_for_it(jobs: Jobs, folders: dict[str, Path]) -> None:

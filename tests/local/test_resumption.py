@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from flytekit_sagemaker.local.resumption import Start, Steps, start_of, steps_of
+from flytekit_sagemaker.local.resumption import Start, Steps, newest_checkpoint, note_checkpoints, start_of, steps_of
 from flytekit_sagemaker.local.server import LocalSageMaker
 from flytekit_sagemaker.local.store import Job, Kind
 from flytekit_sagemaker.local.workspace import Workspace
@@ -163,6 +163,20 @@ def test_of_the_steps_of_before_those_count_that_the_checkpoint_holds(start: Sta
     assert steps.values == [*kept, 110]
 
 
+@pytest.mark.parametrize(
+    ("saved", "kept"),
+    [(10.09, [10.0, 10.1]), (10.12, [10.0, 10.1]), (10.17, [10.0, 10.1, 10.2])],
+    ids=["just before a step was read", "soon after a step", "just before the next one was read"],
+)
+def test_of_quick_steps_those_count_that_were_nearer_to_the_checkpoint(saved: float, kept: list[float]) -> None:
+    """What is read late, is late by a part of a step."""
+    steps = Steps()
+    for moment, value in emitted(10.0, 10.1, 10.2, 10.3):
+        steps.add(moment, value, [Start(1)])
+    steps.add(110, 110, [Start(1), Start(100, saved=saved)])
+    assert steps.values == [*kept, 110]
+
+
 def test_the_steps_of_a_job_that_is_read_from_disk_are_those_that_it_had() -> None:
     starts = [Start(1), Start(100, saved=25.0), Start(200, saved=112.0), Start(300, saved=111.0)]
     job = Job(Kind.TRAINING, {}, memory={"starts": [[each.moment, each.saved, each.steps] for each in starts]})
@@ -196,6 +210,21 @@ def test_a_start_knows_its_newest_complete_checkpoint(
         os.utime(file, (moment, moment))
     description = {"CheckpointConfig": {"S3Uri": f"file://{tmp_path}/checkpoints"}}
     assert start_of(Job(Kind.TRAINING, description), [workspace], 5.0) == Start(5.0, saved, steps)
+
+
+def test_a_start_that_writes_no_checkpoint_leaves_the_one_that_was_uploaded_before(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path, "algo-1", ["algo-1"])
+    workspace.checkpoints.mkdir()
+    checkpoint = workspace.checkpoints / "one.pt"
+    checkpoint.touch()
+    os.utime(checkpoint, (2, 2))
+    job = Job(Kind.TRAINING, {"CheckpointConfig": {"S3Uri": "s3://bucket/checkpoints"}})
+    assert start_of(job, [workspace], 1.0) == Start(1.0)
+    note_checkpoints(job, newest_checkpoint([workspace]))
+    assert start_of(job, [workspace], 5.0) == Start(5.0, 2.0)
+    checkpoint.unlink()
+    note_checkpoints(job, newest_checkpoint([workspace]))
+    assert start_of(job, [workspace], 9.0) == Start(9.0, 2.0)
 
 
 # The program of built-in XGBoost, which is lost in its seventh round when it starts at first.

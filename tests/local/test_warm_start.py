@@ -74,6 +74,12 @@ def test_a_search_goes_on_elsewhere_after_its_first_trial() -> None:
     assert second != family[0].values
 
 
+@pytest.mark.parametrize("is_transfer", [True, False])
+def test_a_random_search_begins_anywhere_whatever_its_parents_have_tried(is_transfer: bool) -> None:
+    search = Search(SPACE, "Random", 1)
+    assert suggest(search, 0, Prior([parent(1)], is_transfer).beside([])) == suggest(search, 0, [])
+
+
 def test_with_identical_data_what_is_left_of_a_small_space_is_tried() -> None:
     few = {"IntegerParameterRanges": [integer("depth", 1, 3)]}
     family = [Observation({"depth": "1"}, 0.1), Observation({"depth": "3"}, 0.2)]
