@@ -5,8 +5,11 @@ Source: https://docs.aws.amazon.com/sagemaker/latest/dg/automatic-model-tuning-w
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
+from decimal import Decimal, InvalidOperation
+from typing import Any
 
 from flytekit_sagemaker.container.contract import OBJECTIVE_METRIC_HYPERPARAMETER
 from flytekit_sagemaker.errors import Problem
@@ -25,7 +28,6 @@ _PARENTS = "WarmStartConfig.ParentHyperParameterTuningJobs"
 _IDENTICAL, _TRANSFER = "IdenticalDataAndAlgorithm", "TransferLearning"
 _ENDED = ("Completed", "Failed", "Stopped")
 _MOST_CHANGES = 10
-_CHANGES_OF_A_STATIC_VALUE = 2
 
 
 def parent_names(request: Request) -> list[str]:
@@ -115,8 +117,8 @@ def _differences(request: Request, parent: Request) -> Iterator[tuple[str, str]]
     if (count := sum(changes.values())) > _MOST_CHANGES:
         of_each = ", ".join(f"{name} ({number})" for name, number in sorted(changes.items()))
         rule = f"differs in values by {count} changes, of which {_MOST_CHANGES} may be: {of_each}"
-        ways = "Another static value counts as 2, a tuned one made static as 1, a choice as many as it had values."
-        yield rule, f"{ways} Keep more of them as they were, or tune them."
+        ways = "Another static number counts as 1, another static text as 2, a tuned one made static as 1, a choice as"
+        yield rule, f"{ways} many as it had values. Keep more of them as they were, or tune them."
     if struct(request, "WarmStartConfig").get("WarmStartType") == _IDENTICAL and ours.runs != theirs.runs:
         rule = f"runs {theirs.runs}, which {_IDENTICAL} asks for, not {ours.runs}"
         yield rule, f"Use the same image, or {_TRANSFER}."
@@ -152,10 +154,34 @@ class _Space:
     def changes_from(self, parent: _Space) -> dict[str, int]:
         """As how many changes each hyperparameter counts, of those that do."""
         made_static = {name: parent.choices[name] for name in parent.kinds.keys() - self.kinds.keys()}
-        others = (
-            name for name in self.static.keys() & parent.static.keys() if self.static[name] != parent.static[name]
-        )
-        return {**made_static, **dict.fromkeys(others, _CHANGES_OF_A_STATIC_VALUE)}
+        others = {
+            name: _changes_between(_meaning(self.static[name]), _meaning(parent.static[name]))
+            for name in self.static.keys() & parent.static.keys()
+        }
+        return {**made_static, **{name: number for name, number in others.items() if number}}
+
+
+def _meaning(text: object) -> Any:
+    """What a static hyperparameter stands for, however it is spelled: a number (3, 3.0 or "3"), or what is no number."""
+    try:
+        value = json.loads(str(text))
+    except (ValueError, RecursionError):
+        value = str(text)
+    if isinstance(value, (dict, list)):
+        return value
+    plain = value if isinstance(value, str) else str(text)
+    try:
+        number = Decimal(plain)
+    except InvalidOperation:
+        return plain
+    return number if number.is_finite() else plain
+
+
+def _changes_between(ours: object, theirs: object) -> int:
+    """A choice that is another one counts twice: the value that it had, and the value that it has."""
+    if ours == theirs:
+        return 0
+    return 1 if isinstance(ours, Decimal) and isinstance(theirs, Decimal) else 2
 
 
 def _location(source: Request) -> str:

@@ -102,14 +102,37 @@ def test_any_number_becomes_tuned_and_ten_at_most_become_static() -> None:
     assert "Keep more of them as they were, or tune them." in sentence
 
 
-def test_another_static_value_counts_twice() -> None:
-    names = [f"weight_{number}" for number in range(6)]
+@pytest.mark.parametrize(
+    ("here", "there", "most", "one_more"),
+    [
+        ("0.5", "0.6", 10, "by 11 changes, of which 10 may be: weight_0 (1), weight_1 (1)"),
+        ("red", "blue", 5, "by 12 changes, of which 10 may be: weight_0 (2), weight_1 (2)"),
+        ("true", "1", 5, "by 12 changes"),
+        ("auto", "NaN", 5, "by 12 changes"),
+    ],
+)
+def test_another_static_number_counts_once_and_another_text_twice(
+    here: str, there: str, most: int, one_more: str
+) -> None:
+    names = [f"weight_{number}" for number in range(most + 1)]
     ours, theirs = child(), parent()
-    for job, value in ((ours, "0.5"), (theirs, "0.6")):
+    for job, value in ((ours, here), (theirs, there)):
         job["TrainingJobDefinition"]["StaticHyperParameters"] |= dict.fromkeys(names, value)
     (sentence,) = told(ours, parent=theirs)
-    assert "by 12 changes, of which 10 may be: weight_0 (2), weight_1 (2)" in sentence
-    ours["TrainingJobDefinition"]["StaticHyperParameters"]["weight_0"] = "0.6"
+    assert one_more in sentence
+    ours["TrainingJobDefinition"]["StaticHyperParameters"]["weight_0"] = there
+    assert told(ours, parent=theirs) == []
+
+
+@pytest.mark.parametrize(
+    ("here", "there"),
+    [("3", "3.0"), ("0.001", "1e-3"), ("3", '"3"'), ("auto", '"auto"'), ("[1, 2]", "[1,2.0]"), ("NaN", "NaN")],
+)
+def test_another_spelling_is_no_change(here: str, there: str) -> None:
+    names = [f"weight_{number}" for number in range(11)]
+    ours, theirs = child(), parent()
+    for job, value in ((ours, here), (theirs, there)):
+        job["TrainingJobDefinition"]["StaticHyperParameters"] |= dict.fromkeys(names, value)
     assert told(ours, parent=theirs) == []
 
 
