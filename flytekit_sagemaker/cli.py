@@ -179,7 +179,12 @@ def _parser() -> argparse.ArgumentParser:
         help="folder for the Dockerfile and what it copies (default: %(default)s)",
     )
 
-    train = commands.add_parser("train", help="run the training job of this container; SageMaker calls it")
+    train = commands.add_parser(
+        "train",
+        help="run the training job of this container; SageMaker calls it",
+        description="Run the function or the script that this job names. SageMaker puts its files below "
+        "/opt/ml; SAGEMAKER_BASE_DIR names another folder.",
+    )
     train.set_defaults(run=_train)
     return parser
 

@@ -10,6 +10,7 @@ look at. What is printed are the parameters that tell a pipeline where its data 
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
 import tempfile
@@ -80,10 +81,11 @@ def write(destination: str) -> str:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2:
-        sys.exit("usage: digits.py DESTINATION")
+    parser = argparse.ArgumentParser(description="Write the channels, and print the pipeline's parameters for them.")
+    parser.add_argument("destination", help="an s3:// URI, or a folder here")
+    destination = parser.parse_args().destination
     try:
-        written = write(sys.argv[1])
+        written = write(destination)
     except (OSError, ValueError, ImportError, BotoCoreError) as fault:
-        sys.exit(f"digits.py: cannot write to {sys.argv[1]}: {fault}")
+        sys.exit(f"digits.py: cannot write to {destination}: {fault}")
     print(json.dumps(locations(written), indent=2))

@@ -108,8 +108,9 @@ class TuningRun:
                     if nobody_there:
                         raise UserError(self._nobody_there) from error
                     raise
-                trying = f"; trying for {self._pace.create_for:.0f} s"
-                self._tell_once(f"{self._nobody_there}{trying}" if nobody_there else f"not created yet: {error}")
+                trouble = self._nobody_there if nobody_there else f"not created yet: {error}"
+                trying = "until there is room" if waits_for_room else f"for {self._pace.create_for:.0f} s"
+                self._tell_once(f"{trouble}; trying {trying}")
             self._pause(pause)
         self._is_there = True
         for title, url in job_links(self._endpoint, TUNING.word, self.name).items():

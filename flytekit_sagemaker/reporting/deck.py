@@ -313,7 +313,7 @@ def _tuning_facts(record: TuningRecord) -> dict[str, str]:
         "Trials": escape(_limits(record)),
         "Early stopping": escape(record.early_stopping),
         **_words(record.search_settings),
-        "Trials without improvement": _in_a_row(record.trials_without_improvement),
+        "Without 1 % of improvement": _in_a_row(record.trials_without_improvement),
         "Converged": moment(record.converged) if record.converged else "",
         "Created": moment(record.created),
         "Ended": moment(record.ended) if record.ended else "",
@@ -326,7 +326,7 @@ def _limits(record: TuningRecord) -> str:
 
 
 def _in_a_row(count: int | None) -> str:
-    return "" if count is None else f"{count} in a row"
+    return "" if count is None else f"{count} trials in a row"
 
 
 def _facts_of_trials(record: TuningRecord) -> dict[str, str]:

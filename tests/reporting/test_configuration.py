@@ -118,7 +118,7 @@ def test_reports_tell_how_a_tuning_job_searches_and_when_it_ends():
         "Time limit": "7200 s (2 h 00 min)",
         "Autotune": "Enabled",
         "Warm start": "TransferLearning from one, two",
-        "Trials without improvement": "4 in a row",
+        "Without 1 % of improvement": "4 trials in a row",
     }.items():
         assert f"<tr><th>{label}</th><td>{words}</td></tr>" in html
 
