@@ -176,14 +176,32 @@ def test_programs_of_ones_own_may_read_gzip_files_and_xgboost_its_code(tmp_path:
 @pytest.mark.parametrize("reader", [XGBOOST, None])
 @pytest.mark.parametrize("compression", ["Gzip", "None"])
 def test_what_is_no_regular_file_is_no_data(tmp_path: Path, reader: Algorithm | None, compression: str) -> None:
-    data = gzip.compress(b"1,2\n") if compression == "Gzip" else b"1,2\n"
-    (tmp_path / "data").write_bytes(data)
-    (tmp_path / "loop").symlink_to(".")
+    plain, packed = b"1,2\n", gzip.compress(b"1,2\n")
+    good, bad = (packed, plain) if compression == "Gzip" else (plain, packed)
+    (tmp_path / "data").write_bytes(good)
     (tmp_path / "itself").symlink_to("itself")
     (tmp_path / "gone").symlink_to("nowhere")
     os.mkfifo(tmp_path / "pipe")
-    channel = {"ChannelName": "train", "CompressionType": compression, "ContentType": "text/csv"}
-    assert channel_problems(tmp_path, channel, reader) == []
+    filled = os.open(tmp_path / "pipe", os.O_RDWR)  # else whoever opens it would wait
+    try:
+        os.write(filled, bad)
+        channel = {"ChannelName": "train", "CompressionType": compression, "ContentType": "text/csv"}
+        assert channel_problems(tmp_path, channel, reader) == []
+    finally:
+        os.close(filled)
+
+
+@pytest.mark.parametrize("reader", [XGBOOST, None])
+def test_a_folder_that_leads_back_to_itself_is_left_after_three_levels(
+    tmp_path: Path, reader: Algorithm | None
+) -> None:
+    write(tmp_path, "a/b/c/plain", "1,2\n")
+    (tmp_path / "loop").symlink_to(".")
+    (problem,) = channel_problems(tmp_path, {"ChannelName": "train", "CompressionType": "Gzip"}, reader)
+    assert f"({tmp_path / 'a' / 'b' / 'c' / 'plain'})" in problem.rule
+    (tmp_path / "a" / "b" / "c" / "d").mkdir()
+    (tmp_path / "a" / "b" / "c" / "plain").rename(tmp_path / "a" / "b" / "c" / "d" / "plain")
+    assert channel_problems(tmp_path, {"ChannelName": "train", "CompressionType": "Gzip"}, reader) == []
 
 
 UNREADABLE = Path("/proc/self/mem")
