@@ -51,7 +51,8 @@ def _table() -> _Table:
 
 
 _URI = re.compile(
-    r"(?P<account>\d{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.[a-z0-9.]+/(?P<repository>[^:@]+):(?P<tag>[^@]+)"
+    r"(?P<account>\d{12})\.dkr\.ecr(?:-fips)?\.(?P<region>[a-z0-9-]+)\.[a-z0-9.]+/(?P<repository>[^:@]+)"
+    r"(?::(?P<tag>[^:@]+))?(?:@sha256:[0-9a-f]+)?"
 )
 
 
@@ -136,8 +137,22 @@ def _identities() -> dict[tuple[str, str, str, str], tuple[AlgorithmName, str]]:
     }
 
 
+@functools.cache
+def _repositories() -> dict[tuple[str, str, str], AlgorithmName]:
+    return {
+        (account, region, repository): name for (account, region, repository, _), (name, _) in _identities().items()
+    }
+
+
+def algorithm_of_image(uri: str) -> AlgorithmName | None:
+    """The algorithm whose repository an image URI names, be the image a version of the table, one that only a digest
+    tells or one that is newer."""
+    match = _URI.fullmatch(uri)
+    return _repositories().get((match["account"], match["region"], match["repository"])) if match else None
+
+
 def identify_image(uri: str) -> tuple[AlgorithmName, str] | None:
-    """The algorithm and version behind an image URI, or None when it is no image of the table."""
+    """The algorithm and version behind an image URI, or None when no tag of the table tells it."""
     match = _URI.fullmatch(uri)
     if match is None:
         return None

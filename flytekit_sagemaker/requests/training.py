@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from flytekit_sagemaker.algorithms import identify_image, image_uri
+from flytekit_sagemaker.algorithms import algorithm_of_image, image_uri
 from flytekit_sagemaker.container.contract import MPI_ENABLED
 from flytekit_sagemaker.errors import InvalidInput, Problem
 from flytekit_sagemaker.models.text import text_of
@@ -108,10 +108,10 @@ def algorithm_specification(
         TrainingInputMode=api_word(specification.input_mode),
     )
     metrics = list(specification.metric_definitions or ())
-    built_in = identify_image(image)
+    built_in = algorithm_of_image(image)
     if metrics and built_in is not None:
         names = ", ".join(metric.name for metric in metrics)
-        own = f"{built_in[0].name} defines its own metrics"
+        own = f"{built_in.name} defines its own metrics"
         return member, (f"metric_definitions ({names}) are left out: {own}.",), problems
     if metrics:
         member["MetricDefinitions"] = [members(metric) for metric in metrics]
@@ -121,7 +121,7 @@ def algorithm_specification(
 def _image(specification: AlgorithmSpecification, region: str) -> tuple[str, tuple[Problem, ...]]:
     """The image's URI, empty for CUSTOM without one; that of the newest version where there is no such version."""
     name, given = specification.algorithm_name, specification.training_image
-    if name is AlgorithmName.CUSTOM or (identify_image(given) or (None,))[0] is name:
+    if name is AlgorithmName.CUSTOM or algorithm_of_image(given) is name:
         return given, ()
     problems: tuple[Problem, ...] = ()
     if given:

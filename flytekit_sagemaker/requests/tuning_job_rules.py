@@ -12,7 +12,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from flytekit_sagemaker.algorithms import identify_image
+from flytekit_sagemaker.algorithms import algorithm_of_image
 from flytekit_sagemaker.errors import Problem
 from flytekit_sagemaker.requests import training_job_rules
 from flytekit_sagemaker.requests.request_members import (
@@ -147,7 +147,7 @@ def _resource_of_hyperband(config: Request, definition: Request, prefix: str) ->
     if not name:
         rule = "is required with Hyperband, which has to know how many rounds or epochs a trial may have"
         field = f"{TUNING_CONFIG}.{_HYPERBAND}.MaxResource"
-        built_in = identify_image(str(struct(definition, "AlgorithmSpecification").get("TrainingImage", "")))
+        built_in = algorithm_of_image(str(struct(definition, "AlgorithmSpecification").get("TrainingImage", "")))
         epochs = "" if built_in else f", or one of the static hyperparameters {', '.join(EPOCHS)}"
         yield Problem(field, None, rule, f"Set it{epochs}.")
     elif not _COUNT.fullmatch(str(static[name])):
@@ -240,7 +240,7 @@ def _objective(definition: Request, prefix: str, objective: Request) -> Iterator
     metric = objective.get("MetricName")
     if not metric:
         yield Problem(f"{TUNING_CONFIG}.HyperParameterTuningJobObjective", None, "is required")
-    elif identify_image(str(specification.get("TrainingImage", ""))):
+    elif algorithm_of_image(str(specification.get("TrainingImage", ""))):
         if given:
             rule = "cannot override the metric definitions of an Amazon SageMaker algorithm"
             yield Problem(field, given, rule, "Leave them out.")

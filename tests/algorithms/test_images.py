@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from flytekit_sagemaker.algorithms import algorithm, identify_image, image_uri
+from flytekit_sagemaker.algorithms import algorithm, algorithm_of_image, identify_image, image_uri
 from flytekit_sagemaker.errors import InvalidInput
 from flytekit_sagemaker.types import AlgorithmName
 
@@ -78,6 +78,22 @@ def test_first_generation_latest_tag_is_0_72() -> None:
 )
 def test_foreign_images_are_not_claimed(uri: str) -> None:
     assert identify_image(uri) is None
+
+
+@pytest.mark.parametrize(
+    ("image", "version"),
+    [
+        ("dkr.ecr-fips.us-east-1.amazonaws.com/sagemaker-xgboost:1.7-1", "1.7-1"),
+        (f"dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:1.7-1@sha256:{'0a' * 32}", "1.7-1"),
+        (f"dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost@sha256:{'0a' * 32}", None),
+        ("dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:9.9-9", None),
+    ],
+)
+def test_the_repository_tells_the_algorithm_and_the_tag_its_version(image: str, version: str | None) -> None:
+    uri = f"683313688378.{image}"
+    assert algorithm_of_image(uri) is AlgorithmName.XGBOOST
+    assert identify_image(uri) == ((AlgorithmName.XGBOOST, version) if version else None)
+    assert algorithm_of_image(uri.replace("683313688378", "123456789012")) is None
 
 
 def test_unknown_version_lists_the_known_ones() -> None:
