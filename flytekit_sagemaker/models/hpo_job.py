@@ -206,7 +206,10 @@ class HyperparameterTuningJob(Model, message=pb.HyperparameterTuningJob):
             if len(values) > 1:
                 field = f"training_jobs.training_job_config.{member}"
                 yield Problem(field, list(values), "must be the same in all of a tuning job's training jobs")
-        if jobs and self.tunable_parameters:
+
+    @between("training_jobs", "tunable_parameters")
+    def _ranges_of_several_are_not_inputs(self) -> Iterable[Problem]:
+        if self.training_jobs and self.tunable_parameters:
             remedy = "Put the ranges into training_job_definitions of the tuning job's config."
             rule_ = "are for a single training job"
             yield Problem("tunable_parameters", list(self.tunable_parameters), rule_, remedy)

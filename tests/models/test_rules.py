@@ -431,6 +431,7 @@ def test_a_tuning_job_trains_one_thing_or_several_by_name() -> None:
         "letters, digits and inner hyphens": {"training_jobs": {"a_b": make.training_job()}},
         "region = [None, 'eu-west-1']: must be the same": {"training_jobs": {"a": make.training_job(), "b": elsewhere}},
         "are for a single training job": {"training_jobs": {"a": elsewhere}, "tunable_parameters": ["eta"]},
+        "tunable_parameters = 3: must": {"training_jobs": {"a": elsewhere}, "tunable_parameters": 3},
     }
     for words, fields in wrong.items():
         with pytest.raises(InvalidInput, match=re.escape(words)):
