@@ -274,19 +274,24 @@ def _updaters_fit_together(given: Given) -> Iterator[Problem]:
 
 
 def _hyperband_leaves_a_model(given: Given) -> Iterator[Problem]:
-    if given.most_rounds is None or given.static.get("save_model_on_termination") == "true":
+    saving = "save_model_on_termination"
+    if given.most_rounds is None or saving in given.tuned or given.static.get(saving) == "true":
         return
     tuned = given.ranges.get("num_round")
-    asked = [text for _, text in tuned.fields()] if tuned else [str(given.static.get("num_round", 0))]
-    if max((int(text) for text in asked if text.isdecimal()), default=0) > given.most_rounds:
-        why = "Hyperband stops a trial there, and XGBoost leaves no model when it is stopped"
-        saving = ", or save_model_on_termination to 'true'" if given.knows(_SAVES_WHEN_STOPPED) else ""
-        yield Problem(
-            "num_round",
-            tuned or given.static["num_round"],
-            f"must be at most MaxResource ({given.most_rounds}): {why}",
-            f"Set it to {given.most_rounds} or less{saving}.",
-        )
+    texts = [text for _, text in tuned.fields()] if tuned else [str(given.static.get("num_round"))]
+    asked = [int(text) for text in texts if text.isdecimal()]
+    if not asked or max(asked) <= given.most_rounds:
+        return
+    always = min(asked) > given.most_rounds and "early_stopping_rounds" not in given
+    why = "Hyperband stops a trial there, and XGBoost leaves no model when it is stopped"
+    instead = f", or {saving} to 'true'" if given.knows(_SAVES_WHEN_STOPPED) else ""
+    yield Problem(
+        "num_round",
+        tuned or given.static["num_round"],
+        f"{'must be at most' if always else 'may exceed'} MaxResource ({given.most_rounds}): {why}",
+        f"Set it to {given.most_rounds} or less{instead}.",
+        fatal=always,
+    )
 
 
 _CONTENT_TYPES = (

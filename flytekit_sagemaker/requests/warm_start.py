@@ -162,7 +162,7 @@ class _Space:
 
 
 def _meaning(text: object) -> Any:
-    """What a static hyperparameter stands for, however it is spelled: a number (3, 3.0 or "3"), or what is no number."""
+    """What a static hyperparameter stands for, however it is spelled: a number (3, 3.0, "3"), or what is none."""
     try:
         value = json.loads(str(text))
     except (ValueError, RecursionError):

@@ -569,10 +569,35 @@ def test_an_algorithm_and_an_image_of_it_are_one_thing() -> None:
     assert built.parameters["AlgorithmSpecification"]["TrainingImage"] == KMEANS_IMAGE
 
 
+XGBOOST = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost"
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        f"{XGBOOST}@sha256:{'0a' * 32}",
+        f"{XGBOOST}:1.7-1@sha256:{'0a' * 32}",
+        f"{XGBOOST}:9.0-1",
+        f"{XGBOOST}:1.7-1".replace(".ecr.", ".ecr-fips."),
+    ],
+)
+def test_an_algorithm_goes_with_any_image_of_its_repository(image: str) -> None:
+    algorithm = make.algorithm_specification(algorithm_version="", training_image=image)
+    built = samples.tuning(job=make.tuning_job(training_job=make.training_job(algorithm_specification=algorithm)))
+    assert built.problems == ()
+    assert built.parameters["TrainingJobDefinition"]["AlgorithmSpecification"]["TrainingImage"] == image
+    assert problems(built.operation, built.parameters) == {}, "its metrics are its own"
+
+
 def test_an_image_of_ones_own_keeps_its_metrics() -> None:
     built = samples.training(job=make.training_job(algorithm_specification=samples.custom_algorithm()))
     assert built.parameters["AlgorithmSpecification"]["MetricDefinitions"][0]["Name"] == "validation:error"
     assert built.warnings == ()
+
+
+def test_hyperband_may_give_every_trial_all_its_resources() -> None:
+    changes = hyperband(MinResource=9, MaxResource=9)
+    assert problems("CreateHyperParameterTuningJob", changed(valid("tuning"), changes)) == {}
 
 
 NEVER_LEAVES_A_MODEL = "Hyperband stops a trial there, and XGBoost leaves no model when it is stopped"
@@ -606,11 +631,42 @@ def test_hyperband_and_rounds_that_are_tuned_end_with_a_model_too() -> None:
         f"{CONFIG}.Strategy": "Hyperband",
         HYPERBAND: {"MaxResource": 27},
         f"{JOB}.StaticHyperParameters": {},
-        f"{RANGES}.IntegerParameterRanges": [integer("num_round", "1", "28")],
+        f"{RANGES}.IntegerParameterRanges": [integer("num_round", "28", "30")],
     }
     (told,) = problems("CreateHyperParameterTuningJob", changed(valid("tuning"), changes)).items()
     assert told[0] == f"{RANGES}.num_round"
     assert NEVER_LEAVES_A_MODEL in told[1]
+
+
+@pytest.mark.parametrize("fewest", ["1", "27"])
+def test_rounds_that_are_tuned_and_may_be_more_than_hyperband_gives_are_a_warning(fewest: str) -> None:
+    (warning,) = warnings_of_hyperband({}, [integer("num_round", fewest, "28")])
+    assert warning.startswith(f"{RANGES}.num_round = {fewest} to 28: may exceed MaxResource (27)")
+    assert NEVER_LEAVES_A_MODEL in warning
+
+
+def test_rounds_that_early_stopping_may_shorten_are_a_warning() -> None:
+    stopping = {"num_round": "100", "early_stopping_rounds": "3", "eval_metric": "rmse"}
+    (warning,) = warnings_of_hyperband(stopping, [])
+    assert "num_round = 100: may exceed MaxResource (27)" in warning
+
+
+def test_rounds_are_not_judged_where_nobody_knows_whether_a_stopped_trial_saves_its_model() -> None:
+    built = by_hyperband(num_round="100", save_model_on_termination="True")
+    (problem,) = check_request(built.operation, built.parameters).problems
+    assert problem.field.endswith("save_model_on_termination")
+
+
+def warnings_of_hyperband(static: dict[str, str], ranges: list[dict[str, str]]) -> tuple[str, ...]:
+    changes = {
+        f"{CONFIG}.Strategy": "Hyperband",
+        HYPERBAND: {"MaxResource": 27},
+        f"{JOB}.StaticHyperParameters": static,
+        f"{RANGES}.IntegerParameterRanges": ranges,
+    }
+    findings = check_request("CreateHyperParameterTuningJob", changed(valid("tuning"), changes))
+    assert findings.problems == ()
+    return findings.warnings
 
 
 def test_old_xgboost_that_cannot_save_when_stopped_is_told_to_do_fewer_rounds() -> None:
