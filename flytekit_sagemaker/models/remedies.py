@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import PurePosixPath
 
 SECURITY_GROUP, SUBNET = "sg-", "subnet-"
 _PARTS_OF_A_VPC = {SECURITY_GROUP: "a security group", SUBNET: "a subnet"}
+_ALMOST_S3 = re.compile(r"s3:/*(?P<rest>[^/].*)", re.IGNORECASE)
 
 
 def swapped_ids(given: str) -> str:
@@ -16,8 +18,13 @@ def swapped_ids(given: str) -> str:
 
 def path_as_uri(given: str) -> str:
     """For what should be a URI, and is a path; a folder can be named in the local SageMaker only."""
+    if almost := _ALMOST_S3.fullmatch(given):
+        written = f"s3://{almost['rest']}"
+        return f"Write {written!r}." if written != given else ""
     if "://" in given:
         return ""
+    local = "for a folder of this machine, which the local SageMaker reads"
     path = PurePosixPath(given)
-    written = f"Write {path.as_uri()!r}" if path.is_absolute() else "Write file:// and its whole path"
-    return f"{written} for a folder of this machine, which the local SageMaker reads."
+    if path.is_absolute():
+        return f"Write {path.as_uri()!r} {local}."
+    return f"Write {f's3://{given}'!r} for a place in a bucket, or file:// and the whole path {local}."

@@ -12,8 +12,8 @@ from flytekit_sagemaker.models.codec import Model
 from flytekit_sagemaker.requests.api_words import API_WORDS
 from flytekit_sagemaker.requests.fields import FIELDS, field_at
 
-# Whole words, and not those of quotations, paths, URIs and names of metrics.
-_WORD = re.compile(r"(?<!\w)'[^']*'(?!\w)|(?<![\w/.:@-])\w+(?![\w/@-]|[.:]\w)")
+# Whole words, and not those of quotations, paths, URIs and names of metrics, nor of a file system.
+_WORD = re.compile(r"(?<!\w)'[^']*'(?!\w)|(?<![\w/.:@-])(?!File systems?\b)\w+(?![\w/@-]|[.:]\w)")
 # The range that a rule is about, which the field in the user's words names already.
 _OF_A_RANGE = re.compile(r" \(range of [^()]*\)$")
 

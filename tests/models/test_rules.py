@@ -280,8 +280,17 @@ def test_the_ids_of_a_vpc_say_which_is_which(field: str, given: str, told: str) 
 def test_a_path_in_place_of_a_uri_is_written_as_one() -> None:
     with pytest.raises(InvalidInput, match="Write 'file:///tmp/my%20jobs' for a folder of this machine"):
         make.training_job_config(checkpoint_s3_uri="/tmp/my jobs")
-    with pytest.raises(InvalidInput, match="Write file:// and its whole path"):
-        make.training_job_config(output_path="models")
+    bucket = "Write 's3://my-bucket/x' for a place in a bucket, or file:// and the whole path for a folder"
+    with pytest.raises(InvalidInput, match=bucket):
+        make.training_job_config(output_path="my-bucket/x")
+
+
+@pytest.mark.parametrize("given", ["S3:/bucket/models", "s3:bucket/models", "S3://bucket/models"])
+def test_a_uri_that_is_almost_one_of_s3_is_written_as_one(given: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        make.training_job_config(output_path=given)
+    (problem,) = caught.value.problems
+    assert problem.remedy == "Write 's3://bucket/models'."
 
 
 def test_a_member_of_an_enum_is_told_by_its_name() -> None:

@@ -723,7 +723,8 @@ def test_two_ranges_of_a_name_are_told_apart() -> None:
     ("given", "told"),
     [
         ("/data/my files", "Write 'file:///data/my%20files' for a folder of this machine"),
-        ("models", "Write file:// and its whole path for a folder of this machine"),
+        ("models", "Write 's3://models' for a place in a bucket, or file:// and the whole path for a folder"),
+        ("s3:///models", "Write 's3://models'."),
         ("ftp://host/data", "must be an s3:// or file:// URI"),
     ],
 )

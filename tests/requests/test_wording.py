@@ -70,6 +70,8 @@ def test_fields_and_members_lead_to_each_other(model: type[Model], field: str) -
         ("s3://Grid/Pipe, 'File' and Auto:loss", "s3://Grid/Pipe, 'File' and Auto:loss"),
         ("the user's File isn't", "the user's FILE isn't"),
         ("None of them", "None of them"),
+        ("File systems are for File", "File systems are for FILE"),
+        ("see pipelines.steps.Random or 2.Grid", "see pipelines.steps.Random or 2.Grid"),
     ],
 )
 def test_what_the_api_says_of_members_and_choices_is_told_in_ours(text: str, told: str) -> None:
