@@ -18,6 +18,8 @@ _WORDS = {
 }
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?P<fraction>(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)")
 _NO_NUMBER = re.compile(r"[-+]?(?:Infinity|\.inf|\.Inf|\.INF)|NaN|\.nan|\.NaN|\.NAN")
+_MOST_VALUES = 100_000
+_DOUBLED = r"Double the backslash: in JSON, and in double quotation marks of YAML, it is written \\."
 _TEXT, _LIST, _DICTIONARY = (f"tag:yaml.org,2002:{kind}" for kind in ("str", "seq", "map"))
 
 
@@ -38,7 +40,7 @@ def structure(text: str) -> Any:
     """The values that a text in JSON or YAML stands for.
 
     Raises:
-        ValueError: whose text is the rule that is broken, with line and column.
+        ValueError: whose arguments are the rule that is broken, with line and column, and, maybe, a remedy.
     """
     try:
         return json.loads(text, object_pairs_hook=_once, parse_constant=_no_number, parse_float=Fraction)
@@ -50,11 +52,14 @@ def structure(text: str) -> Any:
         raise ValueError("is nested too deeply") from None
     try:
         node = yaml.compose(text, _Loader)
-        return None if node is None else _value(node, ())
+        return None if node is None else _Values().of(node)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
+        place = _place(mark) if mark else "some place"
+        if (error.problem or "").startswith("found unknown escape character"):
+            raise ValueError(f"has a single backslash before {place}", _DOUBLED) from None
         told = " ".join(filter(None, (error.context, error.problem)))
-        raise ValueError(f"is neither JSON nor YAML at {_place(mark) if mark else 'some place'}: {told}") from None
+        raise ValueError(f"is neither JSON nor YAML at {place}: {told}") from None
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         column = error.position - text.rfind("\n", 0, error.position)
@@ -80,36 +85,44 @@ def _no_number(word: str) -> NoReturn:
     raise ValueError(f"{word} is no number")
 
 
-def _value(node: yaml.Node, holders: tuple[yaml.Node, ...]) -> Any:
-    """What a node of YAML stands for.
+class _Values:
+    """Reads the values that nodes of YAML stand for: not too many, as a few aliases of aliases could be."""
 
-    Args:
-        node: the node.
-        holders: those that hold it.
-    """
-    if any(node is holder for holder in holders):
-        raise ValueError(f"holds itself at {_place(node.start_mark)}")
-    if node.tag not in (_Loader.DEFAULT_SCALAR_TAG, _TEXT, _LIST, _DICTIONARY):
-        raise ValueError(f"has the tag {node.tag} at {_place(node.start_mark)}, which JSON does not have")
-    holders = (*holders, node)
-    if isinstance(node, yaml.MappingNode):
-        return _dictionary(node, holders)
-    if isinstance(node, yaml.SequenceNode):
-        return [_value(each, holders) for each in node.value]
-    return _word(node) if isinstance(node, yaml.ScalarNode) and not node.style and node.tag != _TEXT else node.value
+    def __init__(self) -> None:
+        self._count = 0
 
+    def of(self, node: yaml.Node, holders: tuple[yaml.Node, ...] = ()) -> Any:
+        """What a node stands for.
 
-def _dictionary(node: yaml.MappingNode, holders: tuple[yaml.Node, ...]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    places: dict[str, str] = {}
-    for key, value in node.value:
-        place = _place(key.start_mark)
-        if not isinstance(key, yaml.ScalarNode) or (key.value == "<<" and not key.style):
-            raise ValueError(f"has a key at {place} that JSON does not have: keys are texts")
-        if key.value in found:
-            raise ValueError(f"has {key.value!r} twice: at {places[key.value]} and again at {place}")
-        found[key.value], places[key.value] = _value(value, holders), place
-    return found
+        Args:
+            node: the node.
+            holders: those that hold it.
+        """
+        self._count += 1
+        if self._count > _MOST_VALUES:
+            raise ValueError(f"stands for more than {_MOST_VALUES:,} values", "Use fewer aliases.")
+        if any(node is holder for holder in holders):
+            raise ValueError(f"holds itself at {_place(node.start_mark)}")
+        if node.tag not in (_Loader.DEFAULT_SCALAR_TAG, _TEXT, _LIST, _DICTIONARY):
+            raise ValueError(f"has the tag {node.tag} at {_place(node.start_mark)}, which JSON does not have")
+        holders = (*holders, node)
+        if isinstance(node, yaml.MappingNode):
+            return self._dictionary(node, holders)
+        if isinstance(node, yaml.SequenceNode):
+            return [self.of(each, holders) for each in node.value]
+        return _word(node) if isinstance(node, yaml.ScalarNode) and not node.style and node.tag != _TEXT else node.value
+
+    def _dictionary(self, node: yaml.MappingNode, holders: tuple[yaml.Node, ...]) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        places: dict[str, str] = {}
+        for key, value in node.value:
+            place = _place(key.start_mark)
+            if not isinstance(key, yaml.ScalarNode) or (key.value == "<<" and not key.style):
+                raise ValueError(f"has a key at {place} that JSON does not have: keys are texts")
+            if key.value in found:
+                raise ValueError(f"has {key.value!r} twice: at {places[key.value]} and again at {place}")
+            found[key.value], places[key.value] = self.of(value, holders), place
+        return found
 
 
 def _word(node: yaml.ScalarNode) -> Any:

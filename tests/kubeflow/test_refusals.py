@@ -297,6 +297,17 @@ WRONG: dict[str, tuple[dict[str, Any], list[str]]] = {
             "overrides has the tag tag:yaml.org,2002:binary at line 1, column 5",
         ],
     ),
+    "a backslash of a regular expression that is not doubled": (
+        {"metric_definitions": r'{"val:acc": "acc=([0-9\.]+)"}', "tags": 'team: "a\\d"'},
+        [
+            r"metric_definitions has a single backslash before line 1, column 24. Double the backslash: in JSON,",
+            r"tags has a single backslash before line 1, column 10. Double",
+        ],
+    ),
+    "aliases of aliases": (
+        {"tags": "a0: &a0 []\n" + "".join(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]\n" for i in range(1, 12))},
+        ["tags stands for more than 100,000 values. Use fewer aliases."],
+    ),
     "None of Python": (
         {"static_parameters": "{'k': 3, 'feature_dim': 2, 'epochs': None}"},
         ["static_parameters.epochs has no value\n"],
