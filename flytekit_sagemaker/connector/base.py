@@ -15,9 +15,9 @@ from flytekit.extend.backend.base_connector import AsyncConnectorBase, Resource
 
 from flytekit_sagemaker import logs, settings, telemetry
 from flytekit_sagemaker.aws import Endpoint
+from flytekit_sagemaker.connector import advice, waiting
 from flytekit_sagemaker.connector import runtime as runtimes
 from flytekit_sagemaker.connector import submission as submissions
-from flytekit_sagemaker.connector import waiting
 from flytekit_sagemaker.connector.answers import Answer
 from flytekit_sagemaker.connector.board import Board
 from flytekit_sagemaker.connector.containers import container_of
@@ -270,9 +270,12 @@ class JobConnector(AsyncConnectorBase):  # type: ignore[misc]
         if placement.endpoint.is_on_this_machine:  # elsewhere, files of this machine are nobody's data
             problems += data_problems(built.operation, built.parameters)
         findings = Findings(tuple(problems), tuple(map(built.wording.warning, found.warnings)))
-        for warning in (*built.warnings, *findings.warnings):
+        secrets = secrets_in(built.parameters)
+        warnings = [masked(warning, secrets) for warning in (*built.warnings, *findings.warnings)]
+        for warning in warnings:
             self._log(meta).warning("%s", warning)
         findings.raise_problems(f"the {self.kind.word} job")
+        advice.keep(meta.output_prefix, warnings)
 
     async def _submit(self, meta: JobMetadata, request: Mapping[str, Any], begun: float) -> None:
         submission = submissions.Submission(self.kind, meta.endpoint, request, meta.session_name)
@@ -363,8 +366,9 @@ class JobConnector(AsyncConnectorBase):  # type: ignore[misc]
         return Conclusion(phase, explanation.message, progress_of(record))
 
     def _report(self, meta: JobMetadata, record: Any) -> None:
+        notes = (*record.notes, *advice.kept(meta.output_prefix))
         try:
-            write_deck(meta.output_prefix, self.page(record))
+            write_deck(meta.output_prefix, self.page(replace(record, notes=notes)))
         except Exception:  # the result counts, not how it is drawn
             self._log(meta, "get").exception("the report could not be written")
 

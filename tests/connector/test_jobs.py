@@ -98,6 +98,13 @@ async def test_tuning_job_brings_back_the_best_trial(flyte: Flyte, tuning_inputs
     assert all(row.split(",")[1].removeprefix(f"{outputs['hpo_job_name']}-") in deck for row in table[1:])
 
 
+async def test_the_report_repeats_what_the_connector_warned_of(flyte: Flyte, tuning_inputs: dict[str, Any]) -> None:
+    tuning_inputs["static_hyperparameters"] = {**STATIC, "eta": 0.2}
+    meta = await flyte.create(TUNE, tuning_inputs)
+    await flyte.end(TUNE, meta)
+    assert "static_hyperparameters (eta = 0.2) are left out: they are tuned." in flyte.deck(meta)
+
+
 async def test_of_equal_trials_the_one_that_the_service_names_is_the_best(
     flyte: Flyte, tuning_inputs: dict[str, Any], boto: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
