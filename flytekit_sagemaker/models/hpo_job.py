@@ -6,7 +6,7 @@ Source: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateHype
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from flytekit_sagemaker._generated import hpo_job_pb2 as pb
@@ -35,9 +35,11 @@ _DEFINITION_NAME = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,63}")
 _SAME_IN_ALL = ("region", "assume_role_arn", "endpoint_url", "enable_managed_spot_training")
 
 
-def _repeated(field: str, names: Sequence[str]) -> Iterable[Problem]:
-    """A problem for each name that is there more than once."""
-    for name in sorted({name for name in names if names.count(name) > 1}):
+def _repeated(field: str, names: Sequence[str], spelling: Callable[[str], str] = str) -> Iterable[Problem]:
+    """A problem for each name that is there more than once, by its ``spelling``."""
+    spellings = [spelling(name) for name in names]
+    again = {spelled: names[index] for index, spelled in enumerate(spellings) if spelled in spellings[:index]}
+    for _, name in sorted(again.items()):
         yield Problem(field, name, "must not be named twice")
 
 
@@ -66,7 +68,8 @@ class WarmStartConfig(Model, message=pb.WarmStartConfig):
 
     @between("parent_hyperparameter_tuning_jobs")
     def _parents_differ(self) -> Iterable[Problem]:
-        yield from _repeated("parent_hyperparameter_tuning_jobs", self.parent_hyperparameter_tuning_jobs)
+        # Names of jobs are the same in capital and in small letters.
+        yield from _repeated("parent_hyperparameter_tuning_jobs", self.parent_hyperparameter_tuning_jobs, str.lower)
 
 
 class TrainingJobDefinitionConfig(Model, message=pb.TrainingJobDefinitionConfig):

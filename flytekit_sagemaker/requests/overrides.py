@@ -9,6 +9,7 @@ from typing import Any
 from flytekit_sagemaker.errors import Problem
 from flytekit_sagemaker.requests.assembly import merged
 from flytekit_sagemaker.requests.training import BuiltRequest
+from flytekit_sagemaker.requests.validation import removals_of_nothing
 from flytekit_sagemaker.requests.wording import Overrides, Wording
 
 _NAME = "The name says whose job it is, so that no attempt makes two: set job_name_prefix in the deployment's settings."
@@ -34,11 +35,12 @@ def overridden(built: BuiltRequest, overrides: Mapping[str, Any] | None) -> Buil
         for name, remedy in NOT_TO_OVERRIDE.items()
         if name in overrides
     )
+    removals = removals_of_nothing(built.operation, (), overrides)
     others = {name: value for name, value in overrides.items() if name not in NOT_TO_OVERRIDE}
     return replace(
         built,
         parameters=merged(built.parameters, others),
-        problems=(*built.problems, *problems),
+        problems=(*built.problems, *problems, *(problem.under("overrides") for problem in removals)),
         wording=built.wording + Wording(overrides=(Overrides("", "overrides", others),)),
     )
 
@@ -61,5 +63,8 @@ def definition_overridden(built: BuiltRequest, overrides: Mapping[str, Any] | No
             path, of = f"TrainingJobDefinitions[{index}]", f"training_job.{name}"
     one = built.parameters.get("TrainingJobDefinition", {})
     changed = {"TrainingJobDefinitions": several} if name else {"TrainingJobDefinition": merged(one, overrides)}
+    member = ("TrainingJobDefinition",)
+    removals = (problem.under(path) for problem in removals_of_nothing(built.operation, member, overrides))
     wording = built.wording + Wording(overrides=(Overrides(path, f"{of}.overrides", overrides),))
-    return replace(built, parameters={**built.parameters, **changed}, wording=wording)
+    problems = (*built.problems, *removals)
+    return replace(built, parameters={**built.parameters, **changed}, problems=problems, wording=wording)

@@ -102,6 +102,26 @@ def check_part(operation: str, path: Sequence[str], part: Any) -> Findings:
     return Findings(problems, tuple(walk.warnings))
 
 
+def removals_of_nothing(operation: str, path: Sequence[str], overrides: Mapping[str, Any]) -> Iterator[Problem]:
+    """Members that overrides are to remove and that the service does not have: misspelled, most likely.
+
+    Args:
+        operation: name of the API operation.
+        path: names of the members that lead to what is overridden.
+        overrides: with None for what is to be removed; the problems' fields are paths inside it.
+    """
+    shape = _input_shape(operation)
+    for name in path:
+        shape = shape.members[name]
+    for name, value in overrides.items():
+        if name not in shape.members:
+            if value is None:
+                yield _no_member(shape, name, value, name)
+        elif isinstance(value, Mapping) and shape.members[name].type_name == "structure":
+            inner = removals_of_nothing(operation, (*path, name), value)
+            yield from (problem.under(name) for problem in inner)
+
+
 @cache
 def _service_model() -> Any:
     from botocore.loaders import Loader
@@ -175,6 +195,14 @@ def _wrong_type(type_name: str, value: Any) -> str:
 _INSTANCE_TYPE = re.compile(r"ml\.[a-z]+\d+[a-z0-9]*(-[a-z0-9]+)*\.(nano|micro|small|medium|large|\d*xlarge|metal)")
 
 
+def _no_member(shape: Any, name: str, value: Any, field: str) -> Problem:
+    import botocore
+
+    known_by = f"botocore {botocore.__version__}; a newer one may know it"
+    rule = f"is not a member of {shape.name} in {known_by}"
+    return Problem(field, value, rule, did_you_mean(str(name), shape.members))
+
+
 class _Walk:
     """One walk over a request, side by side with the shape that describes it."""
 
@@ -202,8 +230,6 @@ class _Walk:
             yield from self._bounds(shape, value, value, path, "have value", "")
 
     def _structure(self, shape: Any, value: Mapping[str, Any], path: str) -> Iterator[Problem]:
-        import botocore
-
         prefix = f"{path}." if path else ""
         for name in shape.required_members:
             if name not in value:
@@ -214,9 +240,7 @@ class _Walk:
             if name in shape.members:
                 yield from self.problems(shape.members[name], member, prefix + name)
             else:
-                hint = did_you_mean(str(name), shape.members)
-                known_by = f"botocore {botocore.__version__}; a newer one may know it"
-                yield Problem(f"{prefix}{name}", member, f"is not a member of {shape.name} in {known_by}", hint)
+                yield _no_member(shape, name, member, f"{prefix}{name}")
 
     def _text(self, shape: Any, value: str, path: str) -> Iterator[Problem]:
         scheme = value.partition("://")[0] if "://" in value else ""

@@ -157,6 +157,12 @@ BROKEN: list[tuple[str, dict[str, Any], str, str]] = [
     ("HyperparameterTuningObjective", {"metric_name": ""}, "metric_name", "1 to 255 characters"),
     ("WarmStartConfig", {"parent_hyperparameter_tuning_jobs": []}, "parent_hyperparameter_tuning_jobs", "1 to 5"),
     ("WarmStartConfig", {"parent_hyperparameter_tuning_jobs": list("abcdef")}, PARENTS, "1 to 5 entries, has 6"),
+    (
+        "WarmStartConfig",
+        {"parent_hyperparameter_tuning_jobs": ["one", "ONE"]},
+        PARENTS,
+        "'ONE': must not be named twice",
+    ),
     ("WarmStartConfig", {"parent_hyperparameter_tuning_jobs": "p"}, PARENTS, "must be a list"),
     ("WarmStartConfig", {"parent_hyperparameter_tuning_jobs": ["a_b"]}, "parent_hyperparameter_tuning_jobs", "like"),
     ("HyperparameterTuningJobConfig", {"max_runtime_in_seconds": 119}, "max_runtime_in_seconds", "120 and 15768000"),

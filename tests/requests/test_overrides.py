@@ -65,6 +65,16 @@ def test_what_is_overridden_is_checked_like_the_rest() -> None:
     assert "at most 30" in too_many
 
 
+def test_what_is_to_be_removed_has_to_be_a_member() -> None:
+    misspelled = {"RoleArm": None, "StoppingCondition": {"MaxRuntime": None}, "RetryStrategy": None}
+    role, limit = messages(overridden(samples.training(), misspelled))
+    assert role.startswith("overrides.RoleArm is not a member of CreateTrainingJobRequest in botocore")
+    assert role.endswith("Did you mean 'RoleArn'?")
+    assert limit.startswith("overrides.StoppingCondition.MaxRuntime is not a member")
+    (own,) = messages(definition_overridden(samples.tuning(), {"Environments": None, "VpcConfig": None}))
+    assert own.endswith("Did you mean 'Environment'?")
+
+
 def test_a_training_jobs_overrides_go_to_its_definition_and_the_tuning_jobs_come_after() -> None:
     own = {"RetryStrategy": {"MaximumRetryAttempts": 2}, "EnableNetworkIsolation": True}
     built = definition_overridden(samples.tuning(), own)
