@@ -161,7 +161,7 @@ BROKEN: list[tuple[str, dict[str, Any], str, str]] = [
         "WarmStartConfig",
         {"parent_hyperparameter_tuning_jobs": ["one", "ONE"]},
         PARENTS,
-        "'ONE': must not be named twice",
+        "named twice",
     ),
     ("WarmStartConfig", {"parent_hyperparameter_tuning_jobs": "p"}, PARENTS, "must be a list"),
     ("WarmStartConfig", {"parent_hyperparameter_tuning_jobs": ["a_b"]}, "parent_hyperparameter_tuning_jobs", "like"),
