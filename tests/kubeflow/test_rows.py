@@ -337,6 +337,8 @@ def test_a_role_is_assumed_and_an_algorithm_resource_is_named(
     account = SimulatedSageMaker(SystemClock(), lives=lambda _: Life().lasting(0.01))
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAOWN")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:9")  # where nothing says what the trials left
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     aws.forget_clients()
     role = "arn:aws:iam::123456789012:role/tuning"
     config = TrainingJobConfig(
