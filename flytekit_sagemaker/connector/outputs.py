@@ -85,6 +85,9 @@ def model_left(prefix: str, uri: str, job: str) -> tuple[str, str]:
         prefix: where the outputs of the task are.
         uri: where the service says that the model is.
         job: the job, in words.
+
+    Raises:
+        OSError, or what else the store raises: the archive cannot be written.
     """
     if may_exist(uri):
         return uri, ""

@@ -131,24 +131,24 @@ def _job(job: TrainingJob, made: Request, path: str, static: str, name: str = ""
     """The parts of a training job's request, or of a definition's, which has a name where there are several."""
     of = _of(name)
     yield Place(path, f"{of}training_job_config", TrainingJobConfig)
-    yield Place(below(path, "AlgorithmSpecification"), f"{of}algorithm_specification", AlgorithmSpecification)
-    yield Place(below(path, "StoppingCondition"), "stopping_condition", StoppingCondition)
-    yield Place(below(path, static), _hyperparameters(job, name))
+    yield Place(_below(path, "AlgorithmSpecification"), f"{of}algorithm_specification", AlgorithmSpecification)
+    yield Place(_below(path, "StoppingCondition"), "stopping_condition", StoppingCondition)
+    yield Place(_below(path, static), _hyperparameters(job, name))
     for own in (job.function and job.function.tunable_inputs) or ():
-        yield Place(below(path, f"{static}.{own}"), own)
+        yield Place(_below(path, f"{static}.{own}"), own)
     for member in _SEVERAL_MACHINES:
-        yield Place(below(path, member), f"{of}training_job_config.instance_configs")
-        yield Place(below(path, f"{member}[0]"), f"{of}training_job_config", InstanceConfig)
+        yield Place(_below(path, member), f"{of}training_job_config.instance_configs")
+        yield Place(_below(path, f"{member}[0]"), f"{of}training_job_config", InstanceConfig)
         for index in range(len(job.training_job_config.instance_configs)):
             machines = f"{of}training_job_config.instance_configs[{index}]"
-            yield Place(below(path, f"{member}[{index + 1}]"), machines, InstanceConfig)
-    several_key = below(path, "HyperParameterTuningResourceConfig.VolumeKmsKeyId")
+            yield Place(_below(path, f"{member}[{index + 1}]"), machines, InstanceConfig)
+    several_key = _below(path, "HyperParameterTuningResourceConfig.VolumeKmsKeyId")
     yield Place(several_key, f"{of}training_job_config.volume_kms_key_id")
-    yield Place(below(path, "InputDataConfig"), f"{of}channels")
+    yield Place(_below(path, "InputDataConfig"), f"{of}channels")
     channels = {channel.name: channel for channel in job.channels}
     for index, entry in enumerate(entries(made, "InputDataConfig")):
         channel = channels.pop(entry["ChannelName"])
-        member, called = below(path, f"InputDataConfig[{index}]"), f"{of}channels.{channel.name}"
+        member, called = _below(path, f"InputDataConfig[{index}]"), f"{of}channels.{channel.name}"
         yield Place(member, called, Channel)
         yield Place(f"{member}.{URI}", channel.name)
         if channel.content_type is None:
@@ -156,10 +156,10 @@ def _job(job: TrainingJob, made: Request, path: str, static: str, name: str = ""
         if channel.input_mode is None:
             yield Place(f"{member}.InputMode", f"{of}algorithm_specification.input_mode")
     for not_given in channels:
-        yield Place(below(path, f"InputDataConfig.{not_given}"), not_given)
+        yield Place(_below(path, f"InputDataConfig.{not_given}"), not_given)
 
 
-def below(path: str, member: str) -> str:
+def _below(path: str, member: str) -> str:
     """The path of a member of the request, or of one of its parts."""
     return f"{path}.{member}" if path else member
 
